@@ -1,0 +1,53 @@
+# Everything a newcomer types. `make` alone says what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+PY := .venv/bin/python
+# Debian has Open MPI's launcher under this name also where another MPI is the default.
+MPIEXEC ?= $(shell command -v mpiexec.openmpi || echo mpiexec)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# One thread a rank, unless the caller has said otherwise.
+OMP_NUM_THREADS ?= 1
+export OMP_NUM_THREADS
+# Open MPI refuses to start as root without being told twice.
+ifeq ($(shell id -u),0)
+export OMPI_ALLOW_RUN_AS_ROOT := 1
+export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
+endif
+# More ranks than cores only where the machine has too few.
+SPARE := $(if $(filter 1,$(shell nproc)),--oversubscribe)
+# A parallel test that hangs is ended from outside; 2 minutes later without mercy.
+PARALLEL_TESTS := $(PY) -m pytest --with-mpi -m mpi tests/parallel
+LIMIT := timeout --kill-after=120 1200
+
+.PHONY: help env demo test bench lint clean
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+env: ## .venv and whatever it needs (MPI, parallel HDF5, hmmer, voronota)
+	@PYTHON=$(PYTHON) bash .ci/env.sh
+
+demo: env ## docking poses to graphs on two MPI ranks, into demo/run
+	@test -e demo/poses || $(PY) -m stagea_mpi.poses demo/poses
+	$(MPIEXEC) -n 2 $(SPARE) $(PY) -m stagea_mpi run jobs/demo.yaml
+	@echo; echo "demo/run:"
+	@cd demo/run && find . -type f -printf '%P\t%s bytes\n' | sort | sed 's/^/  /' | expand -t 52
+
+test: env ## lint, then the serial tests, then the parallel ones on two and three ranks
+	@bash .ci/slurm_packages.sh
+	$(PY) -m ruff check .
+	$(PY) -m pytest -m "not mpi"
+	$(LIMIT) $(MPIEXEC) -n 2 $(SPARE) $(PARALLEL_TESTS)
+	$(LIMIT) $(MPIEXEC) -n 3 --oversubscribe $(PARALLEL_TESTS)
+
+bench: env ## seconds a model by stage, speed-up and peak memory on one and two ranks
+	$(PY) -m benchmarks
+
+lint: env ## what ruff finds
+	$(PY) -m ruff check .
+
+clean: ## removes what make has made here (what was built stays in the user's cache)
+	rm -rf .venv demo build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
