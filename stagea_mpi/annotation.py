@@ -1,0 +1,177 @@
+"""Which residues of the antibody belong to which CDR: ANARCI numbers each distinct sequence once (IMGT).
+
+ANARCI: Dunbar & Deane, Bioinformatics 32 (2016) 298. IMGT's CDRs: Lefranc et al., Dev. Comp. Immunol. 27 (2003) 55.
+"""
+
+import contextlib
+import importlib
+import io
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .children import Child
+from .errors import LaunchError, ModelError
+from .residues import CONST, REGIONS
+
+#: A variable domain stands in a chain's first residues; only these are numbered.
+DOMAIN_LENGTH = 130
+#: IMGT positions of CDR 1, 2 and 3, both ends inclusive.
+CDR_POSITIONS = ((27, 38), (56, 65), (105, 117))
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """IMGT numbers of a sequence's residues.
+
+    Attributes
+    ----------
+    positions : tuple of int
+        IMGT position of each residue, 0 where it is outside the first domain.
+    chain_type : str or None
+        ANARCI's type of the first domain (H, K, L, or a T-cell receptor's A, B, G, D); None where there is no domain.
+    problem : str or None
+        Why ANARCI failed on this sequence, where it did.
+    """
+
+    positions: tuple[int, ...]
+    chain_type: str | None
+    problem: str | None = None
+
+
+def domain_of(chain_sequence: str) -> str:
+    """The part of a chain that is numbered."""
+    return chain_sequence[:DOMAIN_LENGTH]
+
+
+def number_sequences(sequences: Sequence[str]) -> list[Numbering]:
+    """IMGT numbering of some sequences, in their order.
+
+    One sequence that ANARCI cannot take costs only itself: a batch that fails is numbered one by one.
+
+    Parameters
+    ----------
+    sequences : sequence of str
+        X (no parent amino acid) is kept out of the query and gets no number.
+
+    Returns
+    -------
+    numberings : list of Numbering
+    """
+    if not sequences:
+        return []
+    try:
+        return _number_batch(sequences)
+    except LaunchError:
+        raise
+    except Exception as error:  # whatever ANARCI raises is told of the sequence that made it
+        if len(sequences) > 1:
+            return [number_sequences([sequence])[0] for sequence in sequences]
+        return [Numbering((0,) * len(sequences[0]), None, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")]
+
+
+def regions(heavy: str, light: str, merged: str, numberings: dict[str, Numbering]) -> np.ndarray:
+    """Region of every residue of the merged antibody chain.
+
+    As in DeepRank-Ab, a numbered residue is the next one of its letter in the merged chain. So a chain whose residue numbers do
+    not ascend (IMGT's 112B, 112A, 112) gets shifted labels from there on, those that the model was trained on.
+
+    Parameters
+    ----------
+    heavy, light : str
+        Sequences of the chains in file order; `light` is empty for a single-domain antibody.
+    merged : str
+        Sequence of the merged chain, as long as both.
+    numberings : dict
+        Numbering by `domain_of` each of the sequences.
+
+    Returns
+    -------
+    region : ndarray of uint8, shape=(len(merged),)
+        Positions in `residues.REGIONS`: H1-H3 in the heavy chain, L1-L3 in the light one, else CONST.
+
+    Raises
+    ------
+    ModelError
+        ``numbering_failed``.
+    """
+    result = np.full(len(merged), CONST, dtype=np.uint8)
+    for role, sequence, place in (("H", heavy, 0), ("L", light, len(heavy))):
+        if not sequence:
+            continue
+        numbering = numberings[domain_of(sequence)]
+        if numbering.problem:
+            raise ModelError("numbering_failed", f"the chain stated as {role}: {numbering.problem}", "annotate")
+        for position, letter in zip(numbering.positions, sequence, strict=False):
+            if not position:
+                continue
+            place = merged.find(letter, place)
+            if place < 0:
+                break
+            result[place] = _region(role, position)
+            place += 1
+    return result
+
+
+def _region(role: str, position: int) -> int:
+    for cdr, (first, last) in enumerate(CDR_POSITIONS, start=1):
+        if first <= position <= last:
+            return REGIONS.index(f"{role}{cdr}")
+    return CONST
+
+
+def _number_batch(sequences: Sequence[str]) -> list[Numbering]:
+    anarci = _anarci()
+    kept = [[i for i, letter in enumerate(sequence) if letter != "X"] for sequence in sequences]
+    queries = [(f"s{k}", "".join(sequence[i] for i in keep)) for k, (sequence, keep) in enumerate(zip(sequences, kept, strict=True))]
+    numbered = _run(anarci, [query for query in queries if query[1]])
+    return [
+        _numbering(sequence, keep, *numbered.get(name, (None, None)))
+        for sequence, keep, (name, _) in zip(sequences, kept, queries, strict=True)
+    ]
+
+
+def _run(anarci, queries: list[tuple[str, str]]) -> dict:
+    if not queries:
+        return {}
+    for _, query in queries:
+        anarci.validate_sequence(query)
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+        domains, details, _ = anarci.anarci(queries, scheme="imgt", assign_germline=True, output=False, ncpu=1)
+    if len(domains) != len(queries):
+        raise ValueError(f"ANARCI returned {len(domains)} results for {len(queries)} sequences")
+    result = {}
+    for (name, _), domain, detail in zip(queries, domains, details, strict=True):
+        if domain:
+            if detail[0]["query_name"] != name:
+                raise ValueError(f"ANARCI returned {detail[0]['query_name']} in the place of {name}")
+            result[name] = (domain[0], detail[0]["chain_type"])
+    return result
+
+
+def _numbering(sequence: str, keep: list[int], domain, chain_type) -> Numbering:
+    positions = [0] * len(sequence)
+    if domain is not None:
+        aligned, start, _ = domain
+        numbers = [number for (number, _), letter in aligned if letter != "-"]
+        letters = "".join(letter for _, letter in aligned if letter != "-")
+        place = keep[start : start + len(numbers)]
+        if "".join(sequence[i] for i in place) != letters:
+            raise ValueError(f"ANARCI numbered {letters}, which is not at residue {start + 1} of {sequence}")
+        for i, number in zip(place, numbers, strict=True):
+            positions[i] = number
+    return Numbering(tuple(positions), chain_type)
+
+
+def _anarci():
+    """The anarci module, its hmmscan started as all our children are: with a time limit, ending with the rank."""
+    if shutil.which("hmmscan") is None:
+        raise LaunchError("hmmscan is not on PATH; install HMMER or load its module (`python -m stagea_mpi doctor` checks all)")
+    try:
+        module = importlib.import_module("anarci.anarci")
+    except ImportError as error:
+        raise LaunchError(f"anarci cannot be imported ({error}); install it (`python -m stagea_mpi doctor` checks all)") from error
+    module.Popen = Child
+    return module

@@ -1,0 +1,81 @@
+"""The alphabet of the graphs: residue types, atom types, regions, and what the model was trained to read of each.
+
+All tables are those of DeepRank-Ab 1.0.2 (Apache-2.0, `src/AtomGraph.py`); their order is the order of the one-hot features.
+"""
+
+import functools
+
+import gemmi
+import numpy as np
+
+#: Residue types in one-hot order.
+RESIDUE_TYPES = ("CYS HIS ASN GLN SER THR TYR TRP ALA PHE GLY ILE VAL MET PRO LEU GLU ASP LYS ARG").split()
+
+#: Hydropathy by residue type, stored as the feature `charge`: Kyte & Doolittle, J. Mol. Biol. 157 (1982) 105-132.
+HYDROPATHY = np.array(
+    [2.5, -3.2, -3.5, -3.5, -0.8, -0.7, -1.3, -0.9, 1.8, 2.8, -0.4, 4.5, 4.2, 1.9, -1.6, 3.8, -3.5, -3.5, -3.9, -4.5]
+)
+
+#: Polarity classes in one-hot order, and the class of each residue type.
+POLARITIES = ("apolar", "polar", "negative", "positive")
+POLARITY = np.array([1] * 8 + [0] * 8 + [2] * 2 + [3] * 2, dtype=np.uint8)
+
+#: Heavy-atom names in one-hot order; an atom with another name is never a node.
+ATOM_TYPES = (
+    "N CA C O CB CG CG1 CG2 CD CD1 CD2 CE CE1 CE2 CE3 CZ CZ2 CZ3 CH2 ND1 ND2 NE NE1 NE2 NH1 NH2 NZ OD1 OD2 OE1 OE2 OG OG1 OH SD SG"
+).split()
+
+#: Regions in one-hot order. FR is a label that is never given.
+REGIONS = ("FR", "L1", "L2", "L3", "H1", "H2", "H3", "CONST", "AG")
+CONST = REGIONS.index("CONST")
+ANTIGEN = REGIONS.index("AG")
+
+UNKNOWN = 255  #: code of a residue or an atom name that is in no table
+
+_WATERS = frozenset(("HOH", "WAT", "H2O", "DOD", "TIP", "TIP3", "SOL"))
+#: Names that Amber, CHARMM and GROMACS give to protonation states of standard residues.
+_PROTONATION_STATES = {
+    "HID": "HIS", "HIE": "HIS", "HIP": "HIS", "HSD": "HIS", "HSE": "HIS", "HSP": "HIS",
+    "CYX": "CYS", "CYM": "CYS", "ASH": "ASP", "GLH": "GLU", "LYN": "LYS",
+}  # fmt: skip
+
+
+def encode(names: np.ndarray, table: list[str] | tuple[str, ...]) -> np.ndarray:
+    """Positions of names in a table.
+
+    Parameters
+    ----------
+    names : ndarray of bytes, shape=(n,)
+    table : sequence of str
+
+    Returns
+    -------
+    codes : ndarray of uint8, shape=(n,)
+        `UNKNOWN` for a name that is not in the table.
+    """
+    code = {name.encode(): i for i, name in enumerate(table)}
+    unique, inverse = np.unique(names, return_inverse=True)
+    return np.array([code.get(name, UNKNOWN) for name in unique.tolist()], dtype=np.uint8)[inverse]
+
+
+@functools.cache
+def one_letter(residue_name: str) -> str:
+    """The letter of a residue's parent amino acid (MSE is M, PCA is E), X where it has none.
+
+    The parents are gemmi's table of the wwPDB's chemical components, and the protonation states that force fields name.
+    """
+    info = gemmi.find_tabulated_residue(_PROTONATION_STATES.get(residue_name, residue_name))
+    letter = info.one_letter_code.upper() if info.is_amino_acid() else "X"
+    return letter if letter in "ACDEFGHIKLMNPQRSTVWY" else "X"
+
+
+@functools.cache
+def is_amino_acid(residue_name: str) -> bool:
+    """Whether the wwPDB's chemical components list the residue, or its parent, as an amino acid."""
+    return gemmi.find_tabulated_residue(_PROTONATION_STATES.get(residue_name, residue_name)).is_amino_acid()
+
+
+@functools.cache
+def is_water(residue_name: str) -> bool:
+    """Whether a residue of this name is a water molecule."""
+    return residue_name in _WATERS or gemmi.find_tabulated_residue(residue_name).is_water()

@@ -1,0 +1,111 @@
+"""graphs.h5: the graphs as DeepRank-Ab's Stage B reads them, one group a model with real datasets in it.
+
+Layout and dtypes are those of DeepRank-Ab 1.0.2 (`src/Graph.py`, Apache-2.0). Edges are directed there and stored both ways: row
+2k is the k-th edge, row 2k + 1 its reverse.
+"""
+
+from collections.abc import Iterable
+
+import h5py
+import numpy as np
+
+from ..features.forcefield import COVALENT_CUTOFF
+from ..graphs import Edges, InterfaceGraph
+from ..residues import ATOM_TYPES, HYDROPATHY, POLARITIES, POLARITY, REGIONS, RESIDUE_TYPES
+
+_CHAIN_NAMES = np.array([b"A", b"B"])
+_RESIDUE_NAMES = np.array(RESIDUE_TYPES, dtype="S")
+_ATOM_NAMES = np.array(ATOM_TYPES, dtype="S")
+
+Clusters = tuple[np.ndarray, np.ndarray]
+
+
+def write_graphs(path: str, models: Iterable[tuple[str, InterfaceGraph, Clusters | None]]) -> int:
+    """Writes graphs.h5.
+
+    Parameters
+    ----------
+    path : str
+        A new file.
+    models : iterable of (name, graph, clusters)
+        `clusters` are the labels of depth 0 and 1 (`clustering.cluster_two_depths`), or None.
+
+    Returns
+    -------
+    size : int
+        Bytes written.
+    """
+    with h5py.File(path, "w") as file:
+        for name, graph, clusters in models:
+            _write_model(file.create_group(name), graph, clusters)
+        file.flush()
+        return file.id.get_filesize()
+
+
+def _write_model(group: h5py.Group, graph: InterfaceGraph, clusters: Clusters | None) -> None:
+    identity = _node_identity(graph)
+    _write(group, "nodes", identity)
+    for name, values in _node_features(graph).items():
+        _write(group, f"node_data/{name}", values)
+    for edges, prefix, kind in ((graph.interface, "", b"interface"), (graph.internal, "internal_", b"internal")):
+        pairs = _both_ways(edges.nodes)
+        _write(group, f"{prefix}edges", identity[pairs])
+        _write(group, f"{prefix}edge_index", pairs)
+        for name, values in _edge_features(edges, kind).items():
+            _write(group, f"{prefix}edge_data/{name}", values)
+    group.create_group("score")
+    if clusters is not None:
+        for depth, labels in enumerate(clusters):
+            _write(group, f"clustering/mcl/depth_{depth}", labels.astype(np.int64))
+
+
+def _node_identity(graph: InterfaceGraph) -> np.ndarray:
+    """Chain, residue number, residue name, atom serial and atom name of each node as text, shape=(n, 5)."""
+    columns = (
+        _CHAIN_NAMES[graph.chain],
+        graph.residue_number.astype("S"),
+        _RESIDUE_NAMES[graph.residue_type],
+        graph.serial.astype("S"),
+        _ATOM_NAMES[graph.atom_type],
+    )
+    width = max(column.dtype.itemsize for column in columns)
+    return np.stack([column.astype(f"S{width}") for column in columns], axis=1)
+
+
+def _node_features(graph: InterfaceGraph) -> dict[str, np.ndarray]:
+    return {
+        "chain": graph.chain.astype(np.int64),
+        "pos": np.round(graph.position.astype(np.float64), 3),
+        "res_type": _one_hot(graph.residue_type, len(RESIDUE_TYPES)),
+        "charge": HYDROPATHY[graph.residue_type],
+        "polarity": _one_hot(POLARITY[graph.residue_type], len(POLARITIES)),
+        "bsa": graph.bsa.astype(np.float64)[:, None],
+        "atom_type": _one_hot(graph.atom_type, len(ATOM_TYPES)),
+        "region": _one_hot(graph.region, len(REGIONS)),
+        "embedding": np.zeros((len(graph), 1)),
+    }
+
+
+def _edge_features(edges: Edges, kind: bytes) -> dict[str, np.ndarray]:
+    dist = np.repeat(edges.dist.astype(np.float64), 2)
+    return {
+        "dist": dist,
+        "type": np.full(len(dist), kind),
+        "voro_area": np.repeat(edges.voro_area.astype(np.float64), 2),
+        "orientation": edges.orientation.reshape(-1, 3),
+        "elec": np.repeat(edges.elec.astype(np.float64), 2),
+        "vdw": np.repeat(edges.vdw.astype(np.float64), 2),
+        "covalent": (dist < COVALENT_CUTOFF).astype(np.float64),
+    }
+
+
+def _both_ways(pairs: np.ndarray) -> np.ndarray:
+    return np.stack([pairs, pairs[:, ::-1]], axis=1).reshape(-1, 2).astype(np.int32)
+
+
+def _one_hot(codes: np.ndarray, width: int) -> np.ndarray:
+    return np.eye(width, dtype=np.float32)[codes]
+
+
+def _write(group: h5py.Group, name: str, values: np.ndarray) -> None:
+    group.create_dataset(name, data=values)
