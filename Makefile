@@ -6,7 +6,6 @@ PYTHON ?= python3
 PY := .venv/bin/python
 # Debian has Open MPI's launcher under this name also where another MPI is the default.
 MPIEXEC ?= $(shell command -v mpiexec.openmpi || echo mpiexec)
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # One thread a rank, unless the caller has said otherwise.
 OMP_NUM_THREADS ?= 1
 export OMP_NUM_THREADS

@@ -38,6 +38,8 @@ check_python() {
     command -v "$PYTHON" >/dev/null || die "no $PYTHON on PATH; name a Python of 3.11 or later: make env PYTHON=..."
     "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
         die "$("$PYTHON" -V) found, 3.11 or later needed; name one: make env PYTHON=..."
+    # the one below an activated environment, which may be the .venv that is about to go
+    PYTHON=$("$PYTHON" -c 'import sys; print(sys._base_executable)')
 }
 
 # What the environment was made from; a .venv holds absolute paths, so its place belongs to it.
