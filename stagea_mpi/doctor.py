@@ -276,13 +276,15 @@ def _voronota() -> str:
 def _slurm() -> Check:
     if shutil.which("srun") is None:
         return Check("Slurm", None, "not on this machine")
-    version, problem = _output_of(["srun", "--version"])
-    nodes, no_cluster = _output_of(["sinfo", "--noheader", "--format=%P %D nodes of %c CPUs"])
+    nodes, problem = _output_of(["sinfo", "--noheader", "--format=%P %D nodes of %c CPUs"])
+    if problem and "SLURM_CONF" not in os.environ and not Path("/etc/slurm/slurm.conf").exists():
+        return Check("Slurm", None, "srun is installed, but no cluster is configured")
+    if problem:
+        return Check("Slurm", False, problem, "sinfo must answer before jobs can be submitted")
+    version, _ = _output_of(["srun", "--version"])
     plugins, _ = _output_of(["srun", "--mpi=list"], with_stderr=True)
-    if problem or no_cluster:
-        return Check("Slurm", False, problem or no_cluster, "sinfo must answer before jobs can be submitted")
     kinds = [word for word in plugins.replace(",", " ").split() if word.startswith("pmi") or word == "none"]
-    found = f"{version.strip()}; {'; '.join(nodes.split(chr(10))).strip('; ')}; --mpi={','.join(kinds)}"
+    found = f"{version.strip()}; {'; '.join(nodes.splitlines())}; --mpi={','.join(kinds)}"
     pmix = any(kind.startswith("pmix") for kind in kinds)
     return Check("Slurm", True, found, "" if pmix else "without pmix, Open MPI cannot be started by srun: use mpiexec")
 

@@ -16,6 +16,14 @@ def here():
     return {check.name: check for check in doctor.diagnose()}
 
 
+def put_on_path(monkeypatch, folder, **scripts):
+    for name, script in scripts.items():
+        program = folder / name
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
 def test_what_make_env_installs_is_found_and_works_together(here):
     assert [check for check in here.values() if check.ok is False] == []
     assert set(BY_NAME) | {"one MPI library", "collective write", "launcher", "Slurm"} == set(here)
@@ -34,10 +42,7 @@ def test_missing_programs_are_named_with_what_to_install(monkeypatch, tmp_path):
 
 
 def test_a_program_that_hangs_is_a_finding(monkeypatch, tmp_path):
-    program = tmp_path / "hmmscan"
-    program.write_text("#!/bin/sh\nexec sleep 60\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    put_on_path(monkeypatch, tmp_path, hmmscan="exec sleep 60")
     monkeypatch.setattr(doctor, "CHILD_LIMIT", 0.2)
     check = doctor._program("hmmscan", ["hmmscan", "-h"], "HMMER", "hmmer")
     assert check.ok is False
@@ -76,6 +81,27 @@ def test_a_world_of_one_under_several_slurm_tasks_is_a_mismatch():
 
 def test_a_batch_script_without_srun_is_no_mismatch():
     assert doctor.launcher_check({"SLURM_NTASKS": "4"}, world_size=1).ok is True
+
+
+LISTS_PLUGINS = 'case $1 in --version) echo slurm 22.05.8;; *) echo "MPI plugin types are... $PLUGINS" >&2;; esac'
+
+
+@pytest.mark.parametrize(("plugins", "advice"), [("none pmi2 pmix pmix_v4", ""), ("none pmi2", "use mpiexec")])
+def test_slurm_is_asked_for_its_nodes_and_its_ways_of_starting_mpi(monkeypatch, tmp_path, plugins, advice):
+    monkeypatch.setenv("PLUGINS", plugins)
+    put_on_path(monkeypatch, tmp_path, srun=LISTS_PLUGINS, sinfo="echo 'norm* 4 nodes of 64 CPUs'")
+    check = doctor._slurm()
+    assert check.ok is True
+    assert check.found == f"slurm 22.05.8; norm* 4 nodes of 64 CPUs; --mpi={plugins.replace(' ', ',')}"
+    assert advice in check.advice
+
+
+def test_a_slurm_that_is_configured_but_does_not_answer_is_a_finding(monkeypatch, tmp_path):
+    put_on_path(monkeypatch, tmp_path, srun="exit 1", sinfo="echo unable to contact >&2; exit 1")
+    monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
+    check = doctor._slurm()
+    assert check.ok is False
+    assert "unable to contact" in check.found
 
 
 def test_fewer_cpus_than_slurm_promised_are_a_finding():
