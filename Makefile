@@ -15,7 +15,7 @@ export OMPI_ALLOW_RUN_AS_ROOT := 1
 export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
 endif
 # More ranks than cores only where the machine has too few.
-SPARE := $(if $(filter 1,$(shell nproc)),--oversubscribe)
+SPARE := $(if $(filter 1,$(shell env -u OMP_NUM_THREADS nproc)),--oversubscribe)
 # A parallel test that hangs is ended from outside; 2 minutes later without mercy.
 PARALLEL_TESTS := $(PY) -m pytest --with-mpi -m mpi tests/parallel
 LIMIT := timeout --kill-after=120 1200

@@ -32,7 +32,7 @@ main() {
 
 say() { echo "env: $*"; }
 die() { echo "env: $*" >&2; exit 1; }
-pip() { "$VENV/bin/python" -m pip --disable-pip-version-check --quiet "$@"; }
+pip() { "$VENV/bin/python" -m pip --disable-pip-version-check -qq "$@"; }
 
 check_python() {
     command -v "$PYTHON" >/dev/null || die "no $PYTHON on PATH; name a Python of 3.11 or later: make env PYTHON=..."
