@@ -8,6 +8,7 @@ import importlib
 import io
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +47,7 @@ def domain_of(chain_sequence: str) -> str:
     return chain_sequence[:DOMAIN_LENGTH]
 
 
-def number_sequences(sequences: Sequence[str]) -> list[Numbering]:
+def number_sequences(sequences: Sequence[str], batches: int = 1) -> list[Numbering]:
     """IMGT numbering of some sequences, in their order.
 
     One sequence that ANARCI cannot take costs only itself: a batch that fails is numbered one by one.
@@ -55,6 +56,8 @@ def number_sequences(sequences: Sequence[str]) -> list[Numbering]:
     ----------
     sequences : sequence of str
         X (no parent amino acid) is kept out of the query and gets no number.
+    batches : int
+        So many batches at once, each with an hmmscan of its own.
 
     Returns
     -------
@@ -62,14 +65,23 @@ def number_sequences(sequences: Sequence[str]) -> list[Numbering]:
     """
     if not sequences:
         return []
+    batches = min(batches, len(sequences))
+    shares = [sequences[len(sequences) * i // batches : len(sequences) * (i + 1) // batches] for i in range(batches)]
+    silence = io.StringIO()  # ANARCI prints what it also returns or raises
+    with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence), ThreadPoolExecutor(batches) as pool:
+        return [numbering for share in pool.map(_number_share, shares) for numbering in share]
+
+
+def _number_share(sequences: Sequence[str]) -> list[Numbering]:
     try:
         return _number_batch(sequences)
     except LaunchError:
         raise
     except Exception as error:  # whatever ANARCI raises is told of the sequence that made it
         if len(sequences) > 1:
-            return [number_sequences([sequence])[0] for sequence in sequences]
-        return [Numbering((0,) * len(sequences[0]), None, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")]
+            return [numbering for sequence in sequences for numbering in _number_share([sequence])]
+        problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return [Numbering((0,) * len(sequences[0]), None, problem)]
 
 
 def regions(heavy: str, light: str, merged: str, numberings: dict[str, Numbering]) -> np.ndarray:
@@ -138,8 +150,7 @@ def _run(anarci, queries: list[tuple[str, str]]) -> dict:
         return {}
     for _, query in queries:
         anarci.validate_sequence(query)
-    with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
-        domains, details, _ = anarci.anarci(queries, scheme="imgt", assign_germline=True, output=False, ncpu=1)
+    domains, details, _ = anarci.anarci(queries, scheme="imgt", assign_germline=True, output=False, ncpu=1)
     if len(domains) != len(queries):
         raise ValueError(f"ANARCI returned {len(domains)} results for {len(queries)} sequences")
     result = {}

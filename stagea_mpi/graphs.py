@@ -12,6 +12,7 @@ from .features.forcefield import atom_parameters, pair_energies
 from .features.orientation import backbone_atoms, edge_orientations
 from .features.voronoi import contact_areas
 from .residues import ANTIGEN, ATOM_TYPES, RESIDUE_TYPES, UNKNOWN, encode
+from .timing import StageClock
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ class InterfaceGraph:
         return len(self.chain)
 
 
-def build_graph(complex_: Complex, region: np.ndarray, timeout: float | None = None) -> InterfaceGraph:
+def build_graph(
+    complex_: Complex, region: np.ndarray, timeout: float | None = None, clock: StageClock | None = None
+) -> InterfaceGraph:
     """The interface graph of a complex.
 
     Parameters
@@ -90,26 +93,31 @@ def build_graph(complex_: Complex, region: np.ndarray, timeout: float | None = N
         Region of each residue of chain A (`annotation.regions`).
     timeout : float, optional
         Seconds that a child process may take.
+    clock : StageClock, optional
+        Books the seconds of each stage.
 
     Raises
     ------
     ModelError
         ``no_interface``, ``bad_coordinates``, ``child_failed`` or ``timeout``.
     """
+    clock = clock or StageClock()
     residue_type = encode(complex_.residue_name, RESIDUE_TYPES)
     atom_type = encode(complex_.atom_name, ATOM_TYPES)
     atoms, contacts, distance = _nodes(complex_, (residue_type != UNKNOWN) & (atom_type != UNKNOWN))
     chain, xyz = complex_.chain[atoms], complex_.xyz[atoms]
     bonded, bonded_distance = internal_pairs(xyz, chain)
     _refuse_overlaps(complex_, atoms, contacts, distance)
-
-    residues, residue_row = np.unique(complex_.residue[atoms], return_inverse=True)
-    parameters = atom_parameters(complex_.residue, complex_.residue_name, complex_.atom_name, atoms)
-    backbone = backbone_atoms(complex_.residue, complex_.atom_name, complex_.xyz, residues)
+    clock.lap("contacts")
     areas = _voronoi_areas(complex_, atoms, np.concatenate([contacts, bonded]), timeout)
+    clock.lap("voronoi")
+    residues, residue_row = np.unique(complex_.residue[atoms], return_inverse=True)
     bsa = buried_areas(
         complex_.chain, complex_.residue, complex_.residue_name, complex_.atom_name, complex_.is_hydrogen, complex_.xyz, residues
     )
+    clock.lap("burial")
+    parameters = atom_parameters(complex_.residue, complex_.residue_name, complex_.atom_name, atoms)
+    backbone = backbone_atoms(complex_.residue, complex_.atom_name, complex_.xyz, residues)
 
     def edges(pairs, dist, voro_area, same_chain):
         elec, vdw = pair_energies(parameters, pairs, dist, same_chain)
@@ -119,7 +127,7 @@ def build_graph(complex_: Complex, region: np.ndarray, timeout: float | None = N
         return Edges(pairs.astype(np.int32), *single, orientation)
 
     region_of_residue = np.append(region, np.full(len(complex_.sequences[1]), ANTIGEN, dtype=np.uint8))
-    return InterfaceGraph(
+    graph = InterfaceGraph(
         chain=chain,
         residue_number=complex_.residue_number[atoms],
         residue_type=residue_type[atoms],
@@ -131,6 +139,8 @@ def build_graph(complex_: Complex, region: np.ndarray, timeout: float | None = N
         interface=edges(contacts, distance, areas[: len(contacts)], same_chain=False),
         internal=edges(bonded, bonded_distance, areas[len(contacts) :], same_chain=True),
     )
+    clock.lap("edges")
+    return graph
 
 
 def _nodes(complex_: Complex, is_candidate: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,0 +1,183 @@
+"""Graphs of one shard, built by a team of ranks and written collectively."""
+
+import logging
+import math
+import os
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+from .annotation import domain_of, number_sequences, regions
+from .complexes import Chains, merge_chains
+from .config import RunConfig
+from .errors import LaunchError, ModelError
+from .graphs import build_graph
+from .inputs import read_model
+from .listing import ModelEntry
+from .parallel.guard import StopRequest, time_limit
+from .parallel.schedule import SharedCounter
+from .store.annotations import AnnotationCache
+from .store.packed import ModelRecord, PackedWriter
+from .timing import StageClock
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A row of failures.tsv."""
+
+    model: str
+    source: str
+    stage: str
+    reason: str
+    message: str
+
+
+@dataclass
+class BuildReport:
+    """What building a shard gave, equal on all ranks."""
+
+    stopped: bool = False
+    failures: list[Failure] = field(default_factory=list)
+    written: int = 0
+    annotate_s: float = 0.0
+    graphs_s: float = 0.0
+
+
+def annotate(comm, entries: list[ModelEntry], cache: AnnotationCache, batches: int, cache_name: str) -> None:
+    """Numbers the sequences that the cache does not know yet; collective.
+
+    Every rank numbers its share. With ``anarci_parallel_batches`` above 1, and sequences enough to be worth it
+    (max(64, 32 · batches)), there are so many batches at once.
+    """
+    wanted = dict.fromkeys(
+        domain_of(chain) for entry in entries if entry.failure is None for chain in (entry.heavy, entry.light) if chain
+    )
+    new = [sequence for sequence in wanted if sequence not in cache]
+    at_once = max(comm.size, batches if len(new) >= max(64, 32 * batches) else 1)
+    mine = new[len(new) * comm.rank // comm.size : len(new) * (comm.rank + 1) // comm.size]
+    numbered = number_sequences(mine, math.ceil(at_once / comm.size))
+    for share, numberings in comm.allgather((mine, numbered)):
+        for sequence, numbering in zip(share, numberings, strict=True):
+            cache.remember(sequence, numbering)
+    if comm.rank == 0 and new:
+        cache.save(cache_name, new)
+
+
+def build_shard(
+    comm,
+    entries: list[ModelEntry],
+    config: RunConfig,
+    cache: AnnotationCache,
+    packed_path: Path,
+    attributes: dict[str, str],
+    stop: StopRequest,
+    on_model: Callable[[int, int, int], None],
+    before: Callable[[], None],
+) -> BuildReport:
+    """Builds all graphs of a shard and writes packed.h5; collective.
+
+    Parameters
+    ----------
+    comm : communicator
+        The team.
+    entries : list of ModelEntry
+        Equal on all ranks.
+    config : RunConfig
+    cache : AnnotationCache
+        Knows every sequence of the entries.
+    packed_path : Path
+        A new file; the caller gives it its final name.
+    attributes : dict
+        Root attributes of packed.h5.
+    stop : StopRequest
+        Once set on any rank, all finish the model in hand, and the report says that the shard is not whole.
+    on_model : callable
+        Told, on every rank after each of its models: models taken by all, models of the shard, failures of this rank.
+    before : callable
+        Called once on every rank before the first model.
+    """
+    before()
+    report, start = BuildReport(), perf_counter()
+    per_round = config.stage_a.graph_result_queue_maxsize * comm.size
+    rounds = max(1, math.ceil(len(entries) / per_round))
+    widths = {
+        "model/name": max((len(os.fsencode(entry.ref.name)) for entry in entries), default=1),
+        "model/source": max((len(os.fsencode(entry.ref.path)) for entry in entries), default=1),
+    }
+    writer = None
+    for first in range(0, max(len(entries), 1), per_round):
+        indices = range(first, min(first + per_round, len(entries)))
+        records, failures, finished = _build_round(comm, entries, indices, config, cache, stop, on_model)
+        for part in comm.allgather(failures):
+            report.failures.extend(part)
+        if not all(comm.allgather(finished)):
+            report.stopped = True
+            break
+        if writer is None:
+            writer = PackedWriter(str(packed_path), comm, attributes, widths, rounds)
+        report.written += sum(comm.allgather(writer.append(_contiguous_share(comm, records, indices))))
+    if writer is not None:
+        writer.close()
+    report.graphs_s = perf_counter() - start
+    return report
+
+
+def _build_round(comm, entries, indices, config, cache, stop, on_model):
+    """This rank's records and failures of one round, and whether it was not stopped before its end."""
+    largest_first = sorted(indices, key=lambda i: (-entries[i].n_atoms, i))
+    records, failures = [], []
+    with SharedCounter(comm, len(largest_first)) as counter:
+        while (place := counter.take()) is not None:
+            entry = entries[largest_first[place]]
+            record, failure = build_model(entry, largest_first[place], config.chains, cache, comm.rank, config.stage_a.model_timeout_s)
+            records.append(record)
+            if failure is not None:
+                failures.append(failure)
+            on_model(indices[0] + place + 1, len(entries), len(failures))
+            if stop:
+                counter.close()
+        finished = sum(comm.allgather(len(records))) == len(largest_first)
+    return records, failures, finished
+
+
+def build_model(
+    entry: ModelEntry, index: int, chains: Chains, cache: AnnotationCache, rank: int, timeout: float
+) -> tuple[ModelRecord, Failure | None]:
+    """The graph of one model, or its failure."""
+    clock = StageClock()
+    graph, error = None, entry.failure
+    if error is None:
+        try:
+            with time_limit(timeout, entry.ref.name):
+                complex_ = merge_chains(read_model(entry.ref), chains, entry.ref.name)
+                clock.lap("read")
+                numberings = {domain_of(chain): cache[domain_of(chain)] for chain in (entry.heavy, entry.light) if chain}
+                region = regions(complex_.heavy, complex_.light, complex_.sequences[0], numberings)
+                graph = build_graph(complex_, region, timeout, clock)
+        except ModelError as failure:
+            error = failure
+        except LaunchError:
+            raise
+        except Exception as bug:  # one model may not cost the others; it is told with all that we know
+            log.warning("%s: unexpected error\n%s", entry.ref.name, traceback.format_exc())
+            place = traceback.extract_tb(bug.__traceback__)[-1]
+            error = ModelError("unexpected", f"{type(bug).__name__}: {bug} (in {place.name}, line {place.lineno})", "graph")
+    record = ModelRecord(
+        index, entry.ref.name, entry.ref.path, entry.digest, entry.n_atoms, rank, tuple(clock.seconds.values()), graph,
+        error.reason if error else None,
+    )  # fmt: skip
+    if error is None:
+        return record, None
+    return record, Failure(entry.ref.name, entry.ref.path, error.stage or "graph", error.reason, str(error))
+
+
+def _contiguous_share(comm, records: list[ModelRecord], indices: range) -> list[ModelRecord]:
+    """Hands records over among the ranks so that each holds a contiguous range of models; collective."""
+    bounds = [indices.start + len(indices) * r // comm.size for r in range(comm.size + 1)]
+    parcels = [[record for record in records if low <= record.index < high] for low, high in zip(bounds, bounds[1:], strict=False)]
+    received = [record for parcel in comm.alltoall(parcels) for record in parcel]
+    return sorted(received, key=lambda record: record.index)

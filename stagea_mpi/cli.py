@@ -1,0 +1,166 @@
+"""The commands: `python -m stagea_mpi COMMAND …`."""
+
+import argparse
+import dataclasses
+import logging
+import os
+import re
+import sys
+from collections import Counter
+
+from . import __version__
+from .errors import ConfigError, StageAError
+from .parallel.guard import StopRequest, abort_on_error, report
+
+log = logging.getLogger("stagea_mpi")
+
+_COMMANDS = ("plan", "run", "doctor")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command and returns its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments and arguments[0] not in _COMMANDS and not arguments[0].startswith("-"):
+        arguments.insert(0, "run")
+    parsed = _parser().parse_args(arguments)
+    try:
+        return parsed.command(parsed)
+    except StageAError as error:
+        report(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("stagea_mpi: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m stagea_mpi", description=__import__("stagea_mpi").__doc__)
+    parser.add_argument("--version", action="version", version=f"stagea_mpi {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    plan = commands.add_parser("plan", help="inputs, shards, estimated time and memory, a suggested srun line")
+    plan.add_argument("config", help="run.yaml")
+    plan.set_defaults(command=_plan)
+
+    run = commands.add_parser("run", help="the main job; under srun or mpiexec, or alone")
+    run.add_argument("config", help="run.yaml")
+    phase = run.add_mutually_exclusive_group()
+    phase.add_argument("--phase", choices=("full", "prep_graphs", "cluster_only"), help="beats STAGEA_PHASE")
+    phase.add_argument("--prep-graphs-only", dest="phase", action="store_const", const="prep_graphs", help="--phase prep_graphs")
+    phase.add_argument("--cluster-only", dest="phase", action="store_const", const="cluster_only", help="--phase cluster_only")
+    run.add_argument("--shards", type=_shard_list, metavar="0,3-7", help="only these shards")
+    run.add_argument("--no-cluster", action="store_true", help="publish the graphs without clusters")
+    run.add_argument("--force", action="store_true", help="compute again what was made from another input or under other settings")
+    run.set_defaults(command=_run)
+
+    doctor = commands.add_parser("doctor", help="checks MPI, parallel HDF5, hmmscan, voronota, Slurm, affinity")
+    doctor.set_defaults(command=_doctor)
+    return parser
+
+
+def _shard_list(text: str) -> tuple[int, ...]:
+    """Shard numbers from a text such as 0,3-7."""
+    numbers: list[int] = []
+    for item in text.split(","):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", item.strip())
+        if not match or int(match[2] or match[1]) < int(match[1]):
+            raise argparse.ArgumentTypeError(f"expected numbers and ranges such as 0,3-7, found {text!r}")
+        numbers.extend(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return tuple(dict.fromkeys(numbers))
+
+
+def _plan(parsed: argparse.Namespace) -> int:
+    from .config import load_config
+    from .plan import describe_plan
+
+    print(describe_plan(load_config(parsed.config, warn=_warn), parsed.config))
+    return 0
+
+
+def _doctor(parsed: argparse.Namespace) -> int:
+    from . import doctor
+
+    return doctor.main()
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")  # before NumPy is loaded
+    from .parallel.teams import connect
+
+    comm = connect()
+    with StopRequest() as stop, abort_on_error(comm):
+        return _run_on(comm, parsed, stop)
+
+
+def _run_on(comm, parsed: argparse.Namespace, stop: StopRequest) -> int:
+    from .config import load_config
+    from .parallel.guard import agree
+    from .pipeline import run
+    from .store.rundir import RunFolder
+    from .team import Options
+
+    _log_to_stderr(comm)
+    config, error = None, None
+    if comm.rank == 0:
+        try:
+            config = load_config(parsed.config, warn=_warn)
+        except ConfigError as found:
+            error = found
+    if any(comm.allgather(error is not None)):
+        if error is not None:
+            report(error)
+        comm.barrier()
+        return ConfigError.exit_code
+    config = comm.bcast(config)
+    if parsed.phase:
+        config = dataclasses.replace(config, phase=parsed.phase)
+    if parsed.no_cluster and config.phase == "cluster_only":
+        raise ConfigError("--no-cluster and the phase cluster_only exclude each other")
+    options = Options(cluster=not parsed.no_cluster, force=parsed.force, shards=parsed.shards)
+    summary = run(comm, config, options, stop)
+    code = comm.bcast(summary.exit_code)
+    if comm.rank == 0:
+        _tell(summary, RunFolder(config.run_root), stop)
+    return code
+
+
+def _log_to_stderr(comm) -> None:
+    level = logging.INFO if comm.rank == 0 else logging.WARNING
+    logging.basicConfig(level=level, stream=sys.stderr, format=f"%(asctime)s rank {comm.rank} %(message)s", datefmt="%H:%M:%S")
+
+
+def _warn(message: str) -> None:
+    print(f"stagea_mpi: warning: {message}", file=sys.stderr)
+
+
+def _tell(summary, folder, stop: StopRequest) -> None:
+    """The last lines of a run: how many models are where, what failed, where to look."""
+    actions = Counter(outcome.action for outcome in summary.outcomes)
+    finished = [o for o in summary.outcomes if o.action in ("built", "clustered", "skipped")]
+    n_models, n_ok = sum(o.n_models for o in finished), sum(o.n_ok for o in finished)
+    for outcome in summary.outcomes:
+        if outcome.message:
+            print(f"stagea_mpi: {outcome.message}")
+    print(
+        f"stagea_mpi: {n_ok} of {n_models} models are in {folder.shards}/*/graphs.h5 "
+        f"({len(finished)} of {summary.n_shards} shards; {', '.join(f'{n} {action}' for action, n in sorted(actions.items()))})"
+    )
+    if n_models > n_ok:
+        reasons = _failure_counts(folder, [o.shard for o in finished])
+        listed = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
+        print(f"stagea_mpi: {n_models - n_ok} models failed ({listed}); each with its reason in {folder.shards}/*/failures.tsv")
+    if summary.stopped:
+        name = stop.signal.name if stop.signal else "a signal"
+        print(f"stagea_mpi: stopped early by {name}; run the same command again to finish", flush=True)
+
+
+def _failure_counts(folder, shards: list[int]) -> Counter:
+    counts: Counter[str] = Counter()
+    for index in shards:
+        with open(folder.shard(index).failures, encoding="utf-8", errors="replace") as lines:
+            next(lines, None)
+            counts.update(line.split("\t")[3] for line in lines)
+    return counts
+
+

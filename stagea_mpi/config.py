@@ -1,0 +1,326 @@
+"""run.yaml: read, checked key by key, overridden by the environment, and frozen."""
+
+import dataclasses
+import difflib
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .complexes import Chains
+from .errors import ConfigError
+
+PHASES = ("full", "prep_graphs", "cluster_only")
+
+#: Keys of later stages: carried along and not judged.
+_OTHER_STAGES = ("stage_b", "stage_c", "model_path", "deeprank_root")
+
+_NO_CHAIN = ("", "-", "na", "none", "null")
+
+
+@dataclass(frozen=True)
+class StageA:
+    """The `stage_a` section. Names and defaults are those of existing pipelines."""
+
+    partition: str = "norm"
+    cores: int = 32
+    mem_gb: float = 64.0
+    time: str = "01:00:00"
+    target_shard_gb: float = 0.1
+    min_per_shard: int = 10
+    max_per_shard: int = 100
+    glob: tuple[str, ...] = ("**/*.pdb",)
+    split_mode: bool = False
+    strict_affinity: bool = False
+    use_srun_bind: bool = True
+    srun_cpu_bind: str = "cores"
+    graph_pipeline_telemetry: bool = False
+    graph_result_queue_maxsize: int = 100
+    graph_writer_log_every_s: float = 30.0
+    anarci_parallel_batches: int = 1
+    max_failed_fraction: float = 0.1
+    model_timeout_s: float = 300.0
+    team: str | int = "node"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run.
+
+    Attributes
+    ----------
+    run_root, pdb_root : Path
+        Output and input folder, absolute.
+    chains : Chains
+    stage_a : StageA
+    phase : str
+        One of `PHASES`.
+    max_concurrent_a : int
+        Array tasks of Stage A that may run at once.
+    collect_metrics : bool
+    metrics_interval : float
+        Seconds.
+    other_stages : dict
+        Sections of later stages, as they are in the file.
+    """
+
+    run_root: Path
+    pdb_root: Path
+    chains: Chains
+    stage_a: StageA = StageA()
+    phase: str = "full"
+    max_concurrent_a: int = 20
+    collect_metrics: bool = True
+    metrics_interval: float = 2.0
+    other_stages: dict = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The configuration as resolved, in run.yaml's own shape."""
+        stage_a = dataclasses.asdict(self.stage_a)
+        stage_a["glob"] = list(self.stage_a.glob)
+        return {
+            "run_root": str(self.run_root),
+            "pdb_root": str(self.pdb_root),
+            "chains": chains_as_dict(self.chains),
+            "max_concurrent_a": self.max_concurrent_a,
+            "collect_metrics": self.collect_metrics,
+            "metrics_interval": self.metrics_interval,
+            "stage_a": stage_a,
+            **self.other_stages,
+        }
+
+
+def chains_as_dict(chains: Chains) -> dict[str, Any]:
+    """`chains` in run.yaml's shape."""
+    return {"heavy": chains.heavy, "light": chains.light or "-", "antigen": list(chains.antigen)}
+
+
+def load_config(
+    path: str | Path, environment: Mapping[str, str] | None = None, warn: Callable[[str], None] = lambda message: None
+) -> RunConfig:
+    """Reads and checks a configuration.
+
+    Parameters
+    ----------
+    path : path
+        The YAML file. Paths in it are relative to the working directory.
+    environment : mapping, optional
+        Variables that override the file (`os.environ` by default).
+    warn : callable
+        Told of variables that do not parse; the file's value then stands.
+
+    Raises
+    ------
+    ConfigError
+        Names the key, what was found and what was expected.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    return parse_config(content, str(path), os.environ if environment is None else environment, warn)
+
+
+def parse_config(
+    content: Any, source: str, environment: Mapping[str, str], warn: Callable[[str], None] = lambda message: None
+) -> RunConfig:
+    """Checks a configuration that is already in memory; `source` names it in messages. See `load_config`."""
+    if not isinstance(content, dict):
+        raise ConfigError(f"{source}: expected keys such as run_root and pdb_root, found {type(content).__name__}")
+    known = ["run_root", "pdb_root", "chains", "stage_a", "max_concurrent_a", "collect_metrics", "metrics_interval"]
+    _refuse_unknown(content, known + list(_OTHER_STAGES), source, "")
+    for key in ("run_root", "pdb_root", "chains"):
+        if content.get(key) in (None, ""):
+            raise ConfigError(f"{source}: {key} is missing; {_WHAT_FOR[key]}")
+    stage_a = content.get("stage_a") or {}
+    if not isinstance(stage_a, dict):
+        raise ConfigError(f"{source}: stage_a: expected keys such as cores and glob, found {stage_a!r}")
+    _refuse_unknown(stage_a, [f.name for f in dataclasses.fields(StageA)], source, "stage_a.")
+    stage_a = {**stage_a, **_overrides(_STAGE_A_VARIABLES, "stage_a.", environment, warn)}
+    top = {**content, **_overrides(_TOP_VARIABLES, "", environment, warn)}
+    return RunConfig(
+        run_root=_path(content["run_root"], f"{source}: run_root"),
+        pdb_root=_path(content["pdb_root"], f"{source}: pdb_root"),
+        chains=_chains(content["chains"], source),
+        stage_a=StageA(**{key: _CHECKS[f"stage_a.{key}"](value, f"{source}: stage_a.{key}") for key, value in stage_a.items()}),
+        phase=_overrides({"STAGEA_PHASE": "phase"}, "", environment, warn).get("phase", "full"),
+        **{key: _CHECKS[key](top[key], f"{source}: {key}") for key in known[4:] if key in top},
+        other_stages={key: content[key] for key in _OTHER_STAGES if key in content},
+    )
+
+
+_WHAT_FOR = {
+    "run_root": "set it to the output folder",
+    "pdb_root": "set it to the folder with the docking models",
+    "chains": "say which chains are what: {heavy: H, light: L, antigen: A}, with light: '-' where there is none",
+}
+
+
+def _refuse_unknown(section: dict, known: list[str], source: str, prefix: str) -> None:
+    for key in section:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
+            hint = f"did you mean {prefix}{near[0]}?" if near else f"known are {', '.join(known)}"
+            raise ConfigError(f"{source}: {prefix}{key} is not a key of the configuration; {hint}")
+
+
+def _chains(value: Any, source: str) -> Chains:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{source}: chains: expected {{heavy: H, light: L, antigen: A}}, found {value!r}")
+    _refuse_unknown(value, ["heavy", "light", "antigen"], source, "chains.")
+    heavy, light = (_chain_name(value.get(role), f"{source}: chains.{role}") for role in ("heavy", "light"))
+    listed = value.get("antigen")
+    listed = re.split(r"[,\s]+", listed.strip()) if isinstance(listed, str) else listed
+    antigen = [_chain_name(name, f"{source}: chains.antigen") for name in (listed if isinstance(listed, list) else [listed])]
+    if heavy is None:
+        raise ConfigError(f"{source}: chains.heavy is missing; name the antibody's heavy chain")
+    if not antigen or None in antigen:
+        raise ConfigError(f"{source}: chains.antigen: expected a chain name or a list of them, found {value.get('antigen')!r}")
+    names = [heavy, *([light] if light else []), *antigen]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"{source}: chains: {name} is named {names.count(name)} times; a chain has one role")
+    return Chains(heavy, light, tuple(antigen))
+
+
+def _chain_name(value: Any, key: str) -> str | None:
+    if value is None or (isinstance(value, str) and value.strip().lower() in _NO_CHAIN):
+        return None
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ConfigError(f"{key}: expected the name of a chain, found {value!r}; put it in quotes")
+    return str(value).strip()
+
+
+def _path(value: Any, key: str) -> Path:
+    if not isinstance(value, str):
+        raise ConfigError(f"{key}: expected a path, found {value!r}")
+    return Path(os.path.abspath(os.path.expanduser(value)))
+
+
+def _flag(value: Any, key: str) -> bool:
+    if isinstance(value, str) and value.strip().lower() in ("0", "1", "true", "false", "yes", "no", "on", "off"):
+        return value.strip().lower() in ("1", "true", "yes", "on")
+    if isinstance(value, bool) or value in (0, 1):
+        return bool(value)
+    raise ConfigError(f"{key}: expected 0 or 1, found {value!r}")
+
+
+def _integer(minimum: int) -> Callable[[Any, str], int]:
+    def check(value: Any, key: str) -> int:
+        if isinstance(value, str) and re.fullmatch(r"-?\d+", value.strip()):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+            raise ConfigError(f"{key}: expected a whole number of at least {minimum}, found {value!r}")
+        return value
+
+    return check
+
+
+def _number(minimum: float, maximum: float = float("inf"), *, above: bool = False) -> Callable[[Any, str], float]:
+    def check(value: Any, key: str) -> float:
+        try:
+            number = float("nan") if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if not (number > minimum if above else number >= minimum) or number > maximum:
+            bound = f"{'above' if above else 'of at least'} {minimum:g}" + (f" and at most {maximum:g}" if maximum < 1e300 else "")
+            raise ConfigError(f"{key}: expected a number {bound}, found {value!r}")
+        return number
+
+    return check
+
+
+def _text(value: Any, key: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError(f"{key}: expected text, found {value!r}")
+    return value.strip()
+
+
+def _time(value: Any, key: str) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):  # YAML 1.1 reads 01:00:00 without quotes as a number
+        value = f"{value // 3600:02d}:{value // 60 % 60:02d}:{value % 60:02d}"
+    if not isinstance(value, str) or not re.fullmatch(r"(\d+-)?\d+(:\d{1,2}){0,2}", value):
+        raise ConfigError(f"{key}: expected Slurm's HH:MM:SS or D-HH:MM:SS, found {value!r}")
+    return value
+
+
+def _glob(value: Any, key: str) -> tuple[str, ...]:
+    patterns = value if isinstance(value, list) else [value]
+    for pattern in patterns:
+        if not isinstance(pattern, str) or not pattern or pattern.startswith("/"):
+            raise ConfigError(f"{key}: expected a pattern relative to pdb_root or a list of them, found {value!r}")
+    return tuple(patterns)
+
+
+def _team(value: Any, key: str) -> str | int:
+    if value in ("node", "world"):
+        return value
+    try:
+        return _integer(1)(value, key)
+    except ConfigError as error:
+        raise ConfigError(f"{key}: expected node, world or a number of ranks, found {value!r}") from error
+
+
+def _phase(value: Any, key: str) -> str:
+    if value not in PHASES:
+        raise ConfigError(f"{key}: expected one of {', '.join(PHASES)}, found {value!r}")
+    return value
+
+
+_CHECKS: dict[str, Callable[[Any, str], Any]] = {
+    "phase": _phase,
+    "max_concurrent_a": _integer(1),
+    "collect_metrics": _flag,
+    "metrics_interval": _number(0.0, above=True),
+    "stage_a.partition": _text,
+    "stage_a.cores": _integer(1),
+    "stage_a.mem_gb": _number(0.0, above=True),
+    "stage_a.time": _time,
+    "stage_a.target_shard_gb": _number(0.0, above=True),
+    "stage_a.min_per_shard": _integer(1),
+    "stage_a.max_per_shard": _integer(1),
+    "stage_a.glob": _glob,
+    "stage_a.split_mode": _flag,
+    "stage_a.strict_affinity": _flag,
+    "stage_a.use_srun_bind": _flag,
+    "stage_a.srun_cpu_bind": _text,
+    "stage_a.graph_pipeline_telemetry": _flag,
+    "stage_a.graph_result_queue_maxsize": _integer(1),
+    "stage_a.graph_writer_log_every_s": _number(0.0, above=True),
+    "stage_a.anarci_parallel_batches": _integer(1),
+    "stage_a.max_failed_fraction": _number(0.0, 1.0),
+    "stage_a.model_timeout_s": _number(0.0, above=True),
+    "stage_a.team": _team,
+}
+
+_STAGE_A_VARIABLES = {
+    "STAGEA_SPLIT_MODE": "split_mode",
+    "STAGEA_STRICT_AFFINITY": "strict_affinity",
+    "STAGEA_USE_SRUN_BIND": "use_srun_bind",
+    "STAGEA_SRUN_CPU_BIND": "srun_cpu_bind",
+    "GRAPH_PIPELINE_TELEMETRY": "graph_pipeline_telemetry",
+    "GRAPH_RESULT_QUEUE_MAXSIZE": "graph_result_queue_maxsize",
+    "GRAPH_WRITER_LOG_EVERY_S": "graph_writer_log_every_s",
+    "ANARCI_PARALLEL_BATCHES": "anarci_parallel_batches",
+}
+_TOP_VARIABLES = {"COLLECT_COMPUTE_METRICS": "collect_metrics", "COMPUTE_METRICS_INTERVAL": "metrics_interval"}
+
+
+def _overrides(variables: dict[str, str], prefix: str, environment: Mapping[str, str], warn: Callable[[str], None]) -> dict[str, Any]:
+    """Values that the environment gives; one that does not parse is told and left out."""
+    found = {}
+    for variable, key in variables.items():
+        if environment.get(variable, "") == "":
+            continue
+        try:
+            found[key] = _CHECKS[prefix + key](environment[variable], f"the environment's {variable}")
+        except ConfigError as error:
+            warn(f"{error}; the file's value stands")
+    return found

@@ -1,0 +1,105 @@
+"""The end of a shard, on one rank: cluster the graphs, publish what Stage B reads, set the markers."""
+
+import logging
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+from .building import Failure
+from .clustering import cluster_two_depths
+from .errors import DONE as OK
+from .errors import TOO_MANY_FAILED
+from .listing import ModelEntry
+from .store.packed import PackedFile, write_clustered
+from .store.rundir import DONE, GRAPHS_DONE, ShardFolder, publish, write_json, write_table
+from .store.stageb import write_graphs
+
+log = logging.getLogger(__name__)
+
+FAILURE_COLUMNS = ("model", "source", "stage", "reason", "message")
+MANIFEST_COLUMNS = ("label", "mol", "chain", "length", "sequence")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one shard.
+
+    Attributes
+    ----------
+    shard : int
+    action : str
+        ``built``, ``clustered``, ``skipped``, ``stopped`` or ``busy``.
+    n_models, n_ok : int
+    exit_code : int
+    message : str
+        For a person, where there is something to say.
+    """
+
+    shard: int
+    action: str
+    n_models: int = 0
+    n_ok: int = 0
+    exit_code: int = OK
+    message: str = ""
+
+
+def write_lists(shard: ShardFolder, entries: list[ModelEntry], failures: list[Failure]) -> None:
+    """Publishes failures.tsv and the manifest of the models that have a graph."""
+    order = {entry.ref.name: i for i, entry in enumerate(entries)}
+    failures = sorted(failures, key=lambda failure: order[failure.model])
+    write_table(shard.failures, FAILURE_COLUMNS, ([*asdict(failure).values()] for failure in failures))
+    failed = {failure.model for failure in failures}
+    rows = [
+        (f"{entry.ref.name}.{chain}", entry.ref.name, chain, len(sequence), sequence)
+        for entry in entries
+        if entry.ref.name not in failed
+        for chain, sequence in zip("AB", entry.sequences, strict=True)
+    ]
+    write_table(shard.manifest, MANIFEST_COLUMNS, rows)
+
+
+def finish_shard(shard: ShardFolder, meta: dict[str, Any], phase: str, cluster: bool, max_failed_fraction: float) -> Outcome:
+    """Publishes graphs.h5, the metadata and the markers of a shard whose packed.h5 is in place.
+
+    Parameters
+    ----------
+    shard : ShardFolder
+    meta : dict
+        Metadata so far; its ``result`` is completed.
+    phase : str
+        ``prep_graphs`` publishes without clusters and leaves the shard to be clustered.
+    cluster : bool
+        Whether to cluster (never in ``prep_graphs``).
+    max_failed_fraction : float
+        With more failed models than this the shard gets no markers.
+    """
+    start = perf_counter()
+    cluster = cluster and phase != "prep_graphs"
+    result = meta["result"]
+    with PackedFile(shard.packed) as packed:
+        packed.check()
+        clusters = {}
+        if cluster:
+            clusters = {i: cluster_two_depths(len(graph), graph.internal.nodes) for i, _, graph in packed.graphs()}
+            with publish(shard.packed) as part:
+                write_clustered(packed, part, clusters)
+        result["cluster_s"] = round(perf_counter() - start, 3)
+        with publish(shard.graphs) as part:
+            size = write_graphs(str(part), ((name, graph, clusters.get(i)) for i, name, graph in packed.graphs()))
+        result["graphs_bytes"] = size
+    meta["do_cluster"] = cluster
+    meta["stagea_phase"] = phase
+    meta["wall_s"] = round(meta["wall_s"] + perf_counter() - start, 3)
+    write_json(shard.meta, meta)
+    n_models, n_ok = result["n_models"], result["n_ok"]
+    if result["n_fail"] > max_failed_fraction * n_models:
+        message = (
+            f"{shard.name}: {result['n_fail']} of {n_models} models failed, more than max_failed_fraction = {max_failed_fraction:g} "
+            f"allows; see {shard.failures}. The shard is not marked as done; mend the models, or raise max_failed_fraction"
+        )
+        log.error(message)
+        return Outcome(shard.index, "built", n_models, n_ok, TOO_MANY_FAILED, message)
+    shard.mark(GRAPHS_DONE)
+    if phase != "prep_graphs":
+        shard.mark(DONE)
+    return Outcome(shard.index, "clustered" if phase == "cluster_only" else "built", n_models, n_ok)

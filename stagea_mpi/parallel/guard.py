@@ -1,0 +1,87 @@
+"""Ends that all ranks share: an error of one rank stops all at once, a signal lets all finish what they have in hand."""
+
+import contextlib
+import signal
+import sys
+import threading
+import traceback
+
+from ..errors import FAILED, ModelError, StageAError
+
+#: Signals that ask for an early, orderly end: Slurm's, a user's, a time limit's forerunner.
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+
+@contextlib.contextmanager
+def abort_on_error(comm):
+    """Aborts all ranks when one raises, with the reason first.
+
+    It must stand *inside* the scope of an open parallel file: closing that is collective and would wait for ever.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if comm.size == 1 or (isinstance(error, SystemExit) and not error.code):
+            raise
+        report(error, comm.rank)
+        comm.Abort(getattr(error, "exit_code", FAILED))
+
+
+def report(error: BaseException, rank: int | None = None) -> None:
+    """Prints an error: one line for those that we know, the traceback for all others."""
+    who = "stagea_mpi: " if rank is None else f"stagea_mpi: rank {rank}: "
+    if isinstance(error, StageAError):
+        print(f"{who}error: {error}", file=sys.stderr, flush=True)
+    else:
+        print(who + "unexpected error\n" + "".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
+
+
+def agree(comm, error: StageAError | None) -> None:
+    """Raises on all ranks when any rank has an error; collective. The lowest rank's error is the one that is told."""
+    errors = [e for e in comm.allgather(error) if e is not None]
+    if errors:
+        raise errors[0]
+
+
+class StopRequest:
+    """Notes a stop signal instead of dying of it; a second one of the same kind ends the process at once.
+
+    A context manager that installs the handlers.
+    """
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+        self._previous: dict = {}
+
+    def __bool__(self) -> bool:
+        return self.signal is not None
+
+    def __enter__(self) -> "StopRequest":
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._note) for number in STOP_SIGNALS}
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame) -> None:
+        if self.signal == number and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal = signal.Signals(number)
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float, what: str):
+    """Ends the block with ModelError ``timeout`` when it takes longer; on the main thread only."""
+
+    def expire(number, frame):
+        raise ModelError("timeout", f"{what} took longer than model_timeout_s = {seconds:g} s")
+
+    previous = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, previous)

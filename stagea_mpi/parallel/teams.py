@@ -1,0 +1,130 @@
+"""The communicator of a run, with a stand-in for one rank alone, and its division into teams.
+
+All code below takes the communicator as an argument and uses the few calls that `Solo` has, too.
+"""
+
+import os
+from typing import Any
+
+from ..errors import LaunchError
+
+#: What launchers tell their processes: the size of the world where they say it, else only that there is one.
+_WORLD_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
+_LAUNCHED = ("PMI_RANK", "PMIX_RANK", "PMIX_NAMESPACE", "PALS_RANKID", "ALPS_APP_PE", "FLUX_TASK_RANK", "MPI_LOCALNRANKS")
+
+
+class Solo:
+    """A communicator of one rank, for a machine without MPI; it has the calls of mpi4py's that this package uses."""
+
+    rank = 0
+    size = 1
+
+    def barrier(self) -> None:
+        pass
+
+    def bcast(self, value: Any, root: int = 0) -> Any:
+        return value
+
+    def gather(self, value: Any, root: int = 0) -> list:
+        return [value]
+
+    def allgather(self, value: Any) -> list:
+        return [value]
+
+    def alltoall(self, values: list) -> list:
+        return list(values)
+
+    def Split(self, color: int = 0, key: int = 0) -> "Solo":
+        return self
+
+    def Abort(self, code: int = 1) -> None:
+        os._exit(code)
+
+
+def connect():
+    """The communicator of all ranks of this launch.
+
+    Returns
+    -------
+    comm : mpi4py.MPI.Comm or Solo
+        `Solo` where no launcher has started this process; MPI is then not even loaded.
+
+    Raises
+    ------
+    LaunchError
+        MPI cannot be loaded, or the launcher started more ranks than this process sees: every one would take itself for the
+        only one.
+    """
+    expected, variable = _expected_size()
+    if expected is None:
+        return Solo()
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        if expected == 1:
+            return Solo()
+        raise LaunchError(
+            f"{variable} says that a launcher started this process, but MPI cannot be loaded ({error}); "
+            "activate the environment that has mpi4py and its MPI library"
+        ) from error
+    comm = MPI.COMM_WORLD
+    if comm.size == 1 and expected > 1:
+        library = MPI.Get_library_version().split(",")[0].split("\n")[0]
+        raise LaunchError(
+            f"{variable} says that {expected} ranks were started, but this process is alone in its world: the launcher and "
+            f"{library} do not match. Under srun try another --mpi type (`srun --mpi=list`; Open MPI wants pmix), or start "
+            "with the mpiexec that belongs to the MPI library"
+        )
+    return comm
+
+
+def _expected_size() -> tuple[int | None, str]:
+    """How many ranks the launcher says it started (0 where it does not say), and the variable; None without a launcher."""
+    for variable in _WORLD_SIZES:
+        if os.environ.get(variable, "").isdigit():
+            return int(os.environ[variable]), variable
+    # The batch script itself has SLURM_NTASKS, too, but runs once; srun's own processes are tasks of a numbered step.
+    if os.environ.get("SLURM_STEP_NUM_TASKS", "").isdigit() and _is_step_task():
+        return int(os.environ["SLURM_STEP_NUM_TASKS"]), "SLURM_STEP_NUM_TASKS"
+    for variable in _LAUNCHED:
+        if variable in os.environ:
+            return 0, variable
+    return None, ""
+
+
+def _is_step_task() -> bool:
+    step = os.environ.get("SLURM_STEP_ID", os.environ.get("SLURM_STEPID", ""))
+    return step.isdigit() and int(step) < 2**31
+
+
+def split_into_teams(comm, team: str | int):
+    """Divides the ranks into teams; collective.
+
+    Parameters
+    ----------
+    comm : communicator
+    team : "node", "world" or int
+        Ranks of one node together, all together, or so many together (consecutive ones).
+
+    Returns
+    -------
+    team_comm : communicator
+        The caller's team.
+    index, count : int
+        Number of the caller's team, and how many there are.
+    """
+    hosts = comm.allgather(os.uname().nodename if team == "node" else None)
+    if team == "node":
+        host_of = _node_names(comm, hosts)
+        names = list(dict.fromkeys(host_of))
+        colors = [names.index(name) for name in host_of]
+    else:
+        width = comm.size if team == "world" else min(int(team), comm.size)
+        colors = [rank // width for rank in range(comm.size)]
+    return comm.Split(colors[comm.rank], comm.rank), colors[comm.rank], max(colors) + 1
+
+
+def _node_names(comm, hosts: list[str]) -> list[str]:
+    """Slurm's node name where there is one: several of its nodes may live on one host."""
+    names = comm.allgather(os.environ.get("SLURMD_NODENAME"))
+    return [name or host for name, host in zip(names, hosts, strict=True)]

@@ -1,0 +1,84 @@
+"""The phases of a run: teams take shards, build their graphs, and their first ranks cluster and publish."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from .config import RunConfig
+from .errors import STOPPED_EARLY, RunFolderError, StageAError
+from .finishing import Outcome
+from .parallel.guard import StopRequest, agree
+from .parallel.schedule import SharedCounter
+from .parallel.teams import split_into_teams
+from .shards import ensure_cut
+from .store.rundir import RunFolder, write_text
+from .team import Options, Team
+from .versions import versions
+
+@dataclass
+class RunSummary:
+    """What became of a run, on its first rank."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    n_shards: int = 0
+    stopped: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        codes = {outcome.exit_code for outcome in self.outcomes}
+        return STOPPED_EARLY if self.stopped else max(codes, default=0)
+
+
+def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSummary:
+    """Runs a phase; collective. The summary is whole on rank 0."""
+    folder = RunFolder(config.run_root)
+    error, params = None, None
+    if comm.rank == 0:
+        try:
+            params = _prepare_run(folder, config, options)
+        except StageAError as found:
+            error = found
+    agree(comm, error)
+    params = comm.bcast(params)
+    selected = _selected(options, params["n_shards"])
+    team, index, n_teams = split_into_teams(comm, config.stage_a.team)
+    worker = Team(team, index, folder, config, options, params, stop)
+    outcomes = worker.work(_shared_out(comm, team, selected, n_teams, stop))
+    gathered = comm.gather((outcomes if team.rank == 0 else [], bool(stop)))
+    if comm.rank != 0:
+        return RunSummary()
+    found = sorted((o for part, _ in gathered for o in part), key=lambda outcome: outcome.shard)
+    unfinished = len({o.shard for o in found if o.action != "stopped"}) < len(selected)
+    return RunSummary(found, len(selected), any(stopped for _, stopped in gathered) and unfinished)
+
+
+def _prepare_run(folder: RunFolder, config: RunConfig, options: Options) -> dict[str, Any]:
+    folder.create()
+    params = ensure_cut(folder, config, options.force)
+    resolved = yaml.safe_dump({**config.as_dict(), "versions": versions()}, sort_keys=False, allow_unicode=True)
+    write_text(folder.config, resolved)
+    return params
+
+
+def _selected(options: Options, n_shards: int) -> list[int]:
+    if options.shards is None:
+        return list(range(n_shards))
+    beyond = [shard for shard in options.shards if shard >= n_shards]
+    if beyond:
+        raise RunFolderError(f"--shards: there is no shard {beyond[0]}; the run has the shards 0 to {n_shards - 1}")
+    return list(options.shards)
+
+
+def _shared_out(comm, team, selected: list[int], n_teams: int, stop: StopRequest) -> Iterator[int]:
+    """Shards for this team, in order; every rank of the team gets the same ones."""
+    if n_teams == 1:
+        yield from selected
+        return
+    with SharedCounter(comm, len(selected)) as counter:
+        while True:
+            place = team.bcast(None if stop else counter.take()) if team.rank == 0 else team.bcast(None)
+            if place is None:
+                return
+            yield selected[place]

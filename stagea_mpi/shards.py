@@ -1,0 +1,157 @@
+"""Cutting a run's input files into shards, once, so that every later start finds the same ones."""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .config import RunConfig
+from .errors import ConfigError, RunFolderError
+from .inputs import discover, stem
+from .store.rundir import RunFolder, write_json, write_text
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a run is cut.
+
+    Attributes
+    ----------
+    shards : list of list of str
+        Input paths of each shard.
+    sizes : list of int
+        Bytes of each shard's files.
+    params : dict
+        What decided the cut (`shards.params`).
+    """
+
+    shards: list[list[str]]
+    sizes: list[int]
+    params: dict[str, Any]
+
+
+def plan_cut(config: RunConfig) -> Cut:
+    """Cuts the files that are there now; writes nothing.
+
+    Raises
+    ------
+    ConfigError
+        No files, or two whose models would have one name.
+    """
+    files = [str(path) for path in discover(config.pdb_root, config.stage_a.glob)]
+    for path in files:
+        if "\n" in path or "\r" in path:
+            raise ConfigError(f"pdb_root: the file name {path!r} holds a line break; rename it")
+    sizes = [os.path.getsize(path) for path in files]
+    ambiguous = ambiguous_stems(files, config.pdb_root)
+    bounds = _bounds(sizes, config)
+    params = {
+        "pdb_root": str(config.pdb_root),
+        "glob": list(config.stage_a.glob),
+        "target_shard_gb": config.stage_a.target_shard_gb,
+        "min_per_shard": config.stage_a.min_per_shard,
+        "max_per_shard": config.stage_a.max_per_shard,
+        "n_files": len(files),
+        "files_sha256": hashlib.sha256("\n".join(files).encode("utf-8", "surrogateescape")).hexdigest(),
+        "n_shards": len(bounds),
+        "ambiguous_stems": ambiguous,
+    }
+    return Cut([files[a:b] for a, b in bounds], [sum(sizes[a:b]) for a, b in bounds], params)
+
+
+def _bounds(sizes: list[int], config: RunConfig) -> list[tuple[int, int]]:
+    """First and last + 1 of each shard: of the target's size, but no fewer and no more files than allowed."""
+    stage = config.stage_a
+    least, most = min(stage.min_per_shard, stage.max_per_shard), stage.max_per_shard
+    target = stage.target_shard_gb * 1e9
+    bounds, start, size = [], 0, 0
+    for i, more in enumerate(sizes):
+        size += more
+        if i + 1 - start >= most or (size >= target and i + 1 - start >= least):
+            bounds.append((start, i + 1))
+            start, size = i + 1, 0
+    if start < len(sizes):
+        rest = len(sizes) - start
+        if bounds and rest < least and bounds[-1][1] - bounds[-1][0] + rest <= most:
+            bounds[-1] = (bounds[-1][0], len(sizes))
+        else:
+            bounds.append((start, len(sizes)))
+    return bounds
+
+
+def ambiguous_stems(files: list[str], root: Path) -> list[str]:
+    """File stems that several files share; their models are named after the path below the input folder.
+
+    Raises
+    ------
+    ConfigError
+        Two files would have one name even so.
+    """
+    counts = Counter(stem(path) for path in files)
+    ambiguous = sorted(name for name, count in counts.items() if count > 1)
+    seen: dict[str, str] = {}
+    for path in files:
+        name = base_name(path, root, ambiguous)
+        if name in seen:
+            raise ConfigError(f"{path} and {seen[name]} would both be the model {name}; rename one, or keep one out by stage_a.glob")
+        seen[name] = path
+    return ambiguous
+
+
+def base_name(path: str, root: str | Path, ambiguous: list[str]) -> str:
+    """What a file's models are named after: its stem, or the path below the input folder with __ for /."""
+    name = stem(path)
+    if name not in ambiguous:
+        return name
+    folder = os.path.relpath(os.path.dirname(path), root)
+    return name if folder == "." else folder.replace("/", "__") + "__" + name
+
+
+def ensure_cut(folder: RunFolder, config: RunConfig, force: bool) -> dict[str, Any]:
+    """Cuts the run, or finds that it has been cut already.
+
+    Returns
+    -------
+    params : dict
+        `shards.params`.
+
+    Raises
+    ------
+    RunFolderError
+        The input or the settings are others than those of the cut, and `force` is not given.
+    """
+    cut = plan_cut(config)
+    known = read_params(folder)
+    if known is not None:
+        changed = [key for key in cut.params if cut.params[key] != known.get(key)]
+        if not changed:
+            return known
+        if not force:
+            what = "; ".join(f"{key} was {known.get(key)!r}, is {cut.params[key]!r}" for key in changed if key != "ambiguous_stems")
+            raise RunFolderError(
+                f"{folder.params}: the run was cut from another input: {what}. Restore that, choose another run_root, or start with "
+                "--force to cut anew and compute the changed shards again"
+            )
+    folder.create()
+    for index, paths in enumerate(cut.shards):
+        write_text(folder.shard(index).list_path, "".join(f"{path}\n" for path in paths))
+    for stale in range(len(cut.shards), (known or {}).get("n_shards", 0)):
+        shard = folder.shard(stale)
+        shard.unmark()
+        for path in (shard.list_path, shard.packed, shard.graphs, shard.manifest, shard.failures, shard.meta, shard.progress):
+            path.unlink(missing_ok=True)
+    write_json(folder.params, cut.params)
+    return cut.params
+
+
+def read_params(folder: RunFolder) -> dict[str, Any] | None:
+    """`shards.params`, or None where the run has not been cut."""
+    try:
+        return json.loads(folder.params.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{folder.params}: cannot be read ({error}); remove it, and the run is cut anew") from error

@@ -1,0 +1,184 @@
+"""The run folder: where things are, and how they come to be there whole.
+
+A file gets its final name only when it is complete and on disk. Markers are files, too, and come last.
+"""
+
+import contextlib
+import csv
+import datetime
+import gzip
+import io
+import json
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import RunFolderError
+
+GRAPHS_DONE = "STAGEA_GRAPHS_DONE"
+DONE = "STAGEA_DONE"
+
+#: Ending of files that are being written.
+_PART = ".part"
+
+
+@dataclass(frozen=True)
+class ShardFolder:
+    """The output folder of one shard and the list of its inputs."""
+
+    index: int
+    path: Path
+    list_path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def packed(self) -> Path:
+        return self.path / "packed.h5"
+
+    @property
+    def graphs(self) -> Path:
+        return self.path / "graphs.h5"
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.tsv.gz"
+
+    @property
+    def failures(self) -> Path:
+        return self.path / "failures.tsv"
+
+    @property
+    def meta(self) -> Path:
+        return self.path / "meta_stageA.json"
+
+    @property
+    def progress(self) -> Path:
+        return self.path / "progress.json"
+
+    def has(self, marker: str) -> bool:
+        return (self.path / marker).exists()
+
+    def mark(self, marker: str) -> None:
+        write_text(self.path / marker, now() + "\n")
+
+    def unmark(self) -> None:
+        """Takes the markers away before what they vouch for is replaced."""
+        for marker in (DONE, GRAPHS_DONE):
+            (self.path / marker).unlink(missing_ok=True)
+
+    def inputs(self) -> list[str]:
+        """Paths of the shard's input files."""
+        return self.list_path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+
+    def read_meta(self) -> dict[str, Any] | None:
+        """The shard's metadata, None where there is none that can be read."""
+        try:
+            meta = json.loads(self.meta.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return meta if isinstance(meta, dict) else None
+
+    def remove_parts(self) -> None:
+        """Removes what a killed run has left half written."""
+        for part in self.path.glob(f".*{_PART}"):
+            part.unlink(missing_ok=True)
+
+
+class RunFolder:
+    """The output folder of a run."""
+
+    def __init__(self, root: str | Path):
+        self.root = Path(root)
+        self.shard_lists = self.root / "shard_lists"
+        self.shards = self.root / "shards"
+        self.logs = self.root / "logs"
+        self.config = self.root / "run.yaml"
+        self.params = self.shard_lists / "shards.params"
+        self.annotations = self.root / "annotations"
+
+    def shard(self, index: int) -> ShardFolder:
+        name = f"shard_{index:06d}"
+        return ShardFolder(index, self.shards / name, self.shard_lists / f"{name}.lst")
+
+    def create(self) -> None:
+        try:
+            for folder in (self.root, self.shard_lists, self.shards, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(f"run_root: {self.root} cannot be written: {error.strerror}; choose another folder") from error
+
+
+@contextlib.contextmanager
+def publish(path: Path, part: Path | None = None) -> Iterator[Path]:
+    """Gives a name to write to; when the block ends well, what is there is flushed to disk and gets the final name.
+
+    Parameters
+    ----------
+    path : Path
+        The final name.
+    part : Path, optional
+        Where the content is already, instead of a new name.
+    """
+    part = part or part_name(path)
+    try:
+        yield part
+        flush_to_disk(part)
+        os.replace(part, path)
+        flush_to_disk(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def part_name(path: Path) -> Path:
+    """Where a file is written before it gets its final name: hidden, in the same folder, its own for each process."""
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}{_PART}")
+
+
+def flush_to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    with publish(path) as part:
+        part.write_text(text, encoding="utf-8", errors="surrogateescape")
+
+
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Replaces a JSON file; without `durable` it is not flushed (progress, which the next write replaces)."""
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    if durable:
+        write_text(path, text)
+        return
+    part = part_name(path)
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def write_table(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Writes a tab-separated table, gzipped where the name ends so, equal bytes for equal rows."""
+    text = io.StringIO()
+    table = csv.writer(text, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
+    table.writerow(header)
+    table.writerows([_cell(value) for value in row] for row in rows)
+    content = text.getvalue().encode("utf-8", errors="surrogateescape")
+    with publish(path) as part:
+        part.write_bytes(gzip.compress(content, compresslevel=6, mtime=0) if path.suffix == ".gz" else content)
+
+
+def _cell(value: Any) -> str:
+    return " ".join(str(value).split()) if isinstance(value, str) and not value.isprintable() else str(value)
+
+
+def now() -> str:
+    """The time, in ISO 8601 with the zone."""
+    return datetime.datetime.now(datetime.UTC).astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,294 @@
+"""A team of ranks at work on shards: what each shard needs, and who does it."""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from .building import annotate, build_shard
+from .config import RunConfig, chains_as_dict
+from .errors import FAILED, ModelError, RunFolderError, ShardBusyError, StageAError
+from .finishing import Outcome, finish_shard, write_lists
+from .listing import ModelEntry, list_shard
+from .parallel.guard import StopRequest, agree
+from .progress import Progress
+from .shards import base_name
+from .store.annotations import AnnotationCache
+from .store.lock import ShardLock
+from .store.packed import SCHEMA_VERSION, PackedFile, root_attributes
+from .store.rundir import DONE, GRAPHS_DONE, RunFolder, ShardFolder, part_name, publish, write_json
+from .versions import numbering_versions, versions
+
+log = logging.getLogger(__name__)
+
+#: Whose definitions the features follow; graphs made under others are not mixed with these.
+FEATURES = "deeprank-ab 1.0.2"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line adds to the configuration.
+
+    Attributes
+    ----------
+    cluster : bool
+    force : bool
+        Compute again what is published from another input or under other settings.
+    shards : tuple of int or None
+        Which shards to run; None for all.
+    """
+
+    cluster: bool = True
+    force: bool = False
+    shards: tuple[int, ...] | None = None
+
+
+@dataclass
+class _Job:
+    """A shard that the team's first rank has still to finish."""
+
+    shard: ShardFolder
+    lock: ShardLock
+    meta: dict[str, Any]
+
+
+class Team:
+    """The ranks that work on one shard together.
+
+    Methods are collective, but for those that start with ``lead``: these run on the team's first rank, which alone touches the
+    shard's folder, and which clusters and publishes a shard while the others build the graphs of the next one.
+    """
+
+    def __init__(self, comm, index: int, folder: RunFolder, config: RunConfig, options: Options, params: dict, stop: StopRequest):
+        self.comm, self.index, self.folder = comm, index, folder
+        self.config, self.options, self.params, self.stop = config, options, params, stop
+        self.cache = AnnotationCache(folder.annotations, numbering_versions())
+        self.cache.load()
+        self.progress = Progress(config.stage_a.graph_writer_log_every_s, show_bar=index == 0)
+        self.outcomes: list[Outcome] = []
+        self._pending: _Job | None = None
+
+    @property
+    def leads(self) -> bool:
+        return self.comm.rank == 0
+
+    def work(self, shards: Iterator[int]) -> list[Outcome]:
+        """Runs shards one after the other; their outcomes are whole on the first rank."""
+        for index in shards:
+            if any(self.comm.allgather(bool(self.stop))):
+                break
+            self._run_shard(self.folder.shard(index))
+        self.lead_finish_pending()
+        return self.outcomes
+
+    def _run_shard(self, shard: ShardFolder) -> None:
+        start = perf_counter()
+        files = self._on_lead(self.lead_open, shard)
+        if files is None:
+            return
+        entries = list_shard(self.comm, files, self.config.chains)
+        meta = self._on_lead(self.lead_decide, shard, entries)
+        if meta is None:
+            return
+        meta["result"]["prep_s"] = round(perf_counter() - start, 3)
+        self._build(shard, entries, meta)
+
+    def _on_lead(self, action, *args):
+        """Runs something on the first rank and gives its result, or raises its error, on all."""
+        result, error = None, None
+        if self.leads:
+            try:
+                result = action(*args)
+            except StageAError as found:
+                error = found
+        agree(self.comm, error)
+        return self.comm.bcast(result)
+
+    def _build(self, shard: ShardFolder, entries: list[ModelEntry], meta: dict[str, Any]) -> None:
+        start = perf_counter()
+        cache_name = f"team_{self.index:04d}_{os.environ.get('SLURM_ARRAY_TASK_ID', '0')}"
+        annotate(self.comm, entries, self.cache, self.config.stage_a.anarci_parallel_batches, cache_name)
+        meta["result"]["annotate_s"] = round(perf_counter() - start, 3)
+        part = self.comm.bcast(part_name(shard.packed))
+        attributes = root_attributes(json.dumps(versions()), meta["science_sha256"], meta["inputs_sha256"])
+        if self.leads:
+            self.progress.begin(shard, self._lock, len(entries))
+        report = build_shard(
+            self.comm, entries, self.config, self.cache, part, attributes, self.stop,
+            on_model=self.progress.models if self.leads else lambda taken, n, failed: None,
+            before=self.lead_finish_pending,
+        )  # fmt: skip
+        if self.leads:
+            self.progress.end()
+            meta["wall_s"] = round(perf_counter() - start + meta["result"]["prep_s"], 3)
+            self.lead_publish_packed(shard, entries, meta, report, part)
+        self.cache.forget_oldest()
+
+    def lead_open(self, shard: ShardFolder) -> list[tuple[str, str]] | None:
+        """Locks a shard and returns its files with the names of their models; None where there is nothing to read."""
+        if not shard.path.is_dir():
+            shard.path.mkdir(parents=True)
+        paths = shard.inputs()
+        meta = None if self.options.force else self._lead_published(shard)
+        if meta is not None and meta.get("inputs_stat_sha256") == _stat_hash(paths) and self._lead_is_complete(shard, meta):
+            self._lead_skip(shard, meta)
+            return None
+        self._lock = ShardLock(shard.path)
+        try:
+            self._lock.acquire()
+        except ShardBusyError as error:
+            log.warning("%s", error)
+            self.outcomes.append(Outcome(shard.index, "busy", exit_code=FAILED, message=str(error)))
+            return None
+        shard.remove_parts()
+        if meta is not None and meta.get("inputs_stat_sha256") == _stat_hash(paths):
+            self._lead_queue(shard, meta)
+            return None
+        if meta is None and self.config.phase == "cluster_only":
+            self._lock.release()
+            raise RunFolderError(
+                f"{shard.path}: there are no graphs to cluster; run `python -m stagea_mpi run` with --phase prep_graphs (or full) first"
+            )
+        return [(path, base_name(path, self.params["pdb_root"], self.params["ambiguous_stems"])) for path in paths]
+
+    def lead_decide(self, shard: ShardFolder, entries: list[ModelEntry]) -> dict[str, Any] | None:
+        """The metadata to build a shard with; None where what is published is still good."""
+        digests = [(entry.ref.path, entry.ref.name, entry.digest) for entry in entries]
+        inputs = _hash(digests)
+        published = None if self.options.force else self._lead_published(shard)
+        if published is not None:
+            if published["inputs_sha256"] == inputs:
+                published["inputs_stat_sha256"] = _stat_hash(shard.inputs())
+                self._lead_queue(shard, published)
+                return None
+            if shard.has(GRAPHS_DONE):
+                self._lock.release()
+                raise RunFolderError(
+                    f"{shard.path}: its graphs were made from other input: {_changed_files(shard, digests)}. Restore it, choose another "
+                    "run_root, or start with --force to compute the shard again"
+                )
+        shard.unmark()
+        science = self._science()
+        return {
+            "stage": "A",
+            "shard_id": shard.name,
+            "shard_list": str(shard.list_path),
+            "chains": chains_as_dict(self.config.chains),
+            "num_cores": self.comm.size,
+            "do_cluster": False,
+            "stagea_phase": self.config.phase,
+            "result": {"shard_id": shard.name, "n_inputs": len(shard.inputs())},
+            "science": science,
+            "science_sha256": _hash(science),
+            "inputs_sha256": inputs,
+            "inputs_stat_sha256": _stat_hash(shard.inputs()),
+            "versions": versions(),
+        }
+
+    def lead_publish_packed(self, shard, entries: list[ModelEntry], meta: dict[str, Any], report, part) -> None:
+        """Publishes what all ranks have written, the lists first, and queues the shard for its end."""
+        n_models = len(entries)
+        if report.stopped:
+            part.unlink(missing_ok=True)
+            self._lock.release()
+            message = f"{shard.name}: stopped by {self.stop.signal.name if self.stop else 'a signal'} before all models were built"
+            self.outcomes.append(Outcome(shard.index, "stopped", n_models, message=message))
+            return
+        meta["result"] |= {
+            "n_models": n_models,
+            "n_ok": n_models - len(report.failures),
+            "n_fail": len(report.failures),
+            "graphs_s": round(report.graphs_s, 3),
+        }
+        with publish(shard.packed, part):
+            write_lists(shard, entries, report.failures)
+            write_json(shard.meta, meta)
+        self._lead_queue(shard, meta)
+
+    def lead_finish_pending(self) -> None:
+        """Clusters and publishes the shard that is waiting for it."""
+        if self._pending is None:
+            return
+        job, self._pending = self._pending, None
+        stage = self.config.stage_a
+        outcome = finish_shard(job.shard, job.meta, self.config.phase, self.options.cluster, stage.max_failed_fraction)
+        self.outcomes.append(outcome)
+        job.shard.progress.unlink(missing_ok=True)
+        job.lock.release()
+
+    def _lead_queue(self, shard: ShardFolder, meta: dict[str, Any]) -> None:
+        self.lead_finish_pending()
+        self._pending = _Job(shard, self._lock, meta)
+
+    def _lead_skip(self, shard: ShardFolder, meta: dict[str, Any]) -> None:
+        result = meta["result"]
+        log.info("%s: done already", shard.name)
+        self.outcomes.append(Outcome(shard.index, "skipped", result["n_models"], result["n_ok"]))
+
+    def _lead_published(self, shard: ShardFolder) -> dict[str, Any] | None:
+        """Metadata of a shard whose packed.h5 is whole and of these settings, else None.
+
+        Raises
+        ------
+        RunFolderError
+            The shard is marked as done, but under other settings or with a file missing.
+        """
+        meta, science = shard.read_meta(), self._science()
+        marked = shard.has(GRAPHS_DONE)
+        if marked and (meta is None or not shard.packed.exists()):
+            missing = shard.meta if meta is None else shard.packed
+            raise RunFolderError(f"{missing}: is missing or damaged, though the shard is marked as done; start with --force to compute it again")
+        if meta is None or not shard.packed.exists():
+            return None
+        if meta.get("science") != science:
+            if not marked:
+                return None
+            known = meta.get("science") or {}
+            changed = [f"{key} was {known.get(key)!r}, is {science[key]!r}" for key in science if known.get(key) != science[key]]
+            raise RunFolderError(
+                f"{shard.path}: its graphs were made under other settings: {'; '.join(changed)}. Restore them, choose another run_root, "
+                "or start with --force to compute the shard again"
+            )
+        with PackedFile(shard.packed) as packed:
+            found = packed.attributes["science_sha256"], packed.attributes["inputs_sha256"]
+        return meta if found == (meta["science_sha256"], meta["inputs_sha256"]) else None
+
+    def _lead_is_complete(self, shard: ShardFolder, meta: dict[str, Any]) -> bool:
+        """Whether this phase has nothing more to do for the shard."""
+        if self.config.phase == "prep_graphs":
+            return shard.has(GRAPHS_DONE) and shard.graphs.exists()
+        wants_clusters = self.options.cluster or self.config.phase == "cluster_only"
+        return shard.has(DONE) and shard.graphs.exists() and (meta["do_cluster"] or not wants_clusters)
+
+    def _science(self) -> dict[str, Any]:
+        """All settings that a graph's numbers depend on."""
+        return {"features": FEATURES, "schema_version": SCHEMA_VERSION, "chains": chains_as_dict(self.config.chains)}
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _stat_hash(paths: list[str]) -> str:
+    """Hash of the files' sizes and times: equal ones spare reading the files again."""
+    found = []
+    for path in paths:
+        try:
+            stat = os.stat(path)
+            found.append((path, stat.st_size, stat.st_mtime_ns))
+        except OSError:
+            found.append((path, -1, -1))
+    return _hash(found)
+
+
+def _changed_files(shard: ShardFolder, digests: list[tuple[str, str, str]]) -> str:
+    with PackedFile(shard.packed) as packed:
+        sources = [source.decode("utf-8", "surrogateescape") for source in packed.column("model/source").tolist()]
+        known = dict(zip(sources, (digest.decode() for digest in packed.column("model/digest").tolist()), strict=True))
+    now = {path: digest for path, _, digest in digests}
+    changed = sorted({path for path in known.keys() | now.keys() if known.get(path) != now.get(path)})
+    return ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "") or "the names of its models"
