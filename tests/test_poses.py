@@ -88,8 +88,8 @@ def test_an_ensemble_names_its_models_after_the_poses(folder, tmp_path):
     path = poses.write_ensemble(tmp_path / "ensemble.pdb", FAB, count=2)
     lines = path.read_text().splitlines()
     assert [line for line in lines if " FROM " in line] == [
-        "REMARK     MODEL 1 FROM poses/pose_0001.pdb",
-        "REMARK     MODEL 2 FROM poses/pose_0002.pdb",
+        "REMARK   4      MODEL     1 FROM poses/pose_0001.pdb",
+        "REMARK   4      MODEL     2 FROM poses/pose_0002.pdb",
     ]
     single = (folder / "pose_0002.pdb").read_text().splitlines()
     second = lines[lines.index("MODEL        2") + 1 : -2]
