@@ -7,11 +7,11 @@ from typing import Any
 import yaml
 
 from .config import RunConfig
-from .errors import STOPPED_EARLY, RunFolderError, StageAError
+from .errors import FAILED, STOPPED_EARLY, RunFolderError, StageAError
 from .finishing import Outcome
 from .parallel.guard import StopRequest, agree
 from .parallel.schedule import SharedCounter
-from .parallel.teams import split_into_teams
+from .parallel.teams import Solo, split_into_teams
 from .shards import ensure_cut
 from .store.rundir import RunFolder, write_text
 from .team import Options, Team
@@ -27,8 +27,11 @@ class RunSummary:
 
     @property
     def exit_code(self) -> int:
-        codes = {outcome.exit_code for outcome in self.outcomes}
-        return STOPPED_EARLY if self.stopped else max(codes, default=0)
+        if self.stopped:
+            return STOPPED_EARLY
+        # A shard that no team has taken up is a fault of the sharing out, and must not pass for done.
+        forgotten = len({outcome.shard for outcome in self.outcomes}) < self.n_shards
+        return max([outcome.exit_code for outcome in self.outcomes] + [FAILED * forgotten], default=0)
 
 
 def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSummary:
@@ -43,9 +46,9 @@ def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSumm
     agree(comm, error)
     params = comm.bcast(params)
     selected = _selected(options, params["n_shards"])
-    team, index, n_teams = split_into_teams(comm, config.stage_a.team)
+    team, index, _ = split_into_teams(comm, config.stage_a.team)
     worker = Team(team, index, folder, config, options, params, stop)
-    outcomes = worker.work(_shared_out(comm, team, selected, n_teams, stop))
+    outcomes = worker.work(_shared_out(comm, team, selected, stop))
     gathered = comm.gather((outcomes if team.rank == 0 else [], bool(stop)))
     if comm.rank != 0:
         return RunSummary()
@@ -71,14 +74,16 @@ def _selected(options: Options, n_shards: int) -> list[int]:
     return list(options.shards)
 
 
-def _shared_out(comm, team, selected: list[int], n_teams: int, stop: StopRequest) -> Iterator[int]:
-    """Shards for this team, in order; every rank of the team gets the same ones."""
-    if n_teams == 1:
-        yield from selected
-        return
-    with SharedCounter(comm, len(selected)) as counter:
-        while True:
-            place = team.bcast(None if stop else counter.take()) if team.rank == 0 else team.bcast(None)
+def _shared_out(comm, team, selected: list[int], stop: StopRequest) -> Iterator[int]:
+    """Shards for this team, in order, until there are none or a rank of the team is to stop.
+
+    Collective. Every rank of the team gets the same shards, and all leave by the end of this function, together with the
+    other teams: a team that left earlier would have the others wait for it.
+    """
+    first_ranks = comm.Split(int(team.rank == 0), comm.rank)
+    with SharedCounter(first_ranks if team.rank == 0 else Solo(), len(selected)) as counter:
+        while not any(team.allgather(bool(stop))):
+            place = team.bcast(counter.take() if team.rank == 0 else None)
             if place is None:
                 return
             yield selected[place]

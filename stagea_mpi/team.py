@@ -79,8 +79,6 @@ class Team:
     def work(self, shards: Iterator[int]) -> list[Outcome]:
         """Runs shards one after the other; their outcomes are whole on the first rank."""
         for index in shards:
-            if any(self.comm.allgather(bool(self.stop))):
-                break
             self._run_shard(self.folder.shard(index))
         self.lead_finish_pending()
         return self.outcomes
@@ -145,10 +143,11 @@ class Team:
             self.outcomes.append(Outcome(shard.index, "busy", exit_code=FAILED, message=str(error)))
             return None
         shard.remove_parts()
-        if meta is not None and meta.get("inputs_stat_sha256") == _stat_hash(paths):
+        clusters_only = self.config.phase == "cluster_only"
+        if meta is not None and (clusters_only or meta.get("inputs_stat_sha256") == _stat_hash(paths)):
             self._lead_queue(shard, meta)
             return None
-        if meta is None and self.config.phase == "cluster_only":
+        if clusters_only:
             self._lock.release()
             raise RunFolderError(
                 f"{shard.path}: there are no graphs to cluster; run `python -m stagea_mpi run` with --phase prep_graphs (or full) first"

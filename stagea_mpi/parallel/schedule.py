@@ -8,6 +8,10 @@ class SharedCounter:
 
     A context manager; making and leaving it is collective. `close` ends the work for all: later takers get None.
 
+    Between nodes not every network has one-sided communication (Open MPI 4 over plain TCP has none). There each node has a
+    counter of its own, in shared memory, and gets every so many values: work is then shared out as it goes within a node
+    and beforehand between nodes, and `close` ends it on the caller's node alone.
+
     Parameters
     ----------
     comm : communicator
@@ -16,33 +20,46 @@ class SharedCounter:
     """
 
     def __init__(self, comm, n: int):
-        self._comm, self._n = comm, n
-        self._window = None
+        self._comm, self._values = comm, range(n)
+        self._window, self._node = None, None
         self._local = 0
         if comm.size > 1:
             from mpi4py import MPI
 
             self._mpi = MPI
-            # The last rank holds the number, since rank 0 has other duties between two takes.
-            self._root = comm.size - 1
-            own = np.dtype(np.int64).itemsize if comm.rank == self._root else 0
-            self._window = MPI.Win.Allocate(own, np.dtype(np.int64).itemsize, comm=comm)
-            if comm.rank == self._root:
-                np.frombuffer(self._window.tomemory(), dtype=np.int64)[0] = 0
-            comm.barrier()
+            self._window = self._open(comm)
+            if self._window is None:
+                self._node = comm.Split_type(MPI.COMM_TYPE_SHARED, comm.rank)
+                ranks = set(self._node.allgather(comm.rank))
+                self._values = [value for value in range(n) if value % comm.size in ranks]
+                self._window = self._open(self._node) if self._node.size > 1 else None
 
     def take(self) -> int | None:
         """The next value, or None when all are taken or someone has closed the counter."""
-        value = self._fetch_and_add(1)
-        return value if value < self._n else None
-
-    def taken(self) -> int:
-        """How many values have been taken."""
-        return min(self._fetch_and_add(0), self._n)
+        place = self._fetch_and_add(1)
+        return self._values[place] if place < len(self._values) else None
 
     def close(self) -> None:
         """Lets no rank take another value."""
         self._fetch_and_add(1 << 40)
+
+    def _open(self, comm):
+        """A window with the number in it; None where MPI has no way to make one among these ranks."""
+        # The last rank holds the number, since rank 0 has other duties between two takes.
+        self._root = comm.size - 1
+        own = np.dtype(np.int64).itemsize if comm.rank == self._root else 0
+        try:
+            window = self._mpi.Win.Allocate(own, np.dtype(np.int64).itemsize, comm=comm)
+        except self._mpi.Exception as error:
+            if error.Get_error_class() != self._mpi.ERR_WIN:
+                raise
+            window = None
+        if not all(comm.allgather(window is not None)):
+            return None
+        if comm.rank == self._root:
+            np.frombuffer(window.tomemory(), dtype=np.int64)[0] = 0
+        comm.barrier()
+        return window
 
     def _fetch_and_add(self, step: int) -> int:
         if self._window is None:
@@ -59,6 +76,10 @@ class SharedCounter:
 
     def __exit__(self, kind, error, traceback) -> None:
         # Freeing is collective: a rank that leaves on an error must not wait for the others here.
-        if self._window is not None and kind is None:
-            self._comm.barrier()
+        if kind is not None:
+            return
+        self._comm.barrier()
+        if self._window is not None:
             self._window.Free()
+        if self._node is not None:
+            self._node.Free()
