@@ -68,7 +68,7 @@ def _node_identity(graph: InterfaceGraph) -> np.ndarray:
         graph.serial.astype("S"),
         _ATOM_NAMES[graph.atom_type],
     )
-    width = max(column.dtype.itemsize for column in columns)
+    width = max(int(np.char.str_len(column).max()) for column in columns)
     return np.stack([column.astype(f"S{width}") for column in columns], axis=1)
 
 
