@@ -54,6 +54,7 @@ def markov_clusters(n_nodes: int, edges: np.ndarray) -> np.ndarray:
     for _ in range(MAX_STEPS):
         last = matrix
         matrix = matrix @ matrix
+        matrix.sort_indices()
         matrix.data **= 2
         matrix = _pruned(_normalised(matrix))
         if _same(matrix, last):
@@ -70,16 +71,20 @@ def _adjacency_with_loops(n: int, edges: np.ndarray) -> csc_array:
 
 
 def _normalised(matrix: csc_array) -> csc_array:
-    """Every column divided by its sum; self-loops keep all columns non-empty."""
-    sums = np.add.reduceat(matrix.data, matrix.indptr[:-1])
-    matrix.data /= np.repeat(sums, np.diff(matrix.indptr))
+    """Every column divided by its sum, added up from the first row on: in a symmetric graph rounding breaks the ties."""
+    column = _column_of_entries(matrix)
+    sums = np.bincount(column, weights=matrix.data, minlength=matrix.shape[1])
+    matrix.data /= sums[column]
     return matrix
+
+
+def _column_of_entries(matrix: csc_array) -> np.ndarray:
+    return np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr))
 
 
 def _pruned(matrix: csc_array) -> csc_array:
     """Entries below the threshold dropped, but for a column's largest (the first of equals)."""
-    matrix.sort_indices()
-    column = np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr))
+    column = _column_of_entries(matrix)
     keep = matrix.data >= PRUNING_THRESHOLD
     for j in np.setdiff1d(column, column[keep]).tolist():
         keep[matrix.indptr[j] + np.argmax(matrix.data[matrix.indptr[j] : matrix.indptr[j + 1]])] = True
