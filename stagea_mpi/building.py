@@ -20,7 +20,8 @@ from .parallel.guard import StopRequest, time_limit
 from .parallel.schedule import SharedCounter
 from .store.annotations import AnnotationCache
 from .store.packed import ModelRecord, PackedWriter
-from .timing import StageClock
+from .telemetry.events import SILENT, EventLog, WriterLine
+from .timing import STAGES, StageClock
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,9 @@ class BuildReport:
     graphs_s: float = 0.0
 
 
-def annotate(comm, entries: list[ModelEntry], cache: AnnotationCache, batches: int, cache_name: str) -> None:
+def annotate(
+    comm, entries: list[ModelEntry], cache: AnnotationCache, batches: int, cache_name: str, events: EventLog = SILENT
+) -> None:
     """Numbers the sequences that the cache does not know yet; collective.
 
     Every rank numbers its share. With ``anarci_parallel_batches`` above 1, and sequences enough to be worth it
@@ -59,8 +62,11 @@ def annotate(comm, entries: list[ModelEntry], cache: AnnotationCache, batches: i
     new = [sequence for sequence in wanted if sequence not in cache]
     at_once = max(comm.size, batches if len(new) >= max(64, 32 * batches) else 1)
     mine = new[len(new) * comm.rank // comm.size : len(new) * (comm.rank + 1) // comm.size]
-    numbered = number_sequences(mine, math.ceil(at_once / comm.size))
-    for share, numberings in comm.allgather((mine, numbered)):
+    with events.timed("annotate", sequences=len(mine)):
+        numbered = number_sequences(mine, math.ceil(at_once / comm.size))
+    with events.timed("wait", on="annotate"):
+        shares = comm.allgather((mine, numbered))
+    for share, numberings in shares:
         for sequence, numbering in zip(share, numberings, strict=True):
             cache.remember(sequence, numbering)
     if comm.rank == 0 and new:
@@ -77,6 +83,7 @@ def build_shard(
     stop: StopRequest,
     on_model: Callable[[int, int, int], None],
     before: Callable[[], None],
+    events: EventLog = SILENT,
 ) -> BuildReport:
     """Builds all graphs of a shard and writes packed.h5; collective.
 
@@ -99,6 +106,8 @@ def build_shard(
         Told, on every rank after each of its models: models taken by all, models of the shard, failures of this rank.
     before : callable
         Called once on every rank before the first model.
+    events : EventLog
+        Told of every model, of waiting and of writing.
     """
     before()
     report, start = BuildReport(), perf_counter()
@@ -109,39 +118,63 @@ def build_shard(
         "model/source": max((len(os.fsencode(entry.ref.path)) for entry in entries), default=1),
     }
     writer = None
+    progress = WriterLine(events, config.stage_a.graph_writer_log_every_s, config.stage_a.graph_pipeline_telemetry)
     for first in range(0, max(len(entries), 1), per_round):
         indices = range(first, min(first + per_round, len(entries)))
-        records, failures, finished = _build_round(comm, entries, indices, config, cache, stop, on_model)
+        records, failures, finished, waited = _build_round(
+            comm, entries, indices, config, cache, stop, on_model, events, progress
+        )
         for part in comm.allgather(failures):
             report.failures.extend(part)
         if not all(comm.allgather(finished)):
             report.stopped = True
+            progress.note()
             break
         if writer is None:
-            writer = PackedWriter(str(packed_path), comm, attributes, widths, rounds)
-        report.written += sum(comm.allgather(writer.append(_contiguous_share(comm, records, indices))))
+            with events.timed("open"):
+                writer = PackedWriter(str(packed_path), comm, attributes, widths, rounds)
+        with events.timed("exchange"):
+            share = _contiguous_share(comm, records, indices)
+        with events.timed("write", models=len(share), wait_s=round(waited, 6)) as written:
+            written["bytes"] = writer.append(share)
+        progress.written()
+        report.written += sum(comm.allgather(written["bytes"]))
     if writer is not None:
-        writer.close()
+        with events.timed("close"):
+            writer.close()
     report.graphs_s = perf_counter() - start
     return report
 
 
-def _build_round(comm, entries, indices, config, cache, stop, on_model):
-    """This rank's records and failures of one round, and whether it was not stopped before its end."""
+def _build_round(comm, entries, indices, config, cache, stop, on_model, events, progress):
+    """This rank's records and failures of one round, whether it came to its end, and for how long this rank waited."""
     largest_first = sorted(indices, key=lambda i: (-entries[i].n_atoms, i))
     records, failures = [], []
-    with SharedCounter(comm, len(largest_first)) as counter:
+    with events.timed("wait", on="lead"):  # it may still be clustering the shard before
+        counter = SharedCounter(comm, len(largest_first))
+    with counter:
         while (place := counter.take()) is not None:
-            entry = entries[largest_first[place]]
+            entry, start = entries[largest_first[place]], perf_counter()
             record, failure = build_model(entry, largest_first[place], config.chains, cache, comm.rank, config.stage_a.model_timeout_s)
+            _note_model(events, record, start)
             records.append(record)
             if failure is not None:
                 failures.append(failure)
+            progress.processed(failed=failure is not None)
             on_model(indices[0] + place + 1, len(entries), len(failures))
             if stop:
                 counter.close()
+        start = perf_counter()
         finished = sum(comm.allgather(len(records))) == len(largest_first)
-    return records, failures, finished
+        waited = perf_counter() - start
+        events.note("wait", start, waited, on="slowest")
+    return records, failures, finished, waited
+
+
+def _note_model(events: EventLog, record: ModelRecord, start: float) -> None:
+    seconds = dict(zip(STAGES, record.seconds, strict=True))
+    size = record.graph.nbytes if record.graph is not None else 0
+    events.note_model(record.name, start, seconds, perf_counter() - start, record.reason, record.n_atoms, size)
 
 
 def build_model(

@@ -13,6 +13,7 @@ from .listing import ModelEntry
 from .store.packed import PackedFile, write_clustered
 from .store.rundir import DONE, GRAPHS_DONE, ShardFolder, publish, write_json, write_table
 from .store.stageb import write_graphs
+from .telemetry.events import SILENT, EventLog
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,14 @@ def write_lists(shard: ShardFolder, entries: list[ModelEntry], failures: list[Fa
     write_table(shard.manifest, MANIFEST_COLUMNS, rows)
 
 
-def finish_shard(shard: ShardFolder, meta: dict[str, Any], phase: str, cluster: bool, max_failed_fraction: float) -> Outcome:
+def finish_shard(
+    shard: ShardFolder,
+    meta: dict[str, Any],
+    phase: str,
+    cluster: bool,
+    max_failed_fraction: float,
+    events: EventLog = SILENT,
+) -> Outcome:
     """Publishes graphs.h5, the metadata and the markers of a shard whose packed.h5 is in place.
 
     Parameters
@@ -72,6 +80,8 @@ def finish_shard(shard: ShardFolder, meta: dict[str, Any], phase: str, cluster: 
         Whether to cluster (never in ``prep_graphs``).
     max_failed_fraction : float
         With more failed models than this the shard gets no markers.
+    events : EventLog
+        Told of the clustering and of the publishing.
     """
     start = perf_counter()
     cluster = cluster and phase != "prep_graphs"
@@ -80,12 +90,15 @@ def finish_shard(shard: ShardFolder, meta: dict[str, Any], phase: str, cluster: 
         packed.check()
         clusters = {}
         if cluster:
-            clusters = {i: cluster_two_depths(len(graph), graph.internal.nodes) for i, _, graph in packed.graphs()}
-            with publish(shard.packed) as part:
+            with events.timed("cluster", shard=shard.index):
+                clusters = {i: cluster_two_depths(len(graph), graph.internal.nodes) for i, _, graph in packed.graphs()}
+            with events.timed("publish", shard=shard.index) as published, publish(shard.packed) as part:
                 write_clustered(packed, part, clusters)
+                published["bytes"] = part.stat().st_size
         result["cluster_s"] = round(perf_counter() - start, 3)
-        with publish(shard.graphs) as part:
+        with events.timed("publish", shard=shard.index) as published, publish(shard.graphs) as part:
             size = write_graphs(str(part), ((name, graph, clusters.get(i)) for i, name, graph in packed.graphs()))
+            published["bytes"] = size
         result["graphs_bytes"] = size
     meta["do_cluster"] = cluster
     meta["stagea_phase"] = phase

@@ -80,6 +80,12 @@ class InterfaceGraph:
     def __len__(self) -> int:
         return len(self.chain)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all its arrays."""
+        arrays = [value for part in (self, self.interface, self.internal) for value in vars(part).values()]
+        return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+
 
 def build_graph(
     complex_: Complex, region: np.ndarray, timeout: float | None = None, clock: StageClock | None = None

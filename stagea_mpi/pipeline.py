@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 import yaml
@@ -15,6 +16,7 @@ from .parallel.teams import Solo, split_into_teams
 from .shards import ensure_cut
 from .store.rundir import RunFolder, write_text
 from .team import Options, Team
+from .telemetry.recording import recording
 from .versions import versions
 
 @dataclass
@@ -46,9 +48,16 @@ def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSumm
     agree(comm, error)
     params = comm.bcast(params)
     selected = _selected(options, params["n_shards"])
-    team, index, _ = split_into_teams(comm, config.stage_a.team)
-    worker = Team(team, index, folder, config, options, params, stop)
-    outcomes = worker.work(_shared_out(comm, team, selected, stop))
+    team, index, n_teams = split_into_teams(comm, config.stage_a.team)
+    who = {"team": index, "team_rank": team.rank, "teams": n_teams}
+    with recording(comm, folder.root, config, **who) as events:
+        worker = Team(team, index, folder, config, options, params, stop, events)
+        outcomes = worker.work(_shared_out(comm, team, selected, stop))
+        events.shard = None
+        with events.timed("wait", on="end"):
+            comm.barrier()
+        if stop:
+            events.note("stop", perf_counter(), 0.0, stop.signal.name)
     gathered = comm.gather((outcomes if team.rank == 0 else [], bool(stop)))
     if comm.rank != 0:
         return RunSummary()

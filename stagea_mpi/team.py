@@ -21,6 +21,7 @@ from .store.annotations import AnnotationCache
 from .store.lock import ShardLock
 from .store.packed import SCHEMA_VERSION, PackedFile, root_attributes
 from .store.rundir import DONE, GRAPHS_DONE, RunFolder, ShardFolder, part_name, publish, write_json
+from .telemetry.events import SILENT, EventLog
 from .versions import numbering_versions, versions
 
 log = logging.getLogger(__name__)
@@ -63,9 +64,12 @@ class Team:
     shard's folder, and which clusters and publishes a shard while the others build the graphs of the next one.
     """
 
-    def __init__(self, comm, index: int, folder: RunFolder, config: RunConfig, options: Options, params: dict, stop: StopRequest):
+    def __init__(
+        self, comm, index: int, folder: RunFolder, config: RunConfig, options: Options, params: dict, stop: StopRequest,
+        events: EventLog = SILENT,
+    ):  # fmt: skip
         self.comm, self.index, self.folder = comm, index, folder
-        self.config, self.options, self.params, self.stop = config, options, params, stop
+        self.config, self.options, self.params, self.stop, self.events = config, options, params, stop, events
         self.cache = AnnotationCache(folder.annotations, numbering_versions())
         self.cache.load()
         self.progress = Progress(config.stage_a.graph_writer_log_every_s, show_bar=index == 0)
@@ -78,7 +82,8 @@ class Team:
 
     def work(self, shards: Iterator[int]) -> list[Outcome]:
         """Runs shards one after the other; their outcomes are whole on the first rank."""
-        for index in shards:
+        for index in self.events.waiting_for(shards, on="lead"):
+            self.events.shard = index
             self._run_shard(self.folder.shard(index))
         self.lead_finish_pending()
         return self.outcomes
@@ -88,7 +93,8 @@ class Team:
         files = self._on_lead(self.lead_open, shard)
         if files is None:
             return
-        entries = list_shard(self.comm, files, self.config.chains)
+        with self.events.timed("list", files=len(files)):
+            entries = list_shard(self.comm, files, self.config.chains)
         meta = self._on_lead(self.lead_decide, shard, entries)
         if meta is None:
             return
@@ -98,18 +104,19 @@ class Team:
     def _on_lead(self, action, *args):
         """Runs something on the first rank and gives its result, or raises its error, on all."""
         result, error = None, None
-        if self.leads:
-            try:
-                result = action(*args)
-            except StageAError as found:
-                error = found
-        agree(self.comm, error)
-        return self.comm.bcast(result)
+        with self.events.timed("prep") if self.leads else self.events.timed("wait", on="lead"):
+            if self.leads:
+                try:
+                    result = action(*args)
+                except StageAError as found:
+                    error = found
+            agree(self.comm, error)
+            return self.comm.bcast(result)
 
     def _build(self, shard: ShardFolder, entries: list[ModelEntry], meta: dict[str, Any]) -> None:
         start = perf_counter()
         cache_name = f"team_{self.index:04d}_{os.environ.get('SLURM_ARRAY_TASK_ID', '0')}"
-        annotate(self.comm, entries, self.cache, self.config.stage_a.anarci_parallel_batches, cache_name)
+        annotate(self.comm, entries, self.cache, self.config.stage_a.anarci_parallel_batches, cache_name, self.events)
         meta["result"]["annotate_s"] = round(perf_counter() - start, 3)
         part = self.comm.bcast(part_name(shard.packed))
         attributes = root_attributes(json.dumps(versions()), meta["science_sha256"], meta["inputs_sha256"])
@@ -118,12 +125,13 @@ class Team:
         report = build_shard(
             self.comm, entries, self.config, self.cache, part, attributes, self.stop,
             on_model=self.progress.models if self.leads else lambda taken, n, failed: None,
-            before=self.lead_finish_pending,
+            before=self.lead_finish_pending, events=self.events,
         )  # fmt: skip
         if self.leads:
             self.progress.end()
             meta["wall_s"] = round(perf_counter() - start + meta["result"]["prep_s"], 3)
-            self.lead_publish_packed(shard, entries, meta, report, part)
+            with self.events.timed("publish"):
+                self.lead_publish_packed(shard, entries, meta, report, part)
         self.cache.forget_oldest()
 
     def lead_open(self, shard: ShardFolder) -> list[tuple[str, str]] | None:
@@ -214,7 +222,9 @@ class Team:
             return
         job, self._pending = self._pending, None
         stage = self.config.stage_a
-        outcome = finish_shard(job.shard, job.meta, self.config.phase, self.options.cluster, stage.max_failed_fraction)
+        outcome = finish_shard(
+            job.shard, job.meta, self.config.phase, self.options.cluster, stage.max_failed_fraction, self.events
+        )
         self.outcomes.append(outcome)
         job.shard.progress.unlink(missing_ok=True)
         job.lock.release()

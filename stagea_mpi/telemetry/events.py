@@ -1,0 +1,249 @@
+"""Events: a line of JSON for each thing that a rank has done.
+
+Every line has the keys `stage`, `start` (s since 1970), `seconds`, `outcome` (ok, or what went wrong) and `pid`, and
+where they apply `shard`, `model`, `bytes`, `wait_s` (s) and a few of the stage's own. A file belongs to one rank of
+one job; a job that is started again, or a second run on the same host, appends to it and is told apart by `pid`, whose
+first line has the stage `start`.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter, time
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+#: Seconds that a line may stay in memory: what a kill can cost.
+FLUSH_EVERY_S = 1.0
+
+#: Stages of an event beside those of a model (`timing.STAGES`), and what a rank does in them.
+STAGES = {
+    "startup": "from the start of the process to its first work: interpreter, libraries, MPI",
+    "prep": "the team's first rank looks at what a shard has already",
+    "list": "reading a shard's files for their models and sequences",
+    "annotate": "numbering of sequences",
+    "wait": "blocked until others of the team have come as far; `on` says for what",
+    "exchange": "graphs go to the rank that writes them",
+    "open": "creation of packed.h5, collective",
+    "write": "one round of collective writes",
+    "close": "flush and close of packed.h5, collective",
+    "cluster": "clustering of a shard on the team's first rank",
+    "publish": "check, copy for Stage B, rename, markers on the team's first rank",
+    "writer": "what a rank has processed and written so far",
+    "start": "who this process is",
+    "end": "how it ended",
+}
+
+
+class EventLog:
+    """The events of one rank. A context manager.
+
+    Lines wait in memory for `FLUSH_EVERY_S` at most: a thread hands them to the kernel, from where a kill of the rank
+    cannot take them back. A file that cannot be written costs a warning and the events, never the run.
+
+    Parameters
+    ----------
+    path : Path or None
+        The rank's file, appended to. None notes nothing.
+    """
+
+    def __init__(self, path: Path | None):
+        self._epoch = time() - perf_counter()
+        self._lines: list[str] = []
+        self._lock, self._closing = threading.Lock(), threading.Event()
+        self._file, self._thread = None, None
+        self.shard: int | None = None  # of the events that do not name one
+        if path is None:
+            return
+        try:
+            self._file = open(path, "ab", buffering=0)
+        except OSError as error:
+            self._give_up(error, path)
+            return
+        # A line that a kill has cut short ends here.
+        self._lines.append("" if self._file.tell() == 0 else "\n")
+        self._thread = threading.Thread(target=self._flush_regularly, name="events", daemon=True)
+        self._thread.start()
+
+    def note(self, stage: str, start: float, seconds: float, outcome: str = "ok", **fields: Any) -> None:
+        """Notes that something was done.
+
+        Parameters
+        ----------
+        stage : str
+            A key of `STAGES` or one of `timing.STAGES`.
+        start : float
+            By `time.perf_counter`.
+        seconds : float
+        outcome : str
+            ``ok`` or what went wrong.
+        **fields
+            More keys of the line; None leaves a key out.
+        """
+        if self._file is None:
+            return
+        line = {
+            "stage": stage,
+            "start": round(self._epoch + start, 4),
+            "seconds": round(seconds, 6),
+            "outcome": outcome,
+        }
+        line |= {"pid": os.getpid(), "shard": self.shard} | fields
+        text = json.dumps({key: value for key, value in line.items() if value is not None}, separators=(",", ":"))
+        with self._lock:
+            self._lines.append(text + "\n")
+
+    @contextlib.contextmanager
+    def timed(self, stage: str, **fields: Any) -> Iterator[dict[str, Any]]:
+        """Notes the block as one event, also when it raises. The dictionary that it yields takes more fields."""
+        start, outcome = perf_counter(), "ok"
+        try:
+            yield fields
+        except BaseException as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            self.note(stage, start, perf_counter() - start, outcome, **fields)
+
+    def note_model(
+        self,
+        name: str,
+        start: float,
+        seconds: dict[str, float],
+        total: float,
+        reason: str | None,
+        n_atoms: int,
+        size: int,
+    ) -> None:
+        """Notes a model's stages, one line each.
+
+        Parameters
+        ----------
+        name : str
+        start : float
+            By `time.perf_counter`.
+        seconds : dict
+            By stage, in order; 0 from the stage on that failed.
+        total : float
+            Seconds of the whole model.
+        reason : str or None
+            Why it failed; the stage that was under way then gets the rest of the total.
+        n_atoms, size : int
+            Atoms of the complex and bytes of its graph.
+        """
+        done = [stage for stage, spent in seconds.items() if spent > 0.0]
+        for stage in done:
+            extra = (
+                {"n_atoms": n_atoms}
+                if stage == done[0]
+                else {"bytes": size}
+                if reason is None and stage == done[-1]
+                else {}
+            )
+            self.note(stage, start, seconds[stage], model=name, **extra)
+            start += seconds[stage]
+        if reason is not None:
+            failed = next((stage for stage in seconds if stage not in done), next(reversed(seconds)))
+            self.note(failed, start, max(0.0, total - sum(seconds.values())), reason, model=name, n_atoms=n_atoms)
+
+    def waiting_for(self, values: Iterator[Any], **fields: Any) -> Iterator[Any]:
+        """The values of an iterator, each wait for the next one noted."""
+        while True:
+            with self.timed("wait", **fields):
+                value = next(values, None)
+            if value is None:
+                return
+            yield value
+
+    def flush(self) -> None:
+        """Hands all lines to the kernel."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+            if not lines or self._file is None:
+                return
+            try:
+                self._file.write("".join(lines).encode())
+            except OSError as error:
+                self._give_up(error, self._file.name)
+
+    def close(self) -> None:
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join(timeout=2 * FLUSH_EVERY_S)
+        self.flush()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> "EventLog":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        self.close()
+
+    def _flush_regularly(self) -> None:
+        while not self._closing.wait(FLUSH_EVERY_S):
+            self.flush()
+
+    def _give_up(self, error: OSError, path) -> None:
+        log.warning(
+            "%s: cannot be written (%s); the run goes on, its report will lack this rank's events", path, error.strerror
+        )
+        self._file = None
+
+
+#: For callers that note nothing.
+SILENT = EventLog(None)
+
+
+class WriterLine:
+    """What a rank has processed and written of a shard, as a line every so many seconds.
+
+    Parameters
+    ----------
+    events : EventLog
+    every_s : float
+        `graph_writer_log_every_s`.
+    on_log : bool
+        `graph_pipeline_telemetry`: the line goes to the log, too.
+    """
+
+    def __init__(self, events: EventLog, every_s: float, on_log: bool):
+        self._events, self._every, self._on_log = events, every_s, on_log
+        self._processed = self._written = self._errors = 0
+        self._noted, self._noted_at = 0, perf_counter()
+
+    def processed(self, failed: bool) -> None:
+        """Counts a model."""
+        self._processed += 1
+        self._errors += failed
+        if perf_counter() - self._noted_at >= self._every:
+            self.note()
+
+    def written(self) -> None:
+        """Notes that all graphs held so far are in the file."""
+        self._written = self._processed - self._errors
+        self.note()
+
+    def note(self) -> None:
+        """Writes the line."""
+        now = perf_counter()
+        counts = {
+            "processed": self._processed,
+            "written": self._written,
+            "errors": self._errors,
+            "rate": round((self._processed - self._noted) / max(now - self._noted_at, 1e-9), 3),
+            "held": self._processed - self._errors - self._written,
+        }
+        self._events.note("writer", self._noted_at, now - self._noted_at, **counts)
+        if self._on_log:
+            log.info(
+                "writer: %(processed)d processed, %(written)d written, %(errors)d errors, %(rate).2f models/s, %(held)d
+                graphs held", counts,
+            )
+        self._noted, self._noted_at = self._processed, now
