@@ -58,12 +58,16 @@ def run_child(args: list[str], stdin: bytes, timeout: float | None = None) -> by
         ``child_failed`` where it ends with another exit code than 0, ``timeout`` where it does not end.
     """
     if shutil.which(args[0]) is None:
-        raise LaunchError(f"{args[0]} is not on PATH; install it or load its module (`python -m stagea_mpi doctor` checks all)")
+        raise LaunchError(
+            f"{args[0]} is not on PATH; install it or load its module (`python -m stagea_mpi doctor` checks all)"
+        )
     with Child(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         stdout, stderr = child.communicate(stdin, timeout)
     if child.returncode:
         message = " ".join(stderr.decode(errors="replace").split())[:200]
-        raise ModelError("child_failed", f"{args[0]} ended with exit code {child.returncode}: {message or '(no message)'}")
+        raise ModelError(
+            "child_failed", f"{args[0]} ended with exit code {child.returncode}: {message or '(no message)'}"
+        )
     return stdout
 
 

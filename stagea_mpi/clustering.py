@@ -1,8 +1,8 @@
 """Markov clustering (MCL; van Dongen 2000) of a graph's internal edges, equal in result to markov_clustering 0.0.6.
 
-A column-stochastic matrix is squared (expansion), its entries are squared and each column is normalised (inflation), small
-entries are dropped, until a step changes nothing. The matrices are sparse: the internal edges join atoms of a residue and of
-its neighbours, so a graph falls into many small components.
+A column-stochastic matrix is squared (expansion), its entries are squared and each column is normalised (inflation),
+small entries are dropped, until a step changes nothing. The matrices are sparse: the internal edges join atoms of a
+residue and of its neighbours, so a graph falls into many small components.
 """
 
 import numpy as np
@@ -71,7 +71,7 @@ def _adjacency_with_loops(n: int, edges: np.ndarray) -> csc_array:
 
 
 def _normalised(matrix: csc_array) -> csc_array:
-    """Every column divided by its sum, added up from the first row on: in a symmetric graph rounding breaks the ties."""
+    """Every column divided by its sum, added up from the first row on: rounding breaks ties in symmetric graphs."""
     column = _column_of_entries(matrix)
     sums = np.bincount(column, weights=matrix.data, minlength=matrix.shape[1])
     matrix.data /= sums[column]
@@ -104,7 +104,9 @@ def _labels(matrix: csc_array) -> np.ndarray:
     by_row = matrix.tocsr()
     by_row.sort_indices()
     attractors = np.flatnonzero(matrix.diagonal())
-    clusters = sorted({tuple(by_row.indices[by_row.indptr[a] : by_row.indptr[a + 1]].tolist()) for a in attractors.tolist()})
+    clusters = sorted(
+        {tuple(by_row.indices[by_row.indptr[a] : by_row.indptr[a + 1]].tolist()) for a in attractors.tolist()}
+    )
     labels = np.zeros(matrix.shape[0], dtype=np.int32)
     for label, members in enumerate(clusters):
         labels[list(members)] = label

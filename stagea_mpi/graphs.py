@@ -1,4 +1,4 @@
-"""The interface graph of one complex: its nodes are atoms in contact, its edges the contacts and the bonds among them."""
+"""The interface graph of one complex: nodes are atoms in contact, edges the contacts and the bonds among them."""
 
 from dataclasses import dataclass
 
@@ -119,7 +119,13 @@ def build_graph(
     clock.lap("voronoi")
     residues, residue_row = np.unique(complex_.residue[atoms], return_inverse=True)
     bsa = buried_areas(
-        complex_.chain, complex_.residue, complex_.residue_name, complex_.atom_name, complex_.is_hydrogen, complex_.xyz, residues
+        complex_.chain,
+        complex_.residue,
+        complex_.residue_name,
+        complex_.atom_name,
+        complex_.is_hydrogen,
+        complex_.xyz,
+        residues,
     )
     clock.lap("burial")
     parameters = atom_parameters(complex_.residue, complex_.residue_name, complex_.atom_name, atoms)
@@ -128,7 +134,9 @@ def build_graph(
     def edges(pairs, dist, voro_area, same_chain):
         elec, vdw = pair_energies(parameters, pairs, dist, same_chain)
         first, second = residue_row[pairs].T
-        orientation = np.stack([edge_orientations(backbone, first, second), edge_orientations(backbone, second, first)], axis=1)
+        orientation = np.stack(
+            [edge_orientations(backbone, first, second), edge_orientations(backbone, second, first)], axis=1
+        )
         single = (column.astype(np.float32) for column in (dist, elec, vdw, voro_area))
         return Edges(pairs.astype(np.int32), *single, orientation)
 
@@ -172,12 +180,13 @@ def _nodes(complex_: Complex, is_candidate: np.ndarray) -> tuple[np.ndarray, np.
 
 def _refuse_overlaps(complex_: Complex, atoms: np.ndarray, contacts: np.ndarray, distance: np.ndarray) -> None:
     if distance.min() == 0.0:
-        i, j = atoms[contacts[np.argmin(distance)]]
-        names = [
-            f"{'AB'[complex_.chain[k]]} {complex_.residue_name[k].decode()} {complex_.residue_number[k]} {complex_.atom_name[k].decode()}"
-            for k in (i, j)
-        ]
-        raise ModelError("bad_coordinates", f"atoms {names[0]} and {names[1]} have the same coordinates", "graph")
+        first, second = (_describe(complex_, atom) for atom in atoms[contacts[np.argmin(distance)]])
+        raise ModelError("bad_coordinates", f"atoms {first} and {second} have the same coordinates", "graph")
+
+
+def _describe(complex_: Complex, atom: int) -> str:
+    residue = f"{complex_.residue_name[atom].decode()} {complex_.residue_number[atom]}"
+    return f"{complex_.atom_name[atom].decode()} of {residue} in merged chain {'AB'[complex_.chain[atom]]}"
 
 
 def _voronoi_areas(complex_: Complex, atoms: np.ndarray, pairs: np.ndarray, timeout: float | None) -> np.ndarray:

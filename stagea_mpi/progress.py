@@ -53,7 +53,14 @@ class Progress:
         if self._bar is None and time_now - self._last_log > self._log_every:
             self._last_log = time_now
             rate = taken / (time_now - self._start)
-            log.info("%s: %d of %d models, %.1f a second, %.0f s left", self._shard.name, taken, n_models, rate, (n_models - taken) / rate)
+            log.info(
+                "%s: %d of %d models, %.1f a second, %.0f s left",
+                self._shard.name,
+                taken,
+                n_models,
+                rate,
+                (n_models - taken) / rate,
+            )
 
     def write(self, stage: str, **counts: Any) -> None:
         """Replaces progress.json and gives the lock a sign of life."""

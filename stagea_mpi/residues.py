@@ -1,6 +1,7 @@
 """The alphabet of the graphs: residue types, atom types, regions, and what the model was trained to read of each.
 
-All tables are those of DeepRank-Ab 1.0.2 (Apache-2.0, `src/AtomGraph.py`); their order is the order of the one-hot features.
+All tables are those of DeepRank-Ab 1.0.2 (Apache-2.0, `src/AtomGraph.py`); their order is the order of the one-hot
+features.
 """
 
 import functools
@@ -22,7 +23,8 @@ POLARITY = np.array([1] * 8 + [0] * 8 + [2] * 2 + [3] * 2, dtype=np.uint8)
 
 #: Heavy-atom names in one-hot order; an atom with another name is never a node.
 ATOM_TYPES = (
-    "N CA C O CB CG CG1 CG2 CD CD1 CD2 CE CE1 CE2 CE3 CZ CZ2 CZ3 CH2 ND1 ND2 NE NE1 NE2 NH1 NH2 NZ OD1 OD2 OE1 OE2 OG OG1 OH SD SG"
+    "N CA C O CB CG CG1 CG2 CD CD1 CD2 CE CE1 CE2 CE3 CZ CZ2 CZ3 CH2 ND1 ND2 NE NE1 NE2 NH1 NH2 NZ OD1 OD2 "
+    "OE1 OE2 OG OG1 OH SD SG"
 ).split()
 
 #: Regions in one-hot order. FR is a label that is never given.

@@ -1,8 +1,9 @@
 """Buried surface area of residues: solvent-accessible area in the lone merged chain minus that in the complex.
 
-FreeSASA computes the areas (Lee & Richards 1971, 20 slices, probe 1.4 Å). The two sides take different radii, and the model was
-trained on that difference: in the complex ProtOr's by residue and atom name, without hydrogens; in the lone chain those of the
-atom name's first letter alone, hydrogens too. An atom's area is set by its neighbours, so only those are handed over.
+FreeSASA computes the areas (Lee & Richards 1971, 20 slices, probe 1.4 Å). The two sides take different radii, and the
+model was trained on that difference: in the complex ProtOr's by residue and atom name, without hydrogens; in the lone
+chain those of the atom name's first letter alone, hydrogens too. An atom's area is set by its neighbours, so only
+those are handed over.
 """
 
 import functools
@@ -81,5 +82,7 @@ def _radii(residue_name: np.ndarray, atom_name: np.ndarray) -> np.ndarray:
 def _radius(residue_name: str, atom_name: str) -> float:
     """FreeSASA's radius (Å) of an atom: ProtOr's, else a guess from the element, else 0."""
     structure = freesasa.Structure()
-    structure.addAtom(f"{atom_name:>2}" if len(atom_name) < 2 else f" {atom_name}"[:4], residue_name, "1", "A", 0.0, 0.0, 0.0)
+    structure.addAtom(
+        f"{atom_name:>2}" if len(atom_name) < 2 else f" {atom_name}"[:4], residue_name, "1", "A", 0.0, 0.0, 0.0
+    )
     return structure.radius(0)

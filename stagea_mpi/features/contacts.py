@@ -11,7 +11,9 @@ INTERNAL_CUTOFF = 3.0
 _MARGIN = 1e-6  # Å; the trees search a little further than the cutoff, the exact distance then decides
 
 
-def interface_contacts(xyz_a: np.ndarray, xyz_b: np.ndarray, cutoff: float = INTERFACE_CUTOFF) -> tuple[np.ndarray, np.ndarray]:
+def interface_contacts(
+    xyz_a: np.ndarray, xyz_b: np.ndarray, cutoff: float = INTERFACE_CUTOFF
+) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of atoms of two sets that are within a cutoff.
 
     Parameters
@@ -39,7 +41,9 @@ def interface_contacts(xyz_a: np.ndarray, xyz_b: np.ndarray, cutoff: float = INT
     return pairs[order], distance[order]
 
 
-def internal_pairs(xyz: np.ndarray, chain: np.ndarray, cutoff: float = INTERNAL_CUTOFF) -> tuple[np.ndarray, np.ndarray]:
+def internal_pairs(
+    xyz: np.ndarray, chain: np.ndarray, cutoff: float = INTERNAL_CUTOFF
+) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of atoms of the same chain that are closer than a cutoff.
 
     Parameters

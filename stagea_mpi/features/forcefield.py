@@ -1,7 +1,8 @@
 """Electrostatics and Lennard-Jones energies of atom pairs, with a united-atom force field.
 
-The parameters are the tables in `stagea_mpi/data/forcefield` (see SOURCES.md there): charge and Lennard-Jones type by residue and
-atom name, patched by the residue's class (a terminus, a protonation), which the names of the residue's own atoms decide.
+The parameters are the tables in `stagea_mpi/data/forcefield` (see SOURCES.md there): charge and Lennard-Jones type by
+residue and atom name, patched by the residue's class (a terminus, a protonation), which the names of the residue's own
+atoms decide.
 """
 
 import csv
@@ -15,7 +16,8 @@ import numpy as np
 COULOMB_CONSTANT = 332.0636
 #: Below this distance (Å) a pair counts as covalently bonded.
 COVALENT_CUTOFF = 2.1
-#: Within one chain, pairs closer than these (Å) count as bonded over two bonds (no energy) or over three (1-4 parameters).
+#: Within one chain, pairs closer than these (Å) count as bonded over two bonds (no energy) or over three (1-4
+#: parameters).
 CUTOFF_13 = 3.6
 CUTOFF_14 = 4.2
 
@@ -41,7 +43,9 @@ class AtomParameters:
     sigma14: np.ndarray
 
 
-def atom_parameters(residue: np.ndarray, residue_name: np.ndarray, atom_name: np.ndarray, of: np.ndarray) -> AtomParameters:
+def atom_parameters(
+    residue: np.ndarray, residue_name: np.ndarray, atom_name: np.ndarray, of: np.ndarray
+) -> AtomParameters:
     """Parameters of some atoms of a structure.
 
     Parameters
@@ -59,16 +63,23 @@ def atom_parameters(residue: np.ndarray, residue_name: np.ndarray, atom_name: np
     """
     wanted, inverse = np.unique(residue[of], return_inverse=True)
     begin, end = np.searchsorted(residue, wanted, "left"), np.searchsorted(residue, wanted, "right")
-    tables = [_residue_parameters(residue_name[b].decode(), tuple(atom_name[b:e].tolist())) for b, e in zip(begin, end, strict=True)]
-    rows = np.array([tables[r].get(name, _ZEROS) for r, name in zip(inverse.tolist(), atom_name[of].tolist(), strict=True)])
+    tables = [
+        _residue_parameters(residue_name[b].decode(), tuple(atom_name[b:e].tolist()))
+        for b, e in zip(begin, end, strict=True)
+    ]
+    rows = np.array(
+        [tables[r].get(name, _ZEROS) for r, name in zip(inverse.tolist(), atom_name[of].tolist(), strict=True)]
+    )
     return AtomParameters(*rows.reshape(-1, 5).T)
 
 
-def pair_energies(parameters: AtomParameters, pairs: np.ndarray, distance: np.ndarray, same_chain: bool) -> tuple[np.ndarray, np.ndarray]:
+def pair_energies(
+    parameters: AtomParameters, pairs: np.ndarray, distance: np.ndarray, same_chain: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Coulomb and Lennard-Jones (12-6, Lorentz-Berthelot) energies of atom pairs.
 
-    elec = 332.0636 · qᵢ · qⱼ / d and vdw = 4ε((σ/d)¹² − (σ/d)⁶), with σ the mean and ε the geometric mean of the two atoms';
-    within one chain vdw takes the 1-4 parameters below 4.2 Å, and both are 0 below 3.6 Å.
+    elec = 332.0636 · qᵢ · qⱼ / d and vdw = 4ε((σ/d)¹² − (σ/d)⁶), with σ the mean and ε the geometric mean of the two
+    atoms'; within one chain vdw takes the 1-4 parameters below 4.2 Å, and both are 0 below 3.6 Å.
 
     Parameters
     ----------
@@ -139,7 +150,10 @@ class _ForceField:
 def _force_field() -> _ForceField:
     return _ForceField(
         atoms={(r["residue"], r["atom"]): (r["lj_type"], float(r["charge_e"] or 0.0)) for r in _rows("atoms")},
-        classes=[(r["residue_class"], r["residue"], set(r["present"].split()), set(r["absent"].split())) for r in _rows("classes")],
+        classes=[
+            (r["residue_class"], r["residue"], set(r["present"].split()), set(r["absent"].split()))
+            for r in _rows("classes")
+        ],
         patches={
             (r["residue_class"], r["atom"]): (r["lj_type"] or None, float(r["charge_e"]) if r["charge_e"] else None)
             for r in _rows("patches")

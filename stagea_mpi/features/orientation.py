@@ -25,7 +25,9 @@ def backbone_atoms(residue: np.ndarray, atom_name: np.ndarray, xyz: np.ndarray, 
     """
     backbone = np.full((len(wanted), 3, 3), np.nan, dtype=np.float32)
     for column, name in enumerate((b"N", b"CA", b"C")):
-        atoms = np.flatnonzero((atom_name == name) & np.isin(residue, wanted))[::-1]  # the first of a name is written last
+        atoms = np.flatnonzero((atom_name == name) & np.isin(residue, wanted))[
+            ::-1
+        ]  # the first of a name is written last
         backbone[np.searchsorted(wanted, residue[atoms]), column] = xyz[atoms]
     return backbone
 

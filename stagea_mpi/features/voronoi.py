@@ -1,8 +1,9 @@
-"""Contact areas of atoms in the Voronoi diagram of spheres, by Voronota (Olechnovič & Venclovas, J. Comput. Chem. 35 (2014) 672).
+"""Contact areas of atoms in the Voronoi diagram of spheres, by Voronota (Olechnovič & Venclovas, J. Comput. Chem. 35
+(2014) 672).
 
-Two exact reductions keep it cheap. An area is set by the atoms in reach of both partners, so only atoms near the wanted ones are
-handed over. And those that only stand around are declared to be (mock) solvent: Voronota constructs no contact between two
-solvent balls, and no solvent-accessible patches.
+Two exact reductions keep it cheap. An area is set by the atoms in reach of both partners, so only atoms near the
+wanted ones are handed over. And those that only stand around are declared to be (mock) solvent: Voronota constructs no
+contact between two solvent balls, and no solvent-accessible patches.
 """
 
 import re
@@ -22,7 +23,9 @@ _DEFAULT_RADIUS = 1.70
 _CONTACT_LINE = re.compile(rb"^c<A>r<1>a<(\d+)>R<X>A<X> c<A>r<1>a<(\d+)>R<X>A<X> ([0-9.e+-]+) ", re.MULTILINE)
 
 
-def contact_areas(atom_name: np.ndarray, xyz: np.ndarray, nodes: np.ndarray, pairs: np.ndarray, timeout: float | None = None) -> np.ndarray:
+def contact_areas(
+    atom_name: np.ndarray, xyz: np.ndarray, nodes: np.ndarray, pairs: np.ndarray, timeout: float | None = None
+) -> np.ndarray:
     """Contact areas of pairs of atoms.
 
     Parameters
@@ -54,7 +57,9 @@ def contact_areas(atom_name: np.ndarray, xyz: np.ndarray, nodes: np.ndarray, pai
     radii = np.full(len(atoms), _DEFAULT_RADIUS)
     for letter, radius in _RADII.items():
         radii[letters == letter] = radius
-    output = run_child(["voronota", "calculate-contacts", "--annotated"], _annotated_balls(xyz[atoms], radii, is_node), timeout)
+    output = run_child(
+        ["voronota", "calculate-contacts", "--annotated"], _annotated_balls(xyz[atoms], radii, is_node), timeout
+    )
     found, area = _parse_contacts(output, len(atoms))
     return _lookup(found, area, np.searchsorted(atoms, nodes)[pairs], len(atoms))
 
@@ -74,7 +79,9 @@ def _parse_contacts(output: bytes, n_balls: int) -> tuple[np.ndarray, np.ndarray
     """Pairs (shape=(m, 2)) and areas (shape=(m,)) of the lines without solvent."""
     rows = _CONTACT_LINE.findall(output)
     if len(rows) + output.count(b"c<solvent>") != output.count(b"\n"):
-        raise ModelError("child_failed", f"voronota printed lines that are no contacts, the first being {output[:80]!r}")
+        raise ModelError(
+            "child_failed", f"voronota printed lines that are no contacts, the first being {output[:80]!r}"
+        )
     table = np.array(rows, dtype="S24").astype(np.float64).reshape(-1, 3)
     pairs = table[:, :2].astype(np.int64)
     if len(pairs) and pairs.max() >= n_balls:

@@ -1,4 +1,4 @@
-"""Ends that all ranks share: an error of one rank stops all at once, a signal lets all finish what they have in hand."""
+"""Ends that all ranks share: an error of one stops all at once, a signal lets all finish what they have in hand."""
 
 import contextlib
 import signal

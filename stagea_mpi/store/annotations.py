@@ -1,6 +1,7 @@
 """Numberings that a run has already made, kept for later shards and restarts.
 
-One file a team, a line a sequence, appended; a line that a kill has cut short, or that does not fit its sequence, is not used.
+One file a team, a line a sequence, appended; a line that a kill has cut short, or that does not fit its sequence, is
+not used.
 """
 
 import json
@@ -62,7 +63,10 @@ class AnnotationCache:
         """Appends the numberings of some sequences to this team's file; failures are left out, to be tried again."""
         self._folder.mkdir(exist_ok=True)
         path = self._folder / f"{name}.jsonl"
-        if path.exists() and _parse(path.open(encoding="utf-8", errors="replace").readline()).get("versions") != self._versions:
+        if (
+            path.exists()
+            and _parse(path.open(encoding="utf-8", errors="replace").readline()).get("versions") != self._versions
+        ):
             path.unlink()
         lines = [] if path.exists() else [json.dumps({"versions": self._versions})]
         for sequence in sequences:

@@ -45,7 +45,9 @@ class ShardLock:
             with os.fdopen(handle, "w") as file:
                 json.dump(_this_process(), file)
             return
-        raise ShardBusyError(f"{self._path.parent}: another process took the lock at the same moment; start again later")
+        raise ShardBusyError(
+            f"{self._path.parent}: another process took the lock at the same moment; start again later"
+        )
 
     def touch(self) -> None:
         """Gives a sign of life."""
@@ -64,10 +66,11 @@ class ShardLock:
         except ValueError:
             holder = {}
         if _is_alive(holder, silence):
+            job = f" in job {holder['job_id']}" if holder.get("job_id") else ""
             raise ShardBusyError(
                 f"{self._path.parent}: is being written by process {holder.get('pid', '?')} on {holder.get('host', '?')}"
-                f"{' in job ' + holder['job_id'] if holder.get('job_id') else ''} since {holder.get('since', '?')} "
-                f"(last sign of life {silence:.0f} s ago); wait for it, or end it and start again"
+                f"{job} since {holder.get('since', '?')} (last sign of life {silence:.0f} s ago); "
+                "wait for it, or end it and start again"
             )
         # Of several that find the holder dead, one gets to rename the file.
         grave = self._path.with_name(f".lock.{socket.gethostname()}.{os.getpid()}.part")

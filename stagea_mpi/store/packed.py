@@ -159,7 +159,8 @@ class PackedWriter:
             for column in COLUMNS:
                 data = values[column.path]
                 dataset = self._dataset(column.path, data.dtype, totals[column.table], column.row, first_round, column)
-                written += self._write(dataset, starts[column.table], data)
+                if totals[column.table] > self._ends[column.table]:  # HDF5 refuses a collective write of nothing at all
+                    written += self._write(dataset, starts[column.table], data)
             for table, path in POINTERS.items():
                 dataset = self._dataset(path, np.dtype(np.int64), totals["model"] + 1, (), first_round)
                 ends = starts[table] + np.cumsum(_graph_lengths(records, table), dtype=np.int64)

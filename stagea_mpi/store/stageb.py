@@ -1,7 +1,7 @@
 """graphs.h5: the graphs as DeepRank-Ab's Stage B reads them, one group a model with real datasets in it.
 
-Layout and dtypes are those of DeepRank-Ab 1.0.2 (`src/Graph.py`, Apache-2.0). Edges are directed there and stored both ways: row
-2k is the k-th edge, row 2k + 1 its reverse.
+Layout and dtypes are those of DeepRank-Ab 1.0.2 (`src/Graph.py`, Apache-2.0). Edges are directed there and stored both
+ways: row 2k is the k-th edge, row 2k + 1 its reverse.
 """
 
 from collections.abc import Iterable

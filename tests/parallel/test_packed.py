@@ -1,0 +1,89 @@
+import h5py
+import numpy as np
+import pytest
+
+from stagea_mpi.graphs import Edges, InterfaceGraph
+from stagea_mpi.parallel.teams import Solo
+from stagea_mpi.store.packed import COLUMNS, POINTERS, ModelRecord, PackedFile, PackedWriter, root_attributes
+
+pytestmark = pytest.mark.mpi
+WIDTHS = {"model/name": 8, "model/source": 12}
+
+
+def made_record(index: int) -> ModelRecord:
+    """A record of random numbers; every third model has failed."""
+    random = np.random.default_rng(index)
+    n, e, i = 5 + index, 3 * index, index % 4
+
+    def edges(rows):
+        single = [random.random(rows, dtype=np.float32) for _ in range(4)]
+        return Edges(
+            random.integers(0, n, (rows, 2), dtype=np.int32), *single, random.random((rows, 2, 3), dtype=np.float32)
+        )
+
+    codes = [random.integers(0, 9, n, dtype=np.uint8) for _ in range(4)]
+    graph = InterfaceGraph(
+        chain=codes[0], residue_number=np.arange(n, dtype=np.int32), residue_type=codes[1], atom_type=codes[2],
+        region=codes[3], serial=np.arange(n, dtype=np.int32), position=random.random((n, 3), dtype=np.float32),
+        bsa=random.random(n, dtype=np.float32), interface=edges(e), internal=edges(i),
+    )  # fmt: skip
+    failed = index % 3 == 2
+    return ModelRecord(
+        index,
+        f"m{index}",
+        "f.pdb",
+        "0" * 64,
+        n,
+        0,
+        (0.0,) * 5,
+        None if failed else graph,
+        "no_interface" if failed else None,
+    )
+
+
+def contents(path) -> dict[str, np.ndarray]:
+    with h5py.File(path) as file:
+        return {name: file[name][()] for name in [c.path for c in COLUMNS] + list(POINTERS.values())}
+
+
+def write(path, comm, rounds: list[list[ModelRecord]]) -> None:
+    writer = PackedWriter(str(path), comm, {"schema": "test"}, WIDTHS, len(rounds))
+    for records in rounds:
+        writer.append(records)
+    writer.close()
+
+
+@pytest.mark.parametrize("empty_rank", [0, -1])
+def test_a_rank_without_models_takes_part_in_every_write(comm, shared_tmp_path, empty_rank):
+    busy = [rank for rank in range(comm.size) if comm.size == 1 or rank != empty_rank % comm.size]
+    shares = {rank: list(range(10 * i // len(busy), 10 * (i + 1) // len(busy))) for i, rank in enumerate(busy)}
+    write(shared_tmp_path / "all.h5", comm, [[made_record(k) for k in shares.get(comm.rank, [])]])
+    if comm.rank == 0:
+        write(shared_tmp_path / "one.h5", Solo(), [[made_record(k) for k in range(10)]])
+        together, alone = contents(shared_tmp_path / "all.h5"), contents(shared_tmp_path / "one.h5")
+        assert all(np.array_equal(together[name], alone[name]) for name in alone)
+
+
+def test_several_rounds_give_what_one_round_gives(comm, shared_tmp_path):
+    def share(first: int, stop: int) -> list[ModelRecord]:
+        cut = [first + (stop - first) * r // comm.size for r in range(comm.size + 1)]
+        return [made_record(k) for k in range(cut[comm.rank], cut[comm.rank + 1])]
+
+    write(shared_tmp_path / "rounds.h5", comm, [share(0, 4), share(4, 5), share(5, 11)])
+    write(shared_tmp_path / "once.h5", comm, [share(0, 11)])
+    comm.barrier()
+    rounds, once = contents(shared_tmp_path / "rounds.h5"), contents(shared_tmp_path / "once.h5")
+    assert all(np.array_equal(rounds[name], once[name]) for name in once)
+
+
+def test_a_shard_of_failures_alone_is_written_and_read(comm, shared_tmp_path):
+    records = [made_record(2)] if comm.rank == 0 else []
+    path = shared_tmp_path / "failed.h5"
+    writer = PackedWriter(str(path), comm, root_attributes("v", "s", "i"), WIDTHS, 1)
+    writer.append(records)
+    writer.close()
+    comm.barrier()
+    with PackedFile(path) as packed:
+        packed.check()
+        assert packed.statuses == ["no_interface"]
+        assert list(packed.graphs()) == []

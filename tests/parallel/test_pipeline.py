@@ -1,0 +1,101 @@
+import dataclasses
+
+import pytest
+
+from stagea_mpi.parallel.guard import StopRequest
+from stagea_mpi.parallel.teams import Solo
+from stagea_mpi.pipeline import run
+from stagea_mpi.poses import COMPLEXES, write_poses
+from stagea_mpi.team import Options
+
+pytestmark = pytest.mark.mpi
+
+
+@pytest.fixture
+def input_folder(comm, shared_tmp_path):
+    """Five poses of which one touches nothing and one is damaged, made by the first rank."""
+    folder = shared_tmp_path / "poses"
+    if comm.rank == 0:
+        write_poses(folder, COMPLEXES["7DAA"], 4, seed=5)
+        text = (folder / "pose_0001.pdb").read_text()
+        (folder / "damaged.pdb").write_text(text.replace("ATOM  ", "ATOM  ", 1).replace(" 11.", "  x.", 40))
+        (folder / "no_antigen.pdb").write_text("\n".join(line for line in text.splitlines() if line[21:22] != "A"))
+    comm.barrier()
+    return folder
+
+
+def published(config) -> dict[str, bytes]:
+    names = ("graphs.h5", "failures.tsv", "manifest.tsv.gz")
+    return {
+        f"{p.parent.name}/{p.name}": p.read_bytes() for name in names for p in config.run_root.glob(f"shards/*/{name}")
+    }
+
+
+def run_both(comm, shared_tmp_path, input_folder, config_for, **stage_a):
+    """Runs on all ranks together and on the first rank alone; what each published, on the first rank."""
+    stage_a = {"max_failed_fraction": 1.0, **stage_a}
+    together = config_for(input_folder, shared_tmp_path / "together", **stage_a)
+    summary = run(comm, together, Options(), StopRequest())
+    if comm.rank != 0:
+        return None, None, None
+    alone = config_for(input_folder, shared_tmp_path / "alone", **stage_a)
+    run(Solo(), alone, Options(), StopRequest())
+    return summary, published(together), published(alone)
+
+
+def test_all_ranks_together_publish_what_one_rank_does(comm, shared_tmp_path, input_folder, config_for):
+    summary, together, alone = run_both(comm, shared_tmp_path, input_folder, config_for)
+    if comm.rank == 0:
+        assert together == alone
+        assert summary.exit_code == 0
+        assert "no_antigen\t" in together["shard_000000/failures.tsv"].decode()
+        assert summary.outcomes[0].n_models == 6
+
+
+def test_a_queue_of_one_graph_makes_several_rounds_and_the_same_files(comm, shared_tmp_path, input_folder, config_for):
+    _, together, alone = run_both(comm, shared_tmp_path, input_folder, config_for, graph_result_queue_maxsize=1)
+    if comm.rank == 0:
+        assert together == alone
+
+
+def test_more_ranks_than_models_is_no_problem(comm, shared_tmp_path, input_folder, config_for):
+    _, together, alone = run_both(comm, shared_tmp_path, input_folder, config_for, glob=("pose_0001.pdb",))
+    if comm.rank == 0:
+        assert together == alone
+
+
+def test_several_shards_and_several_teams_publish_what_one_rank_does(comm, shared_tmp_path, input_folder, config_for):
+    _, together, alone = run_both(
+        comm,
+        shared_tmp_path,
+        input_folder,
+        config_for,
+        max_per_shard=2,
+        min_per_shard=1,
+        team=1,
+        graph_result_queue_maxsize=100,
+    )
+    if comm.rank == 0:
+        assert len(together) == 9
+        assert together == alone
+
+
+def test_a_second_run_computes_nothing(comm, shared_tmp_path, input_folder, config_for):
+    config = config_for(input_folder, shared_tmp_path / "run", max_failed_fraction=1.0)
+    run(comm, config, Options(), StopRequest())
+    summary = run(comm, config, Options(), StopRequest())
+    if comm.rank == 0:
+        assert [outcome.action for outcome in summary.outcomes] == ["skipped"]
+
+
+def test_prepared_graphs_are_clustered_without_reading_the_input(comm, shared_tmp_path, input_folder, config_for):
+    config = config_for(input_folder, shared_tmp_path / "split", max_failed_fraction=1.0)
+    run(comm, dataclasses.replace(config, phase="prep_graphs"), Options(), StopRequest())
+    if comm.rank == 0:
+        for path in input_folder.iterdir():
+            path.write_text("")
+    comm.barrier()
+    summary = run(comm, dataclasses.replace(config, phase="cluster_only"), Options(), StopRequest())
+    if comm.rank == 0:
+        assert [outcome.action for outcome in summary.outcomes] == ["clustered"]
+        assert (config.run_root / "shards/shard_000000/STAGEA_DONE").exists()
