@@ -14,7 +14,7 @@ from .parallel.guard import StopRequest, abort_on_error, report
 
 log = logging.getLogger("stagea_mpi")
 
-_COMMANDS = ("plan", "run", "doctor")
+_COMMANDS = ("plan", "run", "submit", "status", "doctor")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,10 +48,27 @@ def _parser() -> argparse.ArgumentParser:
     phase.add_argument("--phase", choices=("full", "prep_graphs", "cluster_only"), help="beats STAGEA_PHASE")
     phase.add_argument("--prep-graphs-only", dest="phase", action="store_const", const="prep_graphs", help="--phase prep_graphs")
     phase.add_argument("--cluster-only", dest="phase", action="store_const", const="cluster_only", help="--phase cluster_only")
-    run.add_argument("--shards", type=_shard_list, metavar="0,3-7", help="only these shards")
+    which = run.add_mutually_exclusive_group()
+    which.add_argument("--shards", type=_shard_list, metavar="0,3-7", help="only these shards")
+    which.add_argument(
+        "--share", type=_share, metavar="I/N", help="every Nth shard from the Ith on, of a run that is cut already (array tasks)"
+    )
     run.add_argument("--no-cluster", action="store_true", help="publish the graphs without clusters")
     run.add_argument("--force", action="store_true", help="compute again what was made from another input or under other settings")
     run.set_defaults(command=_run)
+
+    submit = commands.add_parser("submit", help="sbatch the phases with their dependencies")
+    submit.add_argument("config", help="run.yaml")
+    submit.add_argument("--dry-run", action="store_true", help="print what would be submitted, as a shell script")
+    submit.add_argument("--force", action="store_true", help="cut anew and compute everything again")
+    submit.set_defaults(command=_submit)
+
+    status = commands.add_parser("status", help="shards, models, rate, time left, failures")
+    status.add_argument("run_root", help="the run folder")
+    status.add_argument("--watch", action="store_true", help="redraw until the run is done")
+    status.add_argument("--json", action="store_true", help="all of it, for scripts")
+    status.add_argument("--all", action="store_true", help="every shard, however many")
+    status.set_defaults(command=_status)
 
     doctor = commands.add_parser("doctor", help="checks MPI, parallel HDF5, hmmscan, voronota, Slurm, affinity")
     doctor.set_defaults(command=_doctor)
@@ -69,12 +86,39 @@ def _shard_list(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(numbers))
 
 
+def _share(text: str) -> tuple[int, int]:
+    """Place and number of shares from a text such as 0/4."""
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or int(match[1]) >= int(match[2]):
+        raise argparse.ArgumentTypeError(f"expected a share such as 0/4, counted from 0, found {text!r}")
+    return int(match[1]), int(match[2])
+
+
 def _plan(parsed: argparse.Namespace) -> int:
     from .config import load_config
     from .plan import describe_plan
 
     print(describe_plan(load_config(parsed.config, warn=_warn), parsed.config))
     return 0
+
+
+def _submit(parsed: argparse.Namespace) -> int:
+    from .config import load_config
+    from .slurm.submit import dry_run, submit
+
+    config = load_config(parsed.config, warn=_warn)
+    if parsed.dry_run:
+        print(dry_run(config))
+        return 0
+    for line in submit(config, force=parsed.force):
+        print(line)
+    return 0
+
+
+def _status(parsed: argparse.Namespace) -> int:
+    from .status import show
+
+    return show(parsed.run_root, watch=parsed.watch, as_json=parsed.json, every_shard=parsed.all)
 
 
 def _doctor(parsed: argparse.Namespace) -> int:
@@ -86,17 +130,26 @@ def _doctor(parsed: argparse.Namespace) -> int:
 def _run(parsed: argparse.Namespace) -> int:
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
         os.environ.setdefault(variable, "1")  # before NumPy is loaded
-    from .parallel.teams import connect
+    with StopRequest() as stop:  # before MPI starts, which takes a while: a signal then ends no rank
+        from .parallel.teams import connect
 
-    comm = connect()
-    with StopRequest() as stop, abort_on_error(comm):
-        return _run_on(comm, parsed, stop)
+        comm = connect()
+        with abort_on_error(comm):
+            try:
+                return _run_on(comm, parsed, stop)
+            except StageAError as error:
+                if error.agreed_by != comm.size:
+                    raise
+                if comm.rank == 0:
+                    report(error)
+                return error.exit_code
 
 
 def _run_on(comm, parsed: argparse.Namespace, stop: StopRequest) -> int:
     from .config import load_config
     from .parallel.guard import agree
     from .pipeline import run
+    from .slurm.affinity import check_affinity, log_diagnostics
     from .store.rundir import RunFolder
     from .team import Options
 
@@ -107,17 +160,15 @@ def _run_on(comm, parsed: argparse.Namespace, stop: StopRequest) -> int:
             config = load_config(parsed.config, warn=_warn)
         except ConfigError as found:
             error = found
-    if any(comm.allgather(error is not None)):
-        if error is not None:
-            report(error)
-        comm.barrier()
-        return ConfigError.exit_code
+    agree(comm, error)
     config = comm.bcast(config)
     if parsed.phase:
         config = dataclasses.replace(config, phase=parsed.phase)
     if parsed.no_cluster and config.phase == "cluster_only":
-        raise ConfigError("--no-cluster and the phase cluster_only exclude each other")
-    options = Options(cluster=not parsed.no_cluster, force=parsed.force, shards=parsed.shards)
+        agree(comm, ConfigError("--no-cluster and the phase cluster_only exclude each other"))
+    log_diagnostics(comm, config.phase)
+    check_affinity(comm, config.stage_a.cores_per_rank, config.stage_a.strict_affinity)
+    options = Options(cluster=not parsed.no_cluster, force=parsed.force, shards=parsed.shards, share=parsed.share)
     summary = run(comm, config, options, stop)
     code = comm.bcast(summary.exit_code)
     if comm.rank == 0:

@@ -22,9 +22,15 @@ _OTHER_STAGES = ("stage_b", "stage_c", "model_path", "deeprank_root")
 _NO_CHAIN = ("", "-", "na", "none", "null")
 
 
+JOB_FORMS = ("array", "single")
+
+
 @dataclass(frozen=True)
 class StageA:
-    """The `stage_a` section. Names and defaults are those of existing pipelines."""
+    """The `stage_a` section. Names and defaults are those of existing pipelines.
+
+    `cores` and `mem_gb` are those of a node. What follows `team` is for `submit`: see jobs/README.md.
+    """
 
     partition: str = "norm"
     cores: int = 32
@@ -45,6 +51,21 @@ class StageA:
     max_failed_fraction: float = 0.1
     model_timeout_s: float = 300.0
     team: str | int = "node"
+    job_form: str = "array"
+    nodes: int = 1
+    ranks_per_node: int = 0
+    cores_per_rank: int = 1
+    srun_mpi: str = "pmix"
+    signal_ahead_s: int = 120
+    requeue_limit: int = 3
+    activate: str = ""
+    sbatch_options: tuple[str, ...] = ()
+    job_script: str = ""
+
+    @property
+    def tasks_per_node(self) -> int:
+        """Ranks of a node: as stated, else as many as its cores allow."""
+        return self.ranks_per_node or max(1, self.cores // self.cores_per_rank)
 
 
 @dataclass(frozen=True)
@@ -64,6 +85,8 @@ class RunConfig:
     collect_metrics : bool
     metrics_interval : float
         Seconds.
+    after : str
+        A job script or a command that `submit` lets follow on success; empty for none.
     other_stages : dict
         Sections of later stages, as they are in the file.
     """
@@ -76,12 +99,13 @@ class RunConfig:
     max_concurrent_a: int = 20
     collect_metrics: bool = True
     metrics_interval: float = 2.0
+    after: str = ""
     other_stages: dict = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The configuration as resolved, in run.yaml's own shape."""
         stage_a = dataclasses.asdict(self.stage_a)
-        stage_a["glob"] = list(self.stage_a.glob)
+        stage_a |= {"glob": list(self.stage_a.glob), "sbatch_options": list(self.stage_a.sbatch_options)}
         return {
             "run_root": str(self.run_root),
             "pdb_root": str(self.pdb_root),
@@ -89,6 +113,7 @@ class RunConfig:
             "max_concurrent_a": self.max_concurrent_a,
             "collect_metrics": self.collect_metrics,
             "metrics_interval": self.metrics_interval,
+            "after": self.after,
             "stage_a": stage_a,
             **self.other_stages,
         }
@@ -134,7 +159,7 @@ def parse_config(
     """Checks a configuration that is already in memory; `source` names it in messages. See `load_config`."""
     if not isinstance(content, dict):
         raise ConfigError(f"{source}: expected keys such as run_root and pdb_root, found {type(content).__name__}")
-    known = ["run_root", "pdb_root", "chains", "stage_a", "max_concurrent_a", "collect_metrics", "metrics_interval"]
+    known = ["run_root", "pdb_root", "chains", "stage_a", "max_concurrent_a", "collect_metrics", "metrics_interval", "after"]
     _refuse_unknown(content, known + list(_OTHER_STAGES), source, "")
     for key in ("run_root", "pdb_root", "chains"):
         if content.get(key) in (None, ""):
@@ -243,6 +268,35 @@ def _text(value: Any, key: str) -> str:
     return value.strip()
 
 
+def _optional_text(value: Any, key: str) -> str:
+    if value is not None and not isinstance(value, str):
+        raise ConfigError(f"{key}: expected text, found {value!r}")
+    return (value or "").strip()
+
+
+def _word(value: Any, key: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[\w.,:+-]*", value):
+        raise ConfigError(f"{key}: expected a word without blanks, found {value!r}")
+    return value
+
+
+def _one_of(*known: str) -> Callable[[Any, str], str]:
+    def check(value: Any, key: str) -> str:
+        if value not in known:
+            raise ConfigError(f"{key}: expected one of {', '.join(known)}, found {value!r}")
+        return value
+
+    return check
+
+
+def _sbatch_options(value: Any, key: str) -> tuple[str, ...]:
+    options = value if isinstance(value, list) else [value] if value else []
+    for option in options:
+        if not isinstance(option, str) or not re.fullmatch(r"--[a-z][a-z-]+(=\S.*)?", option):
+            raise ConfigError(f"{key}: expected a list of sbatch's long options such as --account=NAME, found {option!r}")
+    return tuple(options)
+
+
 def _time(value: Any, key: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):  # YAML 1.1 reads 01:00:00 without quotes as a number
         value = f"{value // 3600:02d}:{value // 60 % 60:02d}:{value % 60:02d}"
@@ -268,14 +322,9 @@ def _team(value: Any, key: str) -> str | int:
         raise ConfigError(f"{key}: expected node, world or a number of ranks, found {value!r}") from error
 
 
-def _phase(value: Any, key: str) -> str:
-    if value not in PHASES:
-        raise ConfigError(f"{key}: expected one of {', '.join(PHASES)}, found {value!r}")
-    return value
-
-
 _CHECKS: dict[str, Callable[[Any, str], Any]] = {
-    "phase": _phase,
+    "phase": _one_of(*PHASES),
+    "after": _optional_text,
     "max_concurrent_a": _integer(1),
     "collect_metrics": _flag,
     "metrics_interval": _number(0.0, above=True),
@@ -298,6 +347,16 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "stage_a.max_failed_fraction": _number(0.0, 1.0),
     "stage_a.model_timeout_s": _number(0.0, above=True),
     "stage_a.team": _team,
+    "stage_a.job_form": _one_of(*JOB_FORMS),
+    "stage_a.nodes": _integer(1),
+    "stage_a.ranks_per_node": _integer(0),
+    "stage_a.cores_per_rank": _integer(1),
+    "stage_a.srun_mpi": _word,
+    "stage_a.signal_ahead_s": _integer(10),
+    "stage_a.requeue_limit": _integer(0),
+    "stage_a.activate": _optional_text,
+    "stage_a.sbatch_options": _sbatch_options,
+    "stage_a.job_script": _optional_text,
 }
 
 _STAGE_A_VARIABLES = {

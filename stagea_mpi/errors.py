@@ -16,6 +16,8 @@ class StageAError(Exception):
     """An error that ends the run; its message says what was found, what was expected and what to do."""
 
     exit_code = FAILED
+    #: How many ranks raise this error together, by agreement: when all do, none has to abort the others.
+    agreed_by = 0
 
 
 class ConfigError(StageAError):
@@ -26,6 +28,16 @@ class ConfigError(StageAError):
 
 class LaunchError(StageAError):
     """The launcher, the MPI library and the environment do not fit together."""
+
+
+class AffinityError(StageAError):
+    """Ranks have fewer CPUs than were asked for, and `strict_affinity` is set."""
+
+    exit_code = AFFINITY_REFUSED
+
+
+class SlurmError(StageAError):
+    """A command of Slurm's failed, or is not there."""
 
 
 class RunFolderError(StageAError):

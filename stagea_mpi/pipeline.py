@@ -68,13 +68,16 @@ def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSumm
 
 def _prepare_run(folder: RunFolder, config: RunConfig, options: Options) -> dict[str, Any]:
     folder.create()
-    params = ensure_cut(folder, config, options.force)
+    params = ensure_cut(folder, config, options.force, trust_list=options.share is not None)
     resolved = yaml.safe_dump({**config.as_dict(), "versions": versions()}, sort_keys=False, allow_unicode=True)
     write_text(folder.config, resolved)
     return params
 
 
 def _selected(options: Options, n_shards: int) -> list[int]:
+    if options.share is not None:
+        place, shares = options.share
+        return list(range(place, n_shards, shares))
     if options.shards is None:
         return list(range(n_shards))
     beyond = [shard for shard in options.shards if shard >= n_shards]

@@ -49,17 +49,25 @@ def plan_cut(config: RunConfig) -> Cut:
     ambiguous = ambiguous_stems(files, config.pdb_root)
     bounds = _bounds(sizes, config)
     params = {
-        "pdb_root": str(config.pdb_root),
-        "glob": list(config.stage_a.glob),
-        "target_shard_gb": config.stage_a.target_shard_gb,
-        "min_per_shard": config.stage_a.min_per_shard,
-        "max_per_shard": config.stage_a.max_per_shard,
+        **_settings(config),
         "n_files": len(files),
         "files_sha256": hashlib.sha256("\n".join(files).encode("utf-8", "surrogateescape")).hexdigest(),
         "n_shards": len(bounds),
         "ambiguous_stems": ambiguous,
     }
     return Cut([files[a:b] for a, b in bounds], [sum(sizes[a:b]) for a, b in bounds], params)
+
+
+def _settings(config: RunConfig) -> dict[str, Any]:
+    """What of `shards.params` can be compared without listing the input."""
+    stage = config.stage_a
+    return {
+        "pdb_root": str(config.pdb_root),
+        "glob": list(stage.glob),
+        "target_shard_gb": stage.target_shard_gb,
+        "min_per_shard": stage.min_per_shard,
+        "max_per_shard": stage.max_per_shard,
+    }
 
 
 def _bounds(sizes: list[int], config: RunConfig) -> list[tuple[int, int]]:
@@ -110,8 +118,18 @@ def base_name(path: str, root: str | Path, ambiguous: list[str]) -> str:
     return name if folder == "." else folder.replace("/", "__") + "__" + name
 
 
-def ensure_cut(folder: RunFolder, config: RunConfig, force: bool) -> dict[str, Any]:
+def ensure_cut(folder: RunFolder, config: RunConfig, force: bool, trust_list: bool = False) -> dict[str, Any]:
     """Cuts the run, or finds that it has been cut already.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    config : RunConfig
+    force : bool
+        Cut anew where the input is another one.
+    trust_list : bool
+        Take the list of files of an earlier cut under the same settings: the tasks of an array start when `submit` has just
+        cut the run, and a million files take minutes to list.
 
     Returns
     -------
@@ -123,8 +141,10 @@ def ensure_cut(folder: RunFolder, config: RunConfig, force: bool) -> dict[str, A
     RunFolderError
         The input or the settings are others than those of the cut, and `force` is not given.
     """
-    cut = plan_cut(config)
     known = read_params(folder)
+    if trust_list and known is not None and all(known.get(key) == value for key, value in _settings(config).items()):
+        return known
+    cut = plan_cut(config)
     if known is not None:
         changed = [key for key in cut.params if cut.params[key] != known.get(key)]
         if not changed:

@@ -41,11 +41,14 @@ class Options:
         Compute again what is published from another input or under other settings.
     shards : tuple of int or None
         Which shards to run; None for all.
+    share : (int, int) or None
+        Which share of the shards, and of how many; the run has been cut for this, and its input is not listed again.
     """
 
     cluster: bool = True
     force: bool = False
     shards: tuple[int, ...] | None = None
+    share: tuple[int, int] | None = None
 
 
 @dataclass

@@ -40,6 +40,7 @@ def agree(comm, error: StageAError | None) -> None:
     """Raises on all ranks when any rank has an error; collective. The lowest rank's error is the one that is told."""
     errors = [e for e in comm.allgather(error) if e is not None]
     if errors:
+        errors[0].agreed_by = comm.size
         raise errors[0]
 
 

@@ -39,6 +39,10 @@ class SharedCounter:
         place = self._fetch_and_add(1)
         return self._values[place] if place < len(self._values) else None
 
+    def taken(self) -> int:
+        """How many values have been taken (between nodes that count apart: on the caller's node)."""
+        return min(self._fetch_and_add(0), len(self._values))
+
     def close(self) -> None:
         """Lets no rank take another value."""
         self._fetch_and_add(1 << 40)
