@@ -78,10 +78,9 @@ def _annotated_balls(xyz: np.ndarray, radii: np.ndarray, is_real: np.ndarray) ->
 def _parse_contacts(output: bytes, n_balls: int) -> tuple[np.ndarray, np.ndarray]:
     """Pairs (shape=(m, 2)) and areas (shape=(m,)) of the lines without solvent."""
     rows = _CONTACT_LINE.findall(output)
-    if len(rows) + output.count(b"c<solvent>") != output.count(b"\n"):
-        raise ModelError(
-            "child_failed", f"voronota printed lines that are no contacts, the first being {output[:80]!r}"
-        )
+    if len(rows) + output.count(b"c<solvent>") != output.count(b"\n") or not output.endswith(b"\n"):
+        ends = f"it begins with {output[:80]!r} and ends with {output[-40:]!r}"
+        raise ModelError("child_failed", f"voronota printed something other than lines of contacts: {ends}")
     table = np.array(rows, dtype="S24").astype(np.float64).reshape(-1, 3)
     pairs = table[:, :2].astype(np.int64)
     if len(pairs) and pairs.max() >= n_balls:
