@@ -84,31 +84,33 @@ def finish_shard(
         Told of the clustering and of the publishing.
     """
     start = perf_counter()
-    cluster = cluster and phase != "prep_graphs"
-    result = meta["result"]
+    result = {"cluster_s": 0.0} | meta["result"]
+    meta["result"] = result
     with PackedFile(shard.packed) as packed:
         packed.check()
-        clusters = {}
-        if cluster:
+        clusters, clustered = {}, packed.is_clustered or (cluster and phase != "prep_graphs")
+        if packed.is_clustered:  # by an earlier start that did not come to its end
+            clusters = {i: packed.clusters(i) for i, status in enumerate(packed.statuses) if status == "ok"}
+        elif clustered:
             with events.timed("cluster", shard=shard.index):
                 clusters = {i: cluster_two_depths(len(graph), graph.internal.nodes) for i, _, graph in packed.graphs()}
             with events.timed("publish", shard=shard.index) as published, publish(shard.packed) as part:
                 write_clustered(packed, part, clusters)
                 published["bytes"] = part.stat().st_size
-        result["cluster_s"] = round(perf_counter() - start, 3)
+            result["cluster_s"] = round(perf_counter() - start, 3)
         with events.timed("publish", shard=shard.index) as published, publish(shard.graphs) as part:
             size = write_graphs(str(part), ((name, graph, clusters.get(i)) for i, name, graph in packed.graphs()))
             published["bytes"] = size
         result["graphs_bytes"] = size
-    meta["do_cluster"] = cluster
+    meta["do_cluster"] = clustered
     meta["stagea_phase"] = phase
     meta["wall_s"] = round(meta["wall_s"] + perf_counter() - start, 3)
     write_json(shard.meta, meta)
     n_models, n_ok = result["n_models"], result["n_ok"]
     if result["n_fail"] > max_failed_fraction * n_models:
         message = (
-            f"{shard.name}: {result['n_fail']} of {n_models} models failed, more than max_failed_fraction = {max_failed_fraction:g} "
-            f"allows; see {shard.failures}. The shard is not marked as done; mend the models, or raise max_failed_fraction"
+            f"{shard.name}: {result['n_fail']} of {n_models} models failed, more than max_failed_fraction = "
+            f"{max_failed_fraction:g} allows; see {shard.failures}. The shard is not marked as done; mend the models, or raise max_failed_fraction"
         )
         log.error(message)
         return Outcome(shard.index, "built", n_models, n_ok, TOO_MANY_FAILED, message)

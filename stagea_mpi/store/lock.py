@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 
 from ..errors import ShardBusyError
+from ..slurm.queue import is_gone
 
 #: A holder on another host that has given no sign of life for so long (s) is taken for dead.
 SILENCE_LIMIT = 900.0
@@ -58,18 +59,15 @@ class ShardLock:
         self._path.unlink(missing_ok=True)
 
     def _clear_if_dead(self) -> None:
-        try:
-            silence = time.time() - self._path.stat().st_mtime
-            holder = json.loads(self._path.read_text())
-        except FileNotFoundError:
+        held = holder_of(self._path.parent)
+        if held is None:
             return
-        except ValueError:
-            holder = {}
-        if _is_alive(holder, silence):
+        holder, silence, is_alive = held
+        if is_alive:
             job = f" in job {holder['job_id']}" if holder.get("job_id") else ""
             raise ShardBusyError(
-                f"{self._path.parent}: is being written by process {holder.get('pid', '?')} on {holder.get('host', '?')}"
-                f"{job} since {holder.get('since', '?')} (last sign of life {silence:.0f} s ago); "
+                f"{self._path.parent}: is being written by process {holder.get('pid', '?')} on "
+                f"{holder.get('host', '?')}{job} since {holder.get('since', '?')} (last sign of life {silence:.0f} s ago); "
                 "wait for it, or end it and start again"
             )
         # Of several that find the holder dead, one gets to rename the file.
@@ -79,12 +77,27 @@ class ShardLock:
             grave.unlink()
 
 
+def holder_of(folder: Path) -> tuple[dict[str, Any], float, bool] | None:
+    """Who holds a folder's lock, the seconds since the last sign of life, and whether the holder is alive; None if free."""
+    path = folder / ".lock"
+    try:
+        silence = time.time() - path.stat().st_mtime
+        holder = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        holder = {}
+    return holder, silence, _is_alive(holder, silence)
+
+
 def _this_process() -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "started": psutil.Process().create_time(),
         "job_id": os.environ.get("SLURM_JOB_ID", ""),
+        "restart": os.environ.get("SLURM_RESTART_COUNT", "0"),
+        "cluster": os.environ.get("SLURM_CLUSTER_NAME", ""),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
 
@@ -93,8 +106,20 @@ def _is_alive(holder: dict[str, Any], silence: float) -> bool:
     if silence < 2.0 and not holder:
         return True  # just made, not yet written
     if holder.get("host") != socket.gethostname():
-        return silence < SILENCE_LIMIT
+        return silence < SILENCE_LIMIT and not _job_has_ended(holder)
     try:
-        return abs(psutil.Process(holder["pid"]).create_time() - holder["started"]) < 1.0
+        process = psutil.Process(holder["pid"])
+        is_holder = abs(process.create_time() - holder["started"]) < 1.0  # and not a later one with its number
+        return is_holder and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, KeyError, TypeError, ValueError):
         return False
+
+
+def _job_has_ended(holder: dict[str, Any]) -> bool:
+    """Whether Slurm knows the holder's end, so that a job that is requeued after the loss of its node need not wait."""
+    job_id = holder.get("job_id")
+    if not job_id or holder.get("cluster") != os.environ.get("SLURM_CLUSTER_NAME", ""):
+        return False
+    if job_id == os.environ.get("SLURM_JOB_ID"):
+        return holder.get("restart") != os.environ.get("SLURM_RESTART_COUNT", "0")  # a job runs once at a time
+    return is_gone(job_id) is True
