@@ -2,9 +2,11 @@
 
 import functools
 import shutil
+import signal
 import subprocess
 
 from .errors import LaunchError, ModelError
+from .parallel.guard import STOP_SIGNALS
 
 
 class Child(subprocess.Popen):
@@ -18,7 +20,13 @@ class Child(subprocess.Popen):
     default_timeout = 600.0
 
     def __init__(self, args, **options):
-        super().__init__([*_die_with_parent(), *args], **options)
+        # Slurm signals every process of a step. A child that died of it would make its model fail, when the rank is just
+        # to finish the model in hand: children inherit these signals as blocked.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            super().__init__([*_die_with_parent(), *args], **options)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def communicate(self, input=None, timeout=None):
         limit = self.default_timeout if timeout is None else timeout

@@ -9,6 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from .slurm.affinity import node_name
 from .store.lock import ShardLock
 from .store.rundir import ShardFolder, now, write_json
 
@@ -64,20 +65,23 @@ class Progress:
 
     def write(self, stage: str, **counts: Any) -> None:
         """Replaces progress.json and gives the lock a sign of life."""
-        self._lock.touch()
-        state = {
-            "stage": stage,
-            "n_models": self._n,
-            **counts,
-            "job_id": os.environ.get("SLURM_JOB_ID", ""),
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "started": self._started_at,
-            "updated": now(),
-        }
-        write_json(self._shard.progress, state, durable=False)
+        write_progress(self._shard, self._lock, stage, n_models=self._n, started=self._started_at, **counts)
 
     def end(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def write_progress(shard: ShardFolder, lock: ShardLock, stage: str, **counts: Any) -> None:
+    """Says in progress.json what is being done with a shard, by whom, and gives its lock a sign of life."""
+    lock.touch()
+    state = {"stage": stage, **counts, **this_job(), "host": socket.gethostname(), "pid": os.getpid(), "updated": now()}
+    write_json(shard.progress, state, durable=False)
+
+
+def this_job() -> dict[str, str]:
+    """``job_id`` as Slurm's commands take it, of array tasks ARRAY_TASK, and ``node``."""
+    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    job_id = f"{array}_{task}" if array else os.environ.get("SLURM_JOB_ID", "")
+    return {"job_id": job_id, "node": node_name()}

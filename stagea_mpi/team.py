@@ -15,7 +15,7 @@ from .errors import FAILED, ModelError, RunFolderError, ShardBusyError, StageAEr
 from .finishing import Outcome, finish_shard, write_lists
 from .listing import ModelEntry, list_shard
 from .parallel.guard import StopRequest, agree
-from .progress import Progress
+from .progress import Progress, this_job, write_progress
 from .shards import base_name
 from .store.annotations import AnnotationCache
 from .store.lock import ShardLock
@@ -143,7 +143,9 @@ class Team:
             shard.path.mkdir(parents=True)
         paths = shard.inputs()
         meta = None if self.options.force else self._lead_published(shard)
-        if meta is not None and meta.get("inputs_stat_sha256") == _stat_hash(paths) and self._lead_is_complete(shard, meta):
+        clusters_only = self.config.phase == "cluster_only"  # and then the input does not matter any more
+        unchanged = meta is not None and (clusters_only or meta.get("inputs_stat_sha256") == _stat_hash(paths))
+        if unchanged and self._lead_is_complete(shard, meta):
             self._lead_skip(shard, meta)
             return None
         self._lock = ShardLock(shard.path)
@@ -154,8 +156,7 @@ class Team:
             self.outcomes.append(Outcome(shard.index, "busy", exit_code=FAILED, message=str(error)))
             return None
         shard.remove_parts()
-        clusters_only = self.config.phase == "cluster_only"
-        if meta is not None and (clusters_only or meta.get("inputs_stat_sha256") == _stat_hash(paths)):
+        if unchanged:
             self._lead_queue(shard, meta)
             return None
         if clusters_only:
@@ -172,8 +173,13 @@ class Team:
         published = None if self.options.force else self._lead_published(shard)
         if published is not None:
             if published["inputs_sha256"] == inputs:
-                published["inputs_stat_sha256"] = _stat_hash(shard.inputs())
-                self._lead_queue(shard, published)
+                published["inputs_stat_sha256"] = _stat_hash(shard.inputs())  # touched, but of the same content
+                if self._lead_is_complete(shard, published):
+                    write_json(shard.meta, published)
+                    self._lead_skip(shard, published)
+                    self._lock.release()
+                else:
+                    self._lead_queue(shard, published)
                 return None
             if shard.has(GRAPHS_DONE):
                 self._lock.release()
@@ -204,6 +210,7 @@ class Team:
         n_models = len(entries)
         if report.stopped:
             part.unlink(missing_ok=True)
+            self.progress.write("stopped", taken=0)
             self._lock.release()
             message = f"{shard.name}: stopped by {self.stop.signal.name if self.stop else 'a signal'} before all models were built"
             self.outcomes.append(Outcome(shard.index, "stopped", n_models, message=message))
@@ -225,6 +232,9 @@ class Team:
             return
         job, self._pending = self._pending, None
         stage = self.config.stage_a
+        job.meta |= this_job()
+        result = job.meta["result"]
+        write_progress(job.shard, job.lock, "finishing", n_models=result["n_models"], failed=result["n_fail"])
         outcome = finish_shard(
             job.shard, job.meta, self.config.phase, self.options.cluster, stage.max_failed_fraction, self.events
         )
