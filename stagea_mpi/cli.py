@@ -14,7 +14,7 @@ from .parallel.guard import StopRequest, abort_on_error, report
 
 log = logging.getLogger("stagea_mpi")
 
-_COMMANDS = ("plan", "run", "submit", "status", "doctor")
+_COMMANDS = ("plan", "run", "submit", "status", "report", "doctor")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,6 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--all", action="store_true", help="every shard, however many")
     status.set_defaults(command=_status)
 
+    report_ = commands.add_parser("report", help="executes the telemetry notebook, writes it as one file of HTML")
+    report_.add_argument("run_root", help="output folder of a run, also of one under way or cut short")
+    report_.add_argument("-o", dest="output", metavar="report.html", help="where to write it (RUN_ROOT/report.html)")
+    report_.set_defaults(command=_report)
+
     doctor = commands.add_parser("doctor", help="checks MPI, parallel HDF5, hmmscan, voronota, Slurm, affinity")
     doctor.set_defaults(command=_doctor)
     return parser
@@ -119,6 +124,12 @@ def _status(parsed: argparse.Namespace) -> int:
     from .status import show
 
     return show(parsed.run_root, watch=parsed.watch, as_json=parsed.json, every_shard=parsed.all)
+
+
+def _report(parsed: argparse.Namespace) -> int:
+    from .telemetry.report import main as write
+
+    return write(parsed.run_root, parsed.output)
 
 
 def _doctor(parsed: argparse.Namespace) -> int:

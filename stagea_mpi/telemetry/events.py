@@ -243,7 +243,8 @@ class WriterLine:
         self._events.note("writer", self._noted_at, now - self._noted_at, **counts)
         if self._on_log:
             log.info(
-                "writer: %(processed)d processed, %(written)d written, %(errors)d errors, %(rate).2f models/s, %(held)d
-                graphs held", counts,
+                "writer: %(processed)d processed, %(written)d written, %(errors)d errors, "
+                "%(rate).2f models/s, %(held)d graphs held",
+                counts,
             )
         self._noted, self._noted_at = self._processed, now

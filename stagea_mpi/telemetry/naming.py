@@ -21,14 +21,14 @@ def node() -> str:
 
 def events_name(rank: int) -> str:
     """File name of a rank's events."""
-    return f"events_{job()}_{task()}_{_plain(node())}_{rank}.jsonl"
+    return f"events_{job()}_{task()}_{plain(node())}_{rank}.jsonl"
 
 
 def samples_prefix() -> str:
     """Prefix of a node's files of samples."""
-    return f"stageA_{job()}_{task()}_{_plain(node())}"
+    return f"stageA_{job()}_{task()}_{plain(node())}"
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Without the separator of the file names' parts, so that a name can be taken apart again."""
     return re.sub(r"[^A-Za-z0-9.-]", "-", name)

@@ -77,7 +77,7 @@ def _identity(comm, config: RunConfig) -> dict[str, Any]:
         "node": naming.node(),
         "job": naming.job(),
         "task": naming.task(),
-        "cpus": len(os.sched_getaffinity(0)),
+        "cpus": sorted(os.sched_getaffinity(0)),
         "phase": config.phase,
         "metrics_interval": config.metrics_interval if config.collect_metrics else None,
         "slurm": {name: os.environ[name] for name in _SLURM if os.environ.get(name)} or None,

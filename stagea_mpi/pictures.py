@@ -1,0 +1,87 @@
+"""Figures as they look everywhere: colours that the colour-blind tell apart, sizes that print well, and a sentence
+where data lack."""
+
+import base64
+import io
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+#: Okabe & Ito's palette (Color Universal Design, 2008).
+COLOURS = {
+    "blue": "#0072B2",
+    "orange": "#E69F00",
+    "green": "#009E73",
+    "vermilion": "#D55E00",
+    "purple": "#CC79A7",
+    "sky": "#56B4E9",
+    "yellow": "#F0E442",
+    "grey": "#999999",
+    "light": "#DDDDDD",
+    "black": "#222222",
+}
+#: The order in which lines and groups take colours.
+CYCLE = tuple(COLOURS[name] for name in ("blue", "orange", "green", "vermilion", "purple", "sky", "black", "grey"))
+
+#: Inches; fits the text width of a printed A4 page.
+WIDTH = 7.5
+_DPI = 144
+STYLE = {
+    "font.size": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.constrained_layout.use": True,
+}
+
+
+class Picture(Figure):
+    """A figure that shows itself as the last line of a notebook's cell, with a description for those who do not see
+    it."""
+
+    description = ""
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        image = io.BytesIO()
+        with rc_context(STYLE):
+            self.savefig(image, format="png", dpi=_DPI)
+        width = round(self.get_figwidth() * 96)
+        encoded = base64.b64encode(image.getvalue()).decode()
+        return {"image/png": encoded}, {"image/png": {"width": width, "alt": self.description}}
+
+
+class Missing(str):
+    """A sentence in the place of a figure or a table whose data were not noted."""
+
+    def _repr_markdown_(self) -> str:
+        return f"*{self}*"
+
+
+def picture(description: str, height: float, rows: int = 1, columns: int = 1, **options) -> tuple[Picture, Axes]:
+    """A figure and its axes.
+
+    Parameters
+    ----------
+    description : str
+        What it shows, for those who do not see it.
+    height : float
+        Inches.
+    rows, columns : int
+    **options
+        Of `Figure.subplots`.
+    """
+    with rc_context(STYLE):
+        figure = Picture(figsize=(WIDTH, height))
+        figure.description = description
+        return figure, figure.subplots(rows, columns, **options)
+
+
+def legend_above(axes: Axes, columns: int) -> None:
+    """A legend between title and plot, where it covers nothing."""
+    place = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.2}
+    axes.legend(**place, ncols=columns, columnspacing=1.2, frameon=False, fontsize=8.0)
+
+
+def title(axes: Axes, text: str) -> None:
+    """A title where reading begins."""
+    axes.set_title(text, loc="left", fontsize=9.5)
