@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 
 from . import __version__
-from .errors import ConfigError, StageAError
+from .errors import ConfigError, LaunchError, StageAError
 from .parallel.guard import StopRequest, abort_on_error, report
 
 log = logging.getLogger("stagea_mpi")
@@ -142,9 +142,14 @@ def _run(parsed: argparse.Namespace) -> int:
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
         os.environ.setdefault(variable, "1")  # before NumPy is loaded
     with StopRequest() as stop:  # before MPI starts, which takes a while: a signal then ends no rank
-        from .parallel.teams import connect
+        from .parallel.teams import connect, is_first_process
 
-        comm = connect()
+        try:
+            comm = connect()
+        except LaunchError as error:  # every process finds the same
+            if is_first_process():
+                report(error)
+            return error.exit_code
         with abort_on_error(comm):
             try:
                 return _run_on(comm, parsed, stop)

@@ -4,6 +4,8 @@ All code below takes the communicator as an argument and uses the few calls that
 """
 
 import os
+import sys
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import LaunchError
@@ -52,13 +54,17 @@ def connect():
     Raises
     ------
     LaunchError
-        MPI cannot be loaded, or the launcher started more ranks than this process sees: every one would take itself for the
-        only one.
+        MPI cannot be loaded, or the launcher started more ranks than this process sees: every one would take itself for
+        the only one.
     """
     expected, variable = _expected_size()
     if expected is None:
         return Solo()
     try:
+        import mpi4py
+
+        # Starting Open MPI under the wrong launcher ends the process with a page of text: it is asked for its name first.
+        mpi4py.rc.initialize, mpi4py.rc.finalize = False, True
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         if expected == 1:
@@ -67,15 +73,42 @@ def connect():
             f"{variable} says that a launcher started this process, but MPI cannot be loaded ({error}); "
             "activate the environment that has mpi4py and its MPI library"
         ) from error
+    library = MPI.Get_library_version().split(",")[0].split("\n")[0]
+    if not MPI.Is_initialized():
+        if library.startswith("Open MPI") and _lacks_pmix(os.environ):
+            if expected == 1:
+                return Solo()
+            advice = (
+                "Start with `srun --mpi=pmix` (in run.yaml, stage_a.srun_mpi: pmix); where `srun --mpi=list` has no pmix, use "
+                "mpiexec (stage_a.use_srun_bind: 0)"
+            )
+            if "PMI_FD" not in os.environ:
+                raise LaunchError(
+                    f"srun started {expected} ranks without PMIx (--mpi=none, or the cluster's default), which {library} needs "
+                    f"to make them one world. {advice}"
+                )
+            if is_first_process():  # some are built for pmi2; those that are not end here, with a page of their own
+                print(f"stagea_mpi: {library} under --mpi=pmi2: if it cannot start, {advice}", file=sys.stderr, flush=True)
+        MPI.Init_thread()
     comm = MPI.COMM_WORLD
     if comm.size == 1 and expected > 1:
-        library = MPI.Get_library_version().split(",")[0].split("\n")[0]
         raise LaunchError(
             f"{variable} says that {expected} ranks were started, but this process is alone in its world: the launcher and "
-            f"{library} do not match. Under srun try another --mpi type (`srun --mpi=list`; Open MPI wants pmix), or start "
-            "with the mpiexec that belongs to the MPI library"
+            f"{library} do not match. Under srun try another --mpi type (`srun --mpi=list`; Open MPI wants pmix, MPICH "
+            "pmi2; in run.yaml, stage_a.srun_mpi), or start with the mpiexec that belongs to the MPI library"
         )
     return comm
+
+
+def is_first_process() -> bool:
+    """Whether the launcher calls this process the first; also where its processes do not find together."""
+    ranks = (os.environ.get(name) for name in ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"))
+    return next((rank for rank in ranks if rank is not None), "0") == "0"
+
+
+def _lacks_pmix(environ: Mapping[str, str]) -> bool:
+    """Whether srun started this process with another --mpi type than pmix."""
+    return _is_step_task() and "PMIX_NAMESPACE" not in environ and "OMPI_COMM_WORLD_SIZE" not in environ
 
 
 def _expected_size() -> tuple[int | None, str]:
