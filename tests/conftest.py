@@ -38,13 +38,17 @@ def run_yaml(tmp_path):
     """Writes run.yaml for a folder of poses and returns its path."""
 
     def write(pdb_root: Path, name: str = "run", **stage_a) -> Path:
-        lines = [f"run_root: {tmp_path / name}", f"pdb_root: {pdb_root}", "chains: {heavy: H, light: L, antigen: A}"]
-        lines += ["stage_a:"] + [f"  {key}: {value}" for key, value in stage_a.items()] if stage_a else []
-        path = tmp_path / f"{name}.yaml"
-        path.write_text("\n".join(lines) + "\n")
-        return path
+        return write_run_yaml(tmp_path / f"{name}.yaml", pdb_root, **stage_a)
 
     return write
+
+
+def write_run_yaml(path: Path, pdb_root: Path, **stage_a) -> Path:
+    """A configuration whose run folder has the file's name without the suffix."""
+    lines = [f"run_root: {path.with_suffix('')}", f"pdb_root: {pdb_root}", "chains: {heavy: H, light: L, antigen: A}"]
+    lines += ["stage_a:"] + [f"  {key}: {value}" for key, value in stage_a.items()] if stage_a else []
+    path.write_text("\n".join(lines) + "\n")
+    return path
 
 
 @pytest.fixture

@@ -1,0 +1,273 @@
+"""Whole runs as a user starts them: under mpiexec, or alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import pytest
+
+from ..conftest import ROOT, launch_environment, write_run_yaml
+
+PUBLISHED = ("graphs.h5", "failures.tsv", "manifest.tsv.gz")
+#: Seconds within which a run ends in which a rank has died.
+END_WITHIN = 30.0
+
+
+def published(run_yaml) -> dict[str, bytes]:
+    shards = run_yaml.with_suffix("") / "shards"
+    files = [path for name in PUBLISHED for path in shards.glob(f"*/{name}")]
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in files}
+
+
+def same_packed(a, b) -> bool:
+    """Whether two packed.h5 agree in all but times and ranks."""
+    with h5py.File(a) as one, h5py.File(b) as other:
+        names: list[str] = []
+        one.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        same = [name for name in names if name not in ("model/seconds", "model/rank")]
+        return all((one[name][()] == other[name][()]).all() for name in same)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(poses, tmp_path_factory):
+    """A finished run on one rank."""
+    path = write_run_yaml(tmp_path_factory.mktemp("whole") / "undisturbed.yaml", poses, max_per_shard=3, min_per_shard=1)
+    command = [sys.executable, "-m", "stagea_mpi", "run", str(path)]
+    subprocess.run(command, check=True, timeout=120, cwd=ROOT, env=launch_environment())
+    return path
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
+def test_any_number_of_ranks_publishes_the_same_files(ranks, poses, run_yaml, launch, undisturbed):
+    path = run_yaml(poses, f"on_{ranks}", max_per_shard=3, min_per_shard=1)
+    done = launch(ranks, "run", path)
+    assert done.returncode == 0, done.stdout
+    assert "6 of 6 models are in" in done.stdout
+    assert published(path) == published(undisturbed)
+    for shard in ("shard_000000", "shard_000001"):
+        packed = [p.with_suffix("") / "shards" / shard / "packed.h5" for p in (path, undisturbed)]
+        assert same_packed(*packed)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["raises before the models", "raises between collectives", "raises while the file is open", "killed while it builds"],
+)
+def test_a_fault_of_one_rank_ends_all_soon_and_a_rerun_finishes(fault, poses, run_yaml, launch, undisturbed):
+    path = run_yaml(poses, "broken", max_per_shard=3, min_per_shard=1)
+    start = time.monotonic()
+    broken = launch(2, fault, "run", path, module="tests.launched.broken_rank", timeout=END_WITHIN)
+    assert time.monotonic() - start < END_WITHIN
+    assert broken.returncode != 0
+    if fault.startswith("raises"):
+        assert "rank 1: unexpected error" in broken.stdout
+        assert "a fault made for the test" in broken.stdout
+    again = launch(2, "run", path)
+    assert again.returncode == 0, again.stdout
+    assert published(path) == published(undisturbed)
+    assert not list((path.with_suffix("") / "shards").glob("*/.*.part"))
+
+
+def test_a_bug_that_one_model_meets_costs_only_that_model(poses, run_yaml, launch):
+    path = run_yaml(poses, max_failed_fraction=0.5)
+    done = launch(2, "a bug in one model", "run", path, module="tests.launched.broken_rank")
+    assert done.returncode == 0, done.stdout
+    failures = (path.with_suffix("") / "shards/shard_000000/failures.tsv").read_text().splitlines()
+    assert len(failures) == 2
+    assert failures[1].startswith("pose_0002\t")
+    assert "\tunexpected\tZeroDivisionError: a fault made for the test" in failures[1]
+    assert "5 of 6 models are in" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_a_stop_signal_ends_with_75_and_the_same_command_finishes(number, poses, run_yaml, launch, undisturbed):
+    path = run_yaml(poses, "stopped", max_per_shard=3, min_per_shard=1)
+    child = launch(0, "slow", "run", path, module="tests.launched.broken_rank", wait=False)
+    first = path.with_suffix("") / "shards" / "shard_000000"
+    deadline = time.monotonic() + 60
+    while not (first / "progress.json").exists():
+        assert time.monotonic() < deadline, "the run did not begin"
+        time.sleep(0.05)
+    child.send_signal(number)
+    output, _ = child.communicate(timeout=END_WITHIN)
+    assert child.returncode == 75, output
+    assert f"stopped early by {number.name}" in output
+    again = launch(2, "run", path)
+    assert again.returncode == 0, again.stdout
+    assert published(path) == published(undisturbed)
+
+
+def test_a_signal_to_the_launcher_stops_all_ranks_in_order(poses, run_yaml, launch):
+    path = run_yaml(poses, "launcher", max_per_shard=3, min_per_shard=1)
+    child = launch(2, "slow", "run", path, module="tests.launched.broken_rank", wait=False)
+    deadline = time.monotonic() + 60
+    while not (path.with_suffix("") / "shards" / "shard_000000" / "progress.json").exists():
+        assert time.monotonic() < deadline, "the run did not begin"
+        time.sleep(0.05)
+    child.send_signal(signal.SIGUSR1)
+    output, _ = child.communicate(timeout=END_WITHIN)
+    assert child.returncode == 75, output
+    assert "stopped early" in output
+
+
+def test_a_run_stopped_between_the_phases_goes_on_with_clustering(poses, run_yaml, launch, undisturbed):
+    path = run_yaml(poses, "phases", max_per_shard=3, min_per_shard=1)
+    shard = path.with_suffix("") / "shards" / "shard_000000"
+    prepared = launch(2, "run", path, "--prep-graphs-only")
+    assert prepared.returncode == 0, prepared.stdout
+    assert (shard / "STAGEA_GRAPHS_DONE").exists()
+    assert not (shard / "STAGEA_DONE").exists()
+    with h5py.File(shard / "graphs.h5") as file:
+        assert "clustering" not in file["pose_0001"]
+    built = (shard / "packed.h5").stat().st_mtime_ns
+    clustered = launch(2, "run", path, STAGEA_PHASE="cluster_only")
+    assert clustered.returncode == 0, clustered.stdout
+    assert "2 clustered" in clustered.stdout
+    assert (shard / "packed.h5").stat().st_mtime_ns > built
+    assert published(path) == published(undisturbed)
+
+
+def test_full_only_clusters_what_is_prepared(poses, run_yaml, launch, undisturbed):
+    path = run_yaml(poses, "prepared", max_per_shard=3, min_per_shard=1)
+    launch(2, "run", path, "--phase", "prep_graphs")
+    meta = json.loads((path.with_suffix("") / "shards/shard_000000/meta_stageA.json").read_text())
+    full = launch(1, "run", path)
+    assert full.returncode == 0, full.stdout
+    after = json.loads((path.with_suffix("") / "shards/shard_000000/meta_stageA.json").read_text())
+    assert after["result"]["graphs_s"] == meta["result"]["graphs_s"]
+    assert published(path) == published(undisturbed)
+
+
+def test_clustering_first_says_which_run_must_come_before(poses, run_yaml, launch):
+    done = launch(1, "run", run_yaml(poses), "--cluster-only")
+    assert done.returncode == 2
+    assert "--phase prep_graphs" in done.stdout
+
+
+def test_without_clusters_a_shard_is_done_and_can_be_clustered_later(poses, run_yaml, launch, undisturbed):
+    path = run_yaml(poses, "later", max_per_shard=3, min_per_shard=1)
+    done = launch(1, "run", path, "--no-cluster")
+    assert done.returncode == 0, done.stdout
+    assert (path.with_suffix("") / "shards/shard_000000/STAGEA_DONE").exists()
+    again = launch(1, "run", path)
+    assert again.returncode == 0, again.stdout
+    assert published(path) == published(undisturbed)
+
+
+def test_a_run_repeated_changes_no_published_file(poses, run_yaml, launch, undisturbed):
+    shards = undisturbed.with_suffix("") / "shards"
+    before = {path: path.stat().st_mtime_ns for path in shards.glob("*/*")}
+    again = launch(2, "run", undisturbed)
+    assert "2 skipped" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in shards.glob("*/*")} == before
+
+
+def test_other_chains_are_refused_by_name_and_computed_with_force(poses, run_yaml, launch):
+    path = run_yaml(poses)
+    assert launch(1, "run", path).returncode == 0
+    path.write_text(path.read_text().replace("light: L", "light: '-'"))
+    refused = launch(1, "run", path)
+    assert refused.returncode == 2
+    assert "chains was {'heavy': 'H', 'light': 'L'" in refused.stdout
+    assert "--force" in refused.stdout
+    forced = launch(2, "run", path, "--force")
+    assert forced.returncode == 0, forced.stdout
+    assert "1 built" in forced.stdout
+
+
+def test_a_changed_input_file_is_refused_by_name(poses, run_yaml, launch, tmp_path):
+    folder = tmp_path / "input"
+    folder.mkdir()
+    for pose in poses.glob("*.pdb"):
+        (folder / pose.name).write_bytes(pose.read_bytes())
+    path = run_yaml(folder, max_failed_fraction=0.5)
+    assert launch(1, "run", path).returncode == 0
+    changed = folder / "pose_0002.pdb"
+    os.utime(changed)
+    touched = launch(1, "run", path)
+    assert touched.returncode == 0, "a new time with the old content is no change\n" + touched.stdout
+    changed.write_bytes((folder / "pose_0001.pdb").read_bytes())
+    refused = launch(1, "run", path)
+    assert refused.returncode == 2
+    assert "pose_0002.pdb" in refused.stdout
+    assert launch(1, "run", path, "--force").returncode == 0
+
+
+def test_too_many_failed_models_end_with_4_and_a_higher_limit_finishes(poses, run_yaml, launch, tmp_path):
+    folder = tmp_path / "input"
+    folder.mkdir()
+    for pose in sorted(poses.glob("*.pdb"))[:3]:
+        (folder / pose.name).write_bytes(pose.read_bytes())
+    (folder / "empty.pdb").write_text("REMARK nothing\n")
+    path = run_yaml(folder)
+    done = launch(2, "run", path)
+    assert done.returncode == 4
+    assert "1 of 4 models failed, more than max_failed_fraction = 0.1" in done.stdout
+    shard = path.with_suffix("") / "shards/shard_000000"
+    assert not (shard / "STAGEA_DONE").exists()
+    assert "empty\t" in (shard / "failures.tsv").read_text()
+    path = run_yaml(folder, max_failed_fraction=0.5)
+    again = launch(2, "run", path)
+    assert again.returncode == 0, again.stdout
+    assert (shard / "STAGEA_DONE").exists()
+
+
+def test_a_second_run_on_one_folder_says_who_holds_it(poses, run_yaml, launch):
+    path = run_yaml(poses)
+    first = launch(0, "slow", "run", path, module="tests.launched.broken_rank", wait=False)
+    deadline = time.monotonic() + 60
+    while not (path.with_suffix("") / "shards/shard_000000/.lock").exists():
+        assert time.monotonic() < deadline, "the run did not begin"
+        time.sleep(0.05)
+    second = launch(1, "run", path)
+    assert second.returncode == 1
+    assert f"is being written by process {first.pid}" in second.stdout
+    assert first.wait(timeout=60) == 0
+
+
+def test_a_dead_holder_of_a_shard_is_replaced(poses, run_yaml, launch):
+    path = run_yaml(poses)
+    child = launch(0, "killed while it builds", "run", path, module="tests.launched.broken_rank", wait=False)
+    child.wait(timeout=60)
+    assert (path.with_suffix("") / "shards/shard_000000/.lock").exists()
+    assert launch(1, "run", path).returncode == 0
+    assert not (path.with_suffix("") / "shards/shard_000000/.lock").exists()
+
+
+def test_a_missing_program_is_one_clear_error_on_any_rank(poses, run_yaml, launch, tmp_path):
+    for program in ("hmmscan", "setpriv"):
+        (tmp_path / program).symlink_to(f"/usr/bin/{program}")
+    done = launch(0, "run", run_yaml(poses), PATH=str(tmp_path))
+    assert done.returncode == 1
+    assert "voronota is not on PATH" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_separate_worlds_are_refused_at_once(poses, run_yaml, launch):
+    done = launch(0, "run", run_yaml(poses), SLURM_STEP_NUM_TASKS="4", SLURM_STEP_ID="0", SLURM_PROCID="1")
+    assert done.returncode == 1
+    assert "this process is alone in its world" in done.stdout
+    assert "--mpi" in done.stdout
+
+
+def test_a_wrong_key_ends_with_2_and_names_the_nearest(poses, run_yaml, launch):
+    path = run_yaml(poses, max_per_shart=3)
+    done = launch(2, "run", path)
+    assert done.returncode == 2
+    assert done.stdout.count("did you mean stage_a.max_per_shard?") == 1
+
+
+def test_the_command_run_may_be_left_out(poses, run_yaml, launch):
+    done = launch(0, run_yaml(poses))
+    assert done.returncode == 0, done.stdout
+
+
+def test_plan_tells_inputs_shards_cost_and_the_srun_line(poses, run_yaml, launch):
+    done = launch(0, "plan", run_yaml(poses, cores=4))
+    assert done.returncode == 0, done.stdout
+    for words in ("6 files", "shards   1 of 6 files", "s a file on one core", "MB a rank", "srun --mpi=pmix --ntasks=4"):
+        assert words in done.stdout
