@@ -9,8 +9,7 @@ import time
 
 import h5py
 import pytest
-
-from ..conftest import ROOT, launch_environment, write_run_yaml
+from launching import ROOT, launch_environment, write_run_yaml
 
 PUBLISHED = ("graphs.h5", "failures.tsv", "manifest.tsv.gz")
 #: Seconds within which a run ends in which a rank has died.
@@ -35,7 +34,9 @@ def same_packed(a, b) -> bool:
 @pytest.fixture(scope="module")
 def undisturbed(poses, tmp_path_factory):
     """A finished run on one rank."""
-    path = write_run_yaml(tmp_path_factory.mktemp("whole") / "undisturbed.yaml", poses, max_per_shard=3, min_per_shard=1)
+    path = write_run_yaml(
+        tmp_path_factory.mktemp("whole") / "undisturbed.yaml", poses, max_per_shard=3, min_per_shard=1
+    )
     command = [sys.executable, "-m", "stagea_mpi", "run", str(path)]
     subprocess.run(command, check=True, timeout=120, cwd=ROOT, env=launch_environment())
     return path
@@ -55,7 +56,12 @@ def test_any_number_of_ranks_publishes_the_same_files(ranks, poses, run_yaml, la
 
 @pytest.mark.parametrize(
     "fault",
-    ["raises before the models", "raises between collectives", "raises while the file is open", "killed while it builds"],
+    [
+        "raises before the models",
+        "raises between collectives",
+        "raises while the file is open",
+        "killed while it builds",
+    ],
 )
 def test_a_fault_of_one_rank_ends_all_soon_and_a_rerun_finishes(fault, poses, run_yaml, launch, undisturbed):
     path = run_yaml(poses, "broken", max_per_shard=3, min_per_shard=1)
@@ -269,5 +275,11 @@ def test_the_command_run_may_be_left_out(poses, run_yaml, launch):
 def test_plan_tells_inputs_shards_cost_and_the_srun_line(poses, run_yaml, launch):
     done = launch(0, "plan", run_yaml(poses, cores=4))
     assert done.returncode == 0, done.stdout
-    for words in ("6 files", "shards   1 of 6 files", "s a file on one core", "MB a rank", "srun --mpi=pmix --ntasks=4"):
+    for words in (
+        "6 files",
+        "shards   1 of 6 files",
+        "s a file on one core",
+        "MB a rank",
+        "srun --mpi=pmix --ntasks=4",
+    ):
         assert words in done.stdout
