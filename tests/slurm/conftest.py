@@ -1,0 +1,91 @@
+"""Clusters that the tests start themselves, and what runs on them."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from private_slurm import ROOT, PrivateSlurm, missing_programs
+
+from stagea_mpi.poses import COMPLEXES, write_poses
+
+
+@pytest.fixture(scope="session")
+def _slurm_installed() -> None:
+    if missing_programs() and os.getuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(["bash", ".ci/slurm_packages.sh"], cwd=ROOT, timeout=280, check=True)
+    if missing := missing_programs():
+        pytest.skip(f"Slurm cannot be installed here (missing: {', '.join(missing)})")
+
+
+@pytest.fixture(scope="session")
+def two_nodes(_slurm_installed):
+    """A cluster of two nodes, without binding."""
+    slurm = PrivateSlurm(2)
+    try:
+        yield slurm.start()
+    finally:
+        slurm.stop()
+
+
+@pytest.fixture(scope="session")
+def one_node(_slurm_installed):
+    """A cluster of one node that binds tasks to CPUs."""
+    slurm = PrivateSlurm(1, binds=True)
+    try:
+        yield slurm.start()
+    finally:
+        slurm.stop()
+
+
+@pytest.fixture(scope="session")
+def many_poses(tmp_path_factory) -> Path:
+    """A folder with 24 poses."""
+    folder = tmp_path_factory.mktemp("many") / "poses"
+    write_poses(folder, COMPLEXES["7DAA"], 24, seed=5)
+    return folder
+
+
+@pytest.fixture
+def write_run(tmp_path):
+    """Writes a configuration for the small nodes of the tests; returns its path and the run folder."""
+
+    def write(pdb_root: Path, name: str = "run", top: dict | None = None, **stage_a) -> tuple[Path, Path]:
+        run_root = tmp_path / name
+        small = {"partition": "main", "cores": 2, "mem_gb": 1, "time": "00:10:00", "min_per_shard": 1, "max_per_shard": 2}
+        content = {
+            "run_root": str(run_root),
+            "pdb_root": str(pdb_root),
+            "chains": {"heavy": "H", "light": "L", "antigen": "A"},
+            "collect_metrics": False,
+            "stage_a": {**small, **stage_a},
+            **(top or {}),
+        }
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(content))
+        return path, run_root
+
+    return write
+
+
+@pytest.fixture
+def slow_activation(tmp_path):
+    """Makes an activation under which every model of a job's first start takes so many seconds more.
+
+    Voronota sleeps before it starts; a requeued job and one that is submitted later, when the file `fast` is there, do not.
+    """
+    (tmp_path / "slow").mkdir()
+
+    def make(seconds: float) -> str:
+        voronota = tmp_path / "slow" / "voronota"
+        fast = tmp_path / "fast"
+        voronota.write_text(
+            f'#!/bin/sh\n[ -n "$SLURM_RESTART_COUNT" ] || [ -e "{fast}" ] || sleep {seconds}\n'
+            f'exec "{shutil.which("voronota")}" "$@"\n'
+        )
+        voronota.chmod(0o755)
+        return f'source "{ROOT}/.venv/bin/activate"\nexport PATH="{voronota.parent}":$PATH'
+
+    return make
