@@ -5,12 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from launching import ROOT, launch_environment, mpiexec, write_run_yaml
 
 from stagea_mpi.complexes import Chains
 from stagea_mpi.config import RunConfig, StageA
 from stagea_mpi.poses import COMPLEXES, write_poses
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
