@@ -45,13 +45,13 @@ def write_graphs(path: str, models: Iterable[tuple[str, InterfaceGraph, Clusters
 def _write_model(group: h5py.Group, graph: InterfaceGraph, clusters: Clusters | None) -> None:
     identity = _node_identity(graph)
     _write(group, "nodes", identity)
-    for name, values in _node_features(graph).items():
+    for name, values in node_features(graph).items():
         _write(group, f"node_data/{name}", values)
     for edges, prefix, kind in ((graph.interface, "", b"interface"), (graph.internal, "internal_", b"internal")):
-        pairs = _both_ways(edges.nodes)
+        pairs = both_ways(edges.nodes)
         _write(group, f"{prefix}edges", identity[pairs])
         _write(group, f"{prefix}edge_index", pairs)
-        for name, values in _edge_features(edges, kind).items():
+        for name, values in edge_features(edges, kind).items():
             _write(group, f"{prefix}edge_data/{name}", values)
     group.create_group("score")
     if clusters is not None:
@@ -72,7 +72,7 @@ def _node_identity(graph: InterfaceGraph) -> np.ndarray:
     return np.stack([column.astype(f"S{width}") for column in columns], axis=1)
 
 
-def _node_features(graph: InterfaceGraph) -> dict[str, np.ndarray]:
+def node_features(graph: InterfaceGraph) -> dict[str, np.ndarray]:
     return {
         "chain": graph.chain.astype(np.int64),
         "pos": np.round(graph.position.astype(np.float64), 3),
@@ -86,7 +86,7 @@ def _node_features(graph: InterfaceGraph) -> dict[str, np.ndarray]:
     }
 
 
-def _edge_features(edges: Edges, kind: bytes) -> dict[str, np.ndarray]:
+def edge_features(edges: Edges, kind: bytes) -> dict[str, np.ndarray]:
     dist = np.repeat(edges.dist.astype(np.float64), 2)
     return {
         "dist": dist,
@@ -99,7 +99,7 @@ def _edge_features(edges: Edges, kind: bytes) -> dict[str, np.ndarray]:
     }
 
 
-def _both_ways(pairs: np.ndarray) -> np.ndarray:
+def both_ways(pairs: np.ndarray) -> np.ndarray:
     return np.stack([pairs, pairs[:, ::-1]], axis=1).reshape(-1, 2).astype(np.int32)
 
 

@@ -26,7 +26,8 @@ h1 {{ font-size: 1.7rem; }}
 h2 {{ font-size: 1.2rem; margin: 2rem 0 0.5rem; border-bottom: 1px solid #ccc; break-after: avoid; }}
 table {{ border-collapse: collapse; font-size: 0.85rem; margin: 0.7rem 0; display: block; overflow-x: auto; }}
 th, td {{ text-align: left; padding: 0.15rem 0.8rem 0.15rem 0; vertical-align: top; border-bottom: 1px solid #eee; }}
-td {{ overflow-wrap: anywhere; }}
+td {{ max-width: 24rem; overflow-wrap: break-word; }}
+table.dataframe, table.dataframe th, table.dataframe td {{ border-width: 0 0 1px; border-color: #eee; }}
 img {{ max-width: 100%; height: auto; display: block; margin: 0.7rem 0; break-inside: avoid; }}
 code {{ background: #f2f2f2; padding: 0 0.2em; }}
 li {{ margin: 0.35rem 0; }}
