@@ -44,6 +44,7 @@ class AnnotationCache:
                 bad = sum(not self._remember_line(_parse(line)) for line in lines)
             if bad:
                 log.warning("%s: %d damaged lines are not used", path, bad)
+            self.forget_oldest()
 
     def __contains__(self, sequence: str) -> bool:
         return sequence in self._numberings
