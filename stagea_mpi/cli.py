@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections import Counter
+from pathlib import Path
 
 from . import __version__
 from .errors import ConfigError, LaunchError, StageAError
@@ -139,6 +140,17 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
 
 def _run(parsed: argparse.Namespace) -> int:
+    code = _run_connected(parsed)
+    receipt = os.environ.get("STAGEA_RECEIPT")
+    if receipt:
+        from .parallel.teams import is_first_process
+
+        if is_first_process():  # the job script trusts no launcher's 0 without it
+            Path(receipt).write_text(f"{code}\n")
+    return code
+
+
+def _run_connected(parsed: argparse.Namespace) -> int:
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
         os.environ.setdefault(variable, "1")  # before NumPy is loaded
     with StopRequest() as stop:  # before MPI starts, which takes a while: a signal then ends no rank

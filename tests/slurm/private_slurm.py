@@ -57,6 +57,7 @@ class PrivateSlurm:
         for node in self.nodes:
             (self._shared_memory / node).mkdir()
             (self.home / f"spool-{node}").mkdir()
+            (self.home / f"tmp-{node}").mkdir()
         (self.home / "state").mkdir()
         (self.home / "slurm.conf").write_text(self._slurm_conf())
         (self.home / "cgroup.conf").write_text("CgroupAutomount=no\nConstrainCores=no\nConstrainRAMSpace=no\n")
@@ -177,6 +178,8 @@ class PrivateSlurm:
             f"SlurmdLogFile={home}/slurmd-%n.log",
             f"SlurmdSpoolDir={home}/spool-%n",
             f"StateSaveLocation={home}/state",
+            # Slurm's PMIx makes a folder there for each step, named after the job: nodes and clusters may not share it.
+            f"TmpFS={home}/tmp-%n",
             f"TaskProlog={home}/task_prolog.sh",
             "MpiDefault=none",  # Slurm's own default: the job script has to ask for what it needs
             "ProctrackType=proctrack/linuxproc",
