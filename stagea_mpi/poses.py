@@ -251,7 +251,7 @@ def write_ensemble(path: Path, source: ShippedComplex, count: int = 48, seed: in
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m stagea_mpi.poses", description=__doc__)
     parser.add_argument("out_dir", type=Path, help="folder for the poses; it may not exist yet or must be empty")
-    parser.add_argument("--count", type=int, default=48, help="number of poses (default %(default)s)")
+    parser.add_argument("--count", type=int, default=96, help="number of poses (default %(default)s)")
     parser.add_argument("--seed", type=int, default=2026, help="of the random moves (default %(default)s)")
     parser.add_argument("--complex", choices=COMPLEXES, default="7DAA", help="what to move (default %(default)s)")
     parser.add_argument("--ensemble", action="store_true", help="one file with many models, OUT_DIR/ensemble.pdb")
