@@ -97,7 +97,7 @@ def read_complex(source: ShippedComplex) -> gemmi.Structure:
     return structure
 
 
-def make_poses(source: ShippedComplex, count: int = 48, seed: int = 2026) -> Iterator[Pose]:
+def make_poses(source: ShippedComplex, count: int = 96, seed: int = 2026) -> Iterator[Pose]:
     """Seeded poses of a shipped complex. Pose k is the same however many are made.
 
     Parameters
@@ -216,7 +216,7 @@ def approach(fixed: np.ndarray, moving: np.ndarray, direction: np.ndarray, dista
     return float(enters[-1 - allowed])
 
 
-def write_poses(out_dir: Path, source: ShippedComplex, count: int = 48, seed: int = 2026) -> list[Path]:
+def write_poses(out_dir: Path, source: ShippedComplex, count: int = 96, seed: int = 2026) -> list[Path]:
     """Write `make_poses` to one PDB file each, all or none, into a folder that does not exist or is empty."""
     out_dir = Path(out_dir)
     if out_dir.exists() and any(out_dir.iterdir()):
@@ -232,7 +232,7 @@ def write_poses(out_dir: Path, source: ShippedComplex, count: int = 48, seed: in
     return sorted(out_dir.glob("*.pdb"))
 
 
-def write_ensemble(path: Path, source: ShippedComplex, count: int = 48, seed: int = 2026) -> Path:
+def write_ensemble(path: Path, source: ShippedComplex, count: int = 96, seed: int = 2026) -> Path:
     """Write `make_poses` as the models of one PDB file, named after the files that `write_poses` would write."""
     path = Path(path)
     structure = read_complex(source)
