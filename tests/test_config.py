@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -68,8 +70,8 @@ def test_a_complaint_names_the_key_and_what_was_found(changes, words):
 
 def test_the_environment_overrides_the_file():
     environment = {
-        "STAGEA_PHASE": "prep_graphs", "STAGEA_SPLIT_MODE": "1", "STAGEA_STRICT_AFFINITY": "1", "STAGEA_USE_SRUN_BIND": "0",
-        "STAGEA_SRUN_CPU_BIND": "sockets", "GRAPH_PIPELINE_TELEMETRY": "1", "GRAPH_RESULT_QUEUE_MAXSIZE": "7",
+        "STAGEA_PHASE": "prep_graphs", "STAGEA_SPLIT_MODE": "1", "STAGEA_STRICT_AFFINITY": "1",
+        "STAGEA_USE_SRUN_BIND": "0", "STAGEA_SRUN_CPU_BIND": "sockets", "GRAPH_PIPELINE_TELEMETRY": "1", "GRAPH_RESULT_QUEUE_MAXSIZE": "7",
         "GRAPH_WRITER_LOG_EVERY_S": "1.5", "ANARCI_PARALLEL_BATCHES": "3", "COLLECT_COMPUTE_METRICS": "0",
         "COMPUTE_METRICS_INTERVAL": "9",
     }  # fmt: skip
@@ -121,3 +123,10 @@ def test_stage_a_has_every_key_of_the_files_that_pipelines_use():
         "anarci_parallel_batches max_failed_fraction model_timeout_s team"
     ).split()
     assert set(keys) <= set(StageA.__dataclass_fields__)
+
+
+def test_every_key_is_documented():
+    documented = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    top = [key for key in parsed().as_dict() if key != "stage_a"]
+    missing = [key for key in (*StageA.__dataclass_fields__, *top) if f"`{key}`" not in documented]
+    assert missing == []
