@@ -157,6 +157,9 @@ def _build_round(comm, entries, indices, config, cache, stop, on_model, events, 
             entry, start = entries[largest_first[place]], perf_counter()
             record, failure = build_model(entry, largest_first[place], config.chains, cache, comm.rank, config.stage_a.model_timeout_s)
             _note_model(events, record, start)
+            if stop and failure is not None:  # perhaps for the signal that this rank has got: it says nothing of the model
+                counter.close()
+                break
             records.append(record)
             if failure is not None:
                 failures.append(failure)

@@ -4,9 +4,13 @@ import functools
 import shutil
 import signal
 import subprocess
+import time
 
 from .errors import LaunchError, ModelError
 from .parallel.guard import STOP_SIGNALS
+
+#: Seconds within which a signal to all processes of a step has reached this rank, too, when it has ended a child.
+_SIGNAL_SPREAD_S = 1.0
 
 
 class Child(subprocess.Popen):
@@ -21,7 +25,7 @@ class Child(subprocess.Popen):
 
     def __init__(self, args, **options):
         # Slurm signals every process of a step. A child that died of it would make its model fail, when the rank is just
-        # to finish the model in hand: children inherit these signals as blocked.
+        # to finish the model in hand: children inherit these signals as blocked (a shell script would unblock them).
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             super().__init__([*_die_with_parent(), *args], **options)
@@ -71,6 +75,8 @@ def run_child(args: list[str], stdin: bytes, timeout: float | None = None) -> by
         )
     with Child(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         stdout, stderr = child.communicate(stdin, timeout)
+    if -child.returncode in STOP_SIGNALS:
+        time.sleep(_SIGNAL_SPREAD_S)
     if child.returncode:
         message = " ".join(stderr.decode(errors="replace").split())[:200]
         raise ModelError(
