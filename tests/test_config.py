@@ -70,11 +70,18 @@ def test_a_complaint_names_the_key_and_what_was_found(changes, words):
 
 def test_the_environment_overrides_the_file():
     environment = {
-        "STAGEA_PHASE": "prep_graphs", "STAGEA_SPLIT_MODE": "1", "STAGEA_STRICT_AFFINITY": "1",
-        "STAGEA_USE_SRUN_BIND": "0", "STAGEA_SRUN_CPU_BIND": "sockets", "GRAPH_PIPELINE_TELEMETRY": "1", "GRAPH_RESULT_QUEUE_MAXSIZE": "7",
-        "GRAPH_WRITER_LOG_EVERY_S": "1.5", "ANARCI_PARALLEL_BATCHES": "3", "COLLECT_COMPUTE_METRICS": "0",
+        "STAGEA_PHASE": "prep_graphs",
+        "STAGEA_SPLIT_MODE": "1",
+        "STAGEA_STRICT_AFFINITY": "1",
+        "STAGEA_USE_SRUN_BIND": "0",
+        "STAGEA_SRUN_CPU_BIND": "sockets",
+        "GRAPH_PIPELINE_TELEMETRY": "1",
+        "GRAPH_RESULT_QUEUE_MAXSIZE": "7",
+        "GRAPH_WRITER_LOG_EVERY_S": "1.5",
+        "ANARCI_PARALLEL_BATCHES": "3",
+        "COLLECT_COMPUTE_METRICS": "0",
         "COMPUTE_METRICS_INTERVAL": "9",
-    }  # fmt: skip
+    }
     config = parsed(environment)
     assert config.phase == "prep_graphs"
     assert config.collect_metrics is False
