@@ -156,8 +156,8 @@ class LocalRun:
         """The last lines that the run has printed."""
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
-    def follow(self, every_s: float = 1.0) -> "LocalRun":
-        """Shows in a notebook where the run stands until it ends; returns itself."""
+    def follow(self, every_s: float = 1.0) -> None:
+        """Shows in a notebook where the run stands until it ends."""
         from IPython.display import display
 
         shown = display(self, display_id=True)
@@ -167,7 +167,6 @@ class LocalRun:
             self._stop_past_limit()
             if shown is not None:
                 shown.update(self)
-        return self
 
     def wait(self) -> int:
         """Waits for the end and returns the exit code."""

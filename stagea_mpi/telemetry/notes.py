@@ -40,18 +40,25 @@ def _is_whole(run: Telemetry) -> bool:
 
 def _outcome(run: Telemetry) -> Iterator[str]:
     shards, starts = run.shards, measures.launches(run)
-    done, n_ok = int(shards["state"].isin(("done", "graphs")).sum()), int((run.models["status"] == "ok").sum())
-    counts = f"{done} of {len(shards)} shards are published, {n_ok} of {len(run.models)} models have a graph"
+    published, n_ok = int(shards["state"].isin(("done", "graphs")).sum()), int((run.models["status"] == "ok").sum())
+    shards_known, models_known = _count(len(shards), "shard"), _count(len(run.models), "model")
+    counts = f"{published} of {shards_known} published, {n_ok} of {models_known} with a graph"
     if _is_whole(run):
         wall = f", in {duration(starts['wall_s'].sum())}" if len(starts) == 1 else ""
-        without = (shards["state"] == "graphs").sum()
+        without = int((shards["state"] == "graphs").sum())
         last = f"; {without} of them without clusters: run `--phase cluster_only`" if without else ""
         yield f"The run is whole: {counts}{wall}{last}."
-        return
-    why = f"its last start ended with: {starts['outcome'].iloc[-1]}" if len(starts) else "no start of it was noted"
-    if len(starts) and starts["outcome"].iloc[-1] == "no end noted":
-        why = "its last start has noted no end: it was killed, or is still running"
-    yield f"The run is not whole: {counts} so far; {why}. `python -m stagea_mpi run {run.root}/run.yaml` finishes it."
+    elif len(shards) and not shards["state"].isin(("waiting", "building", "damaged")).any():
+        yield f"All shards were computed, but not all are marked as done: {counts}."
+    else:
+        why = f"its last start ended with: {starts['outcome'].iloc[-1]}" if len(starts) else "no start of it was noted"
+        if len(starts) and starts["outcome"].iloc[-1] == "no end noted":
+            why = "its last start has noted no end: it was killed, or is still running"
+        yield f"The run is not whole: {counts} so far; {why}. The same command, started again, finishes it."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + "s" * (number != 1)
 
 
 def _failures(run: Telemetry) -> Iterator[str]:
@@ -70,9 +77,9 @@ def _failures(run: Telemetry) -> Iterator[str]:
     if len(unmarked):
         worst = (unmarked["n_fail"] / unmarked["n_models"]).max()
         yield (
-            f"{len(unmarked)} shards are not marked as done, since more than `max_failed_fraction: {allowed:g}` of "
-            f"their models failed: mend the models, or set `max_failed_fraction: {math.ceil(100 * worst) / 100:g}` "
-            "under `stage_a`."
+            f"{_count(len(unmarked), 'shard')} not marked as done, since more than `max_failed_fraction: {allowed:g}` "
+            "of their models failed: mend the models, or "
+            f"set `max_failed_fraction: {math.ceil(100 * worst) / 100:g}` under `stage_a`."
         )
 
 
@@ -84,12 +91,12 @@ def _ranks(run: Telemetry) -> Iterator[str]:
         cpus = {cpu for listed in here["cpus"] for cpu in listed}
         if len(here) > len(cpus):
             yield (
-                f"{len(here)} ranks shared {len(cpus)} CPUs on {node}: "
+                f"{_count(len(here), 'rank')} shared {_count(len(cpus), 'CPU')} on {node}: "
                 f"start as many ranks as there are CPUs (`--ntasks={len(cpus)}`, or `mpiexec -n {len(cpus)}`)."
             )
         elif len(here) <= len(cpus) / 2:
             yield (
-                f"{len(here)} ranks ran on {len(cpus)} CPUs of {node}, the others were idle: "
+                f"{_count(len(here), 'rank')} ran on {len(cpus)} CPUs of {node}, the others were idle: "
                 f"start one for each CPU (`--ntasks-per-node={len(cpus)}`, or `mpiexec -n {len(cpus)}`)."
             )
 
@@ -133,7 +140,8 @@ def _loss(kind: str, loss: float, run: Telemetry, seconds, ranks: int) -> str:
     if kind == "start-up":
         took = f"start-up of Python and MPI took {loss:.0%} of the ranks' time"
         if float(measures.launches(run)["wall_s"].sum()) < _SHORT_S:
-            return f"{took}; ten times the models would bring it to {loss / (loss + 10 * (1 - loss)):.0%}."
+            tenfold = loss / (loss + 10 * (1 - loss))
+            return f"{took}; ten times the models would bring it to {tenfold:.0%}, so nothing is to be changed."
         return f"{took}; give a job more to do: a larger `max_per_shard` under `stage_a`, or fewer jobs."
     if kind == "writing":
         return (

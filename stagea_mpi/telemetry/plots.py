@@ -250,7 +250,8 @@ def collective_writes(run: Telemetry) -> Picture | Missing:
     n_writes = "1 write" if len(writes) == 1 else f"{len(writes)} writes"
     title(left, f"{n_writes}, {writes['bytes'].sum() / 1e6:.3g} MB in {writes['seconds'].sum():.2g} s")
     right.scatter(writes["seconds"], writes["wait_s"], s=24, marker="s", color=COLOURS["vermilion"])
-    right.set(xlabel="duration of the write (s)", ylabel="longest wait of a rank (s)", xlim=(0, None), ylim=(0, None))
+    right.set(xlabel="duration of the write (s)", ylabel="longest wait of a rank (s)", xlim=(0, None))
+    right.set_ylim(0, max(0.01, 1.1 * writes["wait_s"].max()))
     title(right, "wait before each write")
     return figure
 

@@ -29,6 +29,7 @@ th, td {{ text-align: left; padding: 0.15rem 0.8rem 0.15rem 0; vertical-align: t
 td {{ max-width: 24rem; overflow-wrap: break-word; }}
 table.dataframe, table.dataframe th, table.dataframe td {{ border-width: 0 0 1px; border-color: #eee; }}
 img {{ max-width: 100%; height: auto; display: block; margin: 0.7rem 0; break-inside: avoid; }}
+pre {{ white-space: pre-wrap; }}
 code {{ background: #f2f2f2; padding: 0 0.2em; }}
 li {{ margin: 0.35rem 0; }}
 .anchor-link, .jp-InputPrompt, .jp-OutputPrompt, .prompt {{ display: none; }}

@@ -189,13 +189,16 @@ def main(arguments: list[str]) -> int:
         # The rank that started this may be bound to one CPU; the kernel keeps the set within the job's.
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
     sampler = Sampler(Path(folder), prefix, [int(pid) for pid in pids])
-    due = time.monotonic() + float(interval)
+    interval, last, due = float(interval), None, time.monotonic() + float(interval)
     while True:
         closed, _, _ = select.select([sys.stdin], [], [], max(0.0, due - time.monotonic()))
-        sampler.sample()
+        # Rates over a small part of the interval would be noise.
+        if not closed or last is None or time.monotonic() - last > interval / 2:
+            sampler.sample()
         if closed:
             return 0
-        due = max(due + float(interval), time.monotonic())
+        last = time.monotonic()
+        due = max(due + interval, last)
 
 
 if __name__ == "__main__":
