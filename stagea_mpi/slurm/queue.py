@@ -9,6 +9,20 @@ from ..errors import SlurmError
 #: Seconds that a command of Slurm's may take: a busy controller is slow to answer.
 COMMAND_LIMIT = 120.0
 
+#: States of jobs that will do no more.
+_ENDED = (
+    "BOOT_FAIL",
+    "CANCELLED",
+    "COMPLETED",
+    "DEADLINE",
+    "FAILED",
+    "NODE_FAIL",
+    "OUT_OF_MEMORY",
+    "PREEMPTED",
+    "REVOKED",
+    "TIMEOUT",
+)
+
 
 def sbatch(arguments: list[str], environment: dict[str, str] | None = None) -> str:
     """Submits a job and returns its id.
@@ -42,8 +56,10 @@ def own_jobs() -> list[dict[str, str]]:
         Array tasks are separate.
     """
     keys = ("id", "task", "state", "reason", "name", "script")
-    output = _slurm(["squeue", "--me", "--noheader", "--array", "--format=%F\t%A\t%T\t%r\t%j\t%o"])
-    return [dict(zip(keys, line.split("\t"), strict=True)) for line in output.splitlines() if line.count("\t") == 5]
+    # Without all states, squeue leaves out a job that is being requeued.
+    output = _slurm(["squeue", "--me", "--states=all", "--noheader", "--array", "--format=%F\t%A\t%T\t%r\t%j\t%o"])
+    jobs = [dict(zip(keys, line.split("\t"), strict=True)) for line in output.splitlines() if line.count("\t") == 5]
+    return [job for job in jobs if job["state"] not in _ENDED]
 
 
 def is_gone(job_id: str) -> bool | None:
@@ -54,8 +70,7 @@ def is_gone(job_id: str) -> bool | None:
         output = _slurm(["squeue", "--noheader", "--states=all", f"--jobs={job_id}", "--format=%T"], limit=20.0)
     except SlurmError as error:
         return True if "Invalid job id" in str(error) else None
-    ended = ("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT")
-    return all(state.strip() in ended for state in output.splitlines())
+    return all(state.strip() in _ENDED for state in output.splitlines())
 
 
 def _slurm(command: list[str], environment: dict[str, str] | None = None, limit: float = COMMAND_LIMIT) -> str:

@@ -223,7 +223,7 @@ def _refuse_second(folder: RunFolder, submissions: Submissions) -> None:
     """Raises where jobs of this run are in the queue: known by their scripts, whoever submitted these."""
     scripts = _jobs_folder(folder)
     alive: dict[str, str] = {}
-    for job in queue.own_jobs():
+    for job in sorted(queue.own_jobs(), key=lambda job: int(job["id"])):
         if Path(job["script"]).parent == scripts or submissions.knows(job["id"], job["script"]):
             alive.setdefault(job["id"], f"{job['id']} ({job['name']}, {job['state'].lower()})")
     if alive:

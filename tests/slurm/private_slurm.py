@@ -111,8 +111,10 @@ class PrivateSlurm:
         return self.run(sys.executable, "-m", "stagea_mpi", *arguments, **options)
 
     def queue(self) -> list[str]:
-        """Id, state and reason of every job."""
-        return self.run("squeue", "--noheader", "--format=%i %T %r").stdout.splitlines()
+        """Id, state and reason of every job that is not over."""
+        # By default squeue leaves out a job that is being requeued.
+        jobs = self.run("squeue", "--states=all", "--noheader", "--format=%i %T %r").stdout.splitlines()
+        return [job for job in jobs if job.split()[1] not in ("CANCELLED", "COMPLETED", "FAILED", "TIMEOUT", "NODE_FAIL")]
 
     def job(self, job_id: str) -> dict[str, str]:
         """What `scontrol show job` says of a job, or of the first task of an array."""

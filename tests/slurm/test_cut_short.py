@@ -1,0 +1,181 @@
+"""Jobs that a time limit or scancel cuts short, and what becomes of their run."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from private_slurm import status_of
+
+pytestmark = pytest.mark.timeout(200)
+
+
+def test_a_job_cut_by_its_time_limit_requeues_itself_and_ends_as_if_undisturbed(
+    two_nodes, many_poses, write_run, slow_activation
+):
+    # Slurm looks every 30 s and sends the signal up to that much earlier: 10 to 40 s after the start. A shard takes 4 s.
+    config, run_root = write_run(
+        many_poses,
+        top={"after": "touch $STAGEA_RUN_ROOT/after; ls"},
+        job_form="single",
+        time="00:01:00",
+        signal_ahead_s=20,
+        activate=slow_activation(4.0),
+        max_failed_fraction=0.5,  # a pose of the set does not touch
+    )
+    undisturbed, expected = write_run(many_poses, name="undisturbed", max_failed_fraction=0.5)
+
+    two_nodes.stagea("submit", config)
+    job = json.loads((run_root / "submitted.json").read_text())[-1]["jobs"][0]["job_id"]
+    two_nodes.stagea("run", undisturbed)
+    two_nodes.wait_until(lambda: two_nodes.job(job)["Restarts"] == "1", 75, f"requeue of job {job}")
+    published = _published_files(run_root)
+    two_nodes.wait_for_jobs(60)
+
+    assert 0 < len(published) < 12 * 4
+    assert {path: stamp for path, stamp in _published_files(run_root).items() if path in published} == published
+    log = (run_root / "logs" / f"stagea_full_{job}.log").read_text()
+    assert log.count("exit code 75, cut short: limit") == 1
+    assert log.count(" exit code 0\n") == 1
+    assert two_nodes.job(job)["ExitCode"] == "0:0"
+    assert (run_root / "after").exists()
+    assert status_of(two_nodes, run_root)["total"]["shards"] == {"done": 12}
+    _assert_same_results(run_root, expected)
+
+
+def test_a_job_requeues_itself_no_more_often_than_it_may(two_nodes, poses, write_run, slow_activation):
+    config, run_root = write_run(
+        poses, job_form="single", requeue_limit=0, activate=slow_activation(3.0), top={"after": "ls"}
+    )
+
+    two_nodes.stagea("submit", config)
+    job, after = (entry["job_id"] for entry in json.loads((run_root / "submitted.json").read_text())[-1]["jobs"])
+    _wait_for_graphs(two_nodes, run_root)
+    two_nodes.run("scancel", "--batch", "--signal=USR1", job)
+    two_nodes.wait_for_jobs(60)
+
+    assert two_nodes.job(job)["ExitCode"] == "75:0"
+    assert two_nodes.job(job)["Restarts"] == "0"
+    assert two_nodes.job(after)["JobState"] == "CANCELLED"
+    log = (run_root / "logs" / f"stagea_full_{job}.log").read_text()
+    assert "not requeued" in log
+    assert "submit again" in log
+
+
+@pytest.mark.parametrize("phase", ["full", "prep_graphs"])
+def test_what_scancel_ends_is_finished_by_submitting_again(
+    two_nodes, poses, write_run, slow_activation, tmp_path, phase
+):
+    config, run_root = write_run(
+        poses, top={"max_concurrent_a": 1}, activate=slow_activation(2.0), split_mode=phase == "prep_graphs"
+    )
+    undisturbed, expected = write_run(poses, name="undisturbed")
+    two_nodes.stagea("run", undisturbed)
+
+    two_nodes.stagea("submit", config)
+    first = [entry["job_id"] for entry in json.loads((run_root / "submitted.json").read_text())[-1]["jobs"]]
+    _wait_for_graphs(two_nodes, run_root, done=1)
+    refused = two_nodes.stagea("submit", config, check=False)
+    two_nodes.run("scancel", *first)
+    two_nodes.wait_for_jobs(30)
+    published = _published_files(run_root) if phase == "full" else {}
+    cut = status_of(two_nodes, run_root)["total"]["shards"]
+    (tmp_path / "fast").touch()
+    two_nodes.stagea("submit", config)
+    two_nodes.wait_for_jobs(90)
+
+    assert refused.returncode == 2
+    assert f"scancel {first[0]}" in refused.stdout
+    assert not {"graphs", "finishing", "reading"} & cut.keys(), "a shard of a cancelled job passes for being at work"
+    assert cut.get("done", 0) < 3
+    assert {path: stamp for path, stamp in _published_files(run_root).items() if path in published} == published
+    assert status_of(two_nodes, run_root)["total"]["shards"] == {"done": 3}
+    _assert_same_results(run_root, expected)
+
+
+def test_a_killed_job_is_shown_as_gone_and_finished_by_submitting_again(
+    two_nodes, poses, write_run, slow_activation, tmp_path
+):
+    config, run_root = write_run(poses, top={"max_concurrent_a": 1}, activate=slow_activation(3.0))
+
+    two_nodes.stagea("submit", config)
+    job = json.loads((run_root / "submitted.json").read_text())[-1]["jobs"][0]["job_id"]
+    alive = _wait_for_graphs(two_nodes, run_root)
+    os.kill(json.loads((run_root / "shards/shard_000000/progress.json").read_text())["pid"], signal.SIGKILL)
+    two_nodes.wait_for_jobs(30)
+    gone = status_of(two_nodes, run_root)["shards"][0]
+    (tmp_path / "fast").touch()
+    two_nodes.stagea("submit", config)
+    two_nodes.wait_for_jobs(60)
+
+    assert alive["job_id"] == gone["job_id"] == f"{job}_0"
+    assert alive["node"] == "n1"
+    assert alive["last_sign_s"] < 10
+    assert gone["state"] == "gone"
+    assert status_of(two_nodes, run_root)["total"]["shards"] == {"done": 3}
+
+
+def test_models_in_hand_are_finished_when_the_whole_step_is_signalled(two_nodes, poses, write_run, slow_activation):
+    """srun passes a signal on to every process of a step, the children of the ranks among them."""
+    config, run_root = write_run(
+        poses, job_form="single", max_per_shard=6, ranks_per_node=2, requeue_limit=1, activate=slow_activation(3.0)
+    )
+
+    two_nodes.stagea("submit", config)
+    job = json.loads((run_root / "submitted.json").read_text())[-1]["jobs"][0]["job_id"]
+    _wait_for_graphs(two_nodes, run_root)
+    time.sleep(1.0)  # the first models of both ranks are in Voronota now, which sleeps
+    begin = time.monotonic()
+    two_nodes.run("scancel", "--batch", "--signal=USR1", job)
+    two_nodes.wait_until(lambda: two_nodes.job(job)["Restarts"] == "1", 30, f"requeue of job {job}")
+    stopping = time.monotonic() - begin
+    two_nodes.wait_for_jobs(60)
+
+    assert stopping < 15
+    log = (run_root / "logs" / f"stagea_full_{job}.log").read_text()
+    assert "ended with exit code" not in log, "a child died of the signal"
+    failures = (run_root / "shards/shard_000000/failures.tsv").read_text()
+    assert "child_failed" not in failures
+
+
+def _wait_for_graphs(slurm, run_root: Path, done: int = 0) -> dict:
+    """Waits until a shard is at work, and so many are done; returns the one at work."""
+
+    def at_work():
+        status = status_of(slurm, run_root)
+        counts = status["total"]["shards"]
+        if counts.get("done", 0) + counts.get("graphs done", 0) < done:
+            return None
+        return next((shard for shard in status["shards"] if shard["state"] == "graphs"), None)
+
+    return slurm.wait_until(at_work, 40, f"shard at work and {done} done")
+
+
+def _published_files(run_root: Path) -> dict[Path, tuple[int, int]]:
+    """Identity and time of everything in shards that are marked as done."""
+    files = [path for marker in run_root.glob("shards/*/STAGEA_DONE") for path in marker.parent.glob("[!.]*")]
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files if path.suffix != ".json"}
+
+
+def _assert_same_results(run_root: Path, expected: Path) -> None:
+    """Lists and graphs.h5 byte by byte, packed.h5 in all but who computed a model, and how fast."""
+    shards = sorted(path.name for path in (expected / "shards").iterdir())
+    assert sorted(path.name for path in (run_root / "shards").iterdir()) == shards
+    for shard in shards:
+        here, there = run_root / "shards" / shard, expected / "shards" / shard
+        for name in ("graphs.h5", "manifest.tsv.gz", "failures.tsv"):
+            assert (here / name).read_bytes() == (there / name).read_bytes(), f"{shard}/{name} differs"
+        with h5py.File(here / "packed.h5") as ours, h5py.File(there / "packed.h5") as theirs:
+            assert _columns(ours).keys() == _columns(theirs).keys()
+            for name, column in _columns(ours).items():
+                np.testing.assert_array_equal(column, _columns(theirs)[name], err_msg=f"{shard}/packed.h5: {name}")
+
+
+def _columns(packed: h5py.File) -> dict[str, np.ndarray]:
+    found = {}
+    packed.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return {name: column for name, column in found.items() if name not in ("model/rank", "model/seconds")}
