@@ -98,7 +98,7 @@ def clusters(model: Model) -> Picture | Missing:
     centred = model.graph.position - model.graph.position.mean(axis=0)
     _, _, axes_of_spread = np.linalg.svd(centred, full_matrices=False)
     flat = centred @ axes_of_spread[:2].T
-    figure, panels = picture(f"clusters of {model.name}", 3.8, 1, 2, sharex=True, sharey=True)
+    figure, panels = picture(f"clusters of {model.name}", 3.8, 1, 2)
     depth_1 = model.clusters[1][model.clusters[0]]
     for axis, labels, name in zip(panels, (model.clusters[0], depth_1), ("depth 0", "depth 1"), strict=True):
         number = np.unique(labels, return_inverse=True)[1]

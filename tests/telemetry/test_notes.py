@@ -13,8 +13,9 @@ def made_up(work: list[float], waited: list[float], cpus: list[list[int]] | None
     cpus = cpus or [[rank] for rank in range(size)]
     ranks = pd.DataFrame(
         {
-            "process": range(size), "launch": "a", "rank": range(size), "size": size, "node": "n1", "job": "1", "task": "0",
-            "team": 0, "teams": 1, "phase": "full", "cpus": cpus, "slurm": [{"SLURM_NTASKS": str(size)}] * size,
+            "process": range(size), "launch": "a", "rank": range(size), "size": size, "node": "n1", "job": "1",
+            "task": "0", "team": 0, "teams": 1,
+            "phase": "full", "cpus": cpus, "slurm": [{"SLURM_NTASKS": str(size)}] * size,
             "started": 0.0, "ended": wall, "outcome": "ok",
         }
     )  # fmt: skip
