@@ -105,11 +105,10 @@ def build_shard(
     on_model : callable
         Told, on every rank after each of its models: models taken by all, models of the shard, failures of this rank.
     before : callable
-        Called once on every rank before the first model.
+        Called once on every rank before its first model, when the others can already take theirs.
     events : EventLog
         Told of every model, of waiting and of writing.
     """
-    before()
     report, start = BuildReport(), perf_counter()
     per_round = config.stage_a.graph_result_queue_maxsize * comm.size
     rounds = max(1, math.ceil(len(entries) / per_round))
@@ -122,7 +121,7 @@ def build_shard(
     for first in range(0, max(len(entries), 1), per_round):
         indices = range(first, min(first + per_round, len(entries)))
         records, failures, finished, waited = _build_round(
-            comm, entries, indices, config, cache, stop, on_model, events, progress
+            comm, entries, indices, config, cache, stop, on_model, before if first == 0 else None, events, progress
         )
         for part in comm.allgather(failures):
             report.failures.extend(part)
@@ -146,13 +145,13 @@ def build_shard(
     return report
 
 
-def _build_round(comm, entries, indices, config, cache, stop, on_model, events, progress):
+def _build_round(comm, entries, indices, config, cache, stop, on_model, before, events, progress):
     """This rank's records and failures of one round, whether it came to its end, and for how long this rank waited."""
     largest_first = sorted(indices, key=lambda i: (-entries[i].n_atoms, i))
     records, failures = [], []
-    with events.timed("wait", on="lead"):  # it may still be clustering the shard before
-        counter = SharedCounter(comm, len(largest_first))
-    with counter:
+    with SharedCounter(comm, len(largest_first)) as counter:
+        if before is not None:
+            before()
         while (place := counter.take()) is not None:
             entry, start = entries[largest_first[place]], perf_counter()
             record, failure = build_model(entry, largest_first[place], config.chains, cache, comm.rank, config.stage_a.model_timeout_s)
