@@ -126,7 +126,7 @@ def _merged_part(atoms: AtomTable, name: str) -> _Part:
     """A HETATM residue belongs to a chain where it is an amino acid; all else (glycans, ligands, ions) does not."""
     rows = np.flatnonzero(atoms.chain == name.encode())
     _, first, index = np.unique(atoms.residue[rows], return_index=True, return_inverse=True)
-    names = [n.decode() for n in atoms.residue_name[rows[first]].tolist()]
+    names = [n.decode(errors="replace") for n in atoms.residue_name[rows[first]].tolist()]
     hetatm = atoms.is_hetatm[rows[first]].tolist()
     belongs = np.array([not het or is_amino_acid(n) for n, het in zip(names, hetatm, strict=True)], dtype=bool)
     number = atoms.author_number[rows[first]][belongs]

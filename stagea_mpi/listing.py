@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from .complexes import Chains, merge_chains
 from .errors import ModelError
-from .inputs import ModelRef, list_models, read_model
+from .inputs import FileNames, ModelRef, list_models, read_model
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,13 @@ class ModelEntry:
     failure: ModelError | None = None
 
 
-def list_shard(comm, files: list[tuple[str, str]], chains: Chains) -> list[ModelEntry]:
+def list_shard(comm, files: list[tuple[str, FileNames]], chains: Chains) -> list[ModelEntry]:
     """Models of some files, in the files' order; collective, the ranks share the reading.
 
     Parameters
     ----------
     comm : communicator
-    files : list of (path, name)
-        `name` is what the file's models are named after.
+    files : list of (path, FileNames)
     chains : Chains
 
     Returns
@@ -59,12 +58,13 @@ def list_shard(comm, files: list[tuple[str, str]], chains: Chains) -> list[Model
     return _unique_names([read[i] for i in range(len(entries))])
 
 
-def _list_file(path: str, name: str) -> list[ModelEntry]:
+def _list_file(path: str, names: FileNames) -> list[ModelEntry]:
     try:
-        listing = list_models(path, name)
+        listing = list_models(path, names)
     except ModelError as failure:
-        return [ModelEntry(ModelRef(path, name), failure=failure)]
-    return [ModelEntry(ref, listing.digest) for ref in listing.models]
+        return [ModelEntry(ModelRef(path, names.base), failure=failure)]
+    entries = [ModelEntry(ref, listing.digest) for ref in listing.models]
+    return entries + [ModelEntry(ref, listing.digest, failure=failure) for ref, failure in listing.failures]
 
 
 def _with_sequences(entry: ModelEntry, chains: Chains) -> ModelEntry:

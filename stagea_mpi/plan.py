@@ -8,9 +8,10 @@ from .annotation import domain_of, number_sequences
 from .building import build_model
 from .clustering import cluster_two_depths
 from .config import RunConfig
+from .inputs import RunNames
 from .listing import ModelEntry, list_shard
 from .parallel.teams import Solo
-from .shards import Cut, base_name, plan_cut
+from .shards import Cut, plan_cut
 
 #: Files that are computed to learn what a model costs.
 N_SAMPLES = 3
@@ -51,10 +52,10 @@ def measure_cost(config: RunConfig, cut: Cut) -> Cost:
     """Computes the graphs of a few files, small ones and large ones, and throws them away."""
     files = [path for paths in cut.shards for path in paths]
     sample = sorted({files[len(files) * k // N_SAMPLES] for k in range(N_SAMPLES)})
-    ambiguous = cut.params["ambiguous_stems"]
+    names = RunNames(cut.params)
     start = perf_counter()
     entries = list_shard(
-        Solo(), [(path, base_name(path, config.pdb_root, ambiguous)) for path in sample], config.chains
+        Solo(), [(path, names.of(path)) for path in sample], config.chains
     )
     reading = perf_counter() - start
     good = [entry for entry in entries if entry.failure is None]

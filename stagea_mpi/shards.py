@@ -2,16 +2,22 @@
 
 import hashlib
 import json
-import os
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .config import RunConfig
-from .errors import ConfigError, RunFolderError
-from .inputs import discover, stem
+from .errors import RunFolderError
+from .inputs import InputFiles, discover
+from .inputs.containers import inner_names
+from .inputs.naming import ambiguous_names, base_name, container_names
 from .store.rundir import RunFolder, write_json, write_text
+
+#: Files that are looked into for the names of their models when the run is cut, and bytes that are read of Quiver files and archives.
+_MOST_LOOKED_INTO = 1000
+_MOST_BYTES_LOOKED_AT = 2 * 10**9
 
 
 @dataclass(frozen=True)
@@ -41,33 +47,50 @@ def plan_cut(config: RunConfig) -> Cut:
     ConfigError
         No files, or two whose models would have one name.
     """
-    files = [str(path) for path in discover(config.pdb_root, config.stage_a.glob)]
-    for path in files:
-        if "\n" in path or "\r" in path:
-            raise ConfigError(f"pdb_root: the file name {path!r} holds a line break; rename it")
-    sizes = [os.path.getsize(path) for path in files]
-    ambiguous = ambiguous_stems(files, config.pdb_root)
-    bounds = _bounds(sizes, config)
+    files = discover(config.pdb_root, config.stage_a.glob)
+    ambiguous = ambiguous_names(files.paths, config.pdb_root)
+    bare, separators = _container_names(files, config.pdb_root, frozenset(ambiguous))
+    bounds = _bounds(files.sizes.tolist(), config)
     params = {
-        **_settings(config),
+        "pdb_root": str(config.pdb_root),
+        "glob": list(config.stage_a.glob),
+        "target_shard_gb": config.stage_a.target_shard_gb,
+        "min_per_shard": config.stage_a.min_per_shard,
+        "max_per_shard": config.stage_a.max_per_shard,
         "n_files": len(files),
-        "files_sha256": hashlib.sha256("\n".join(files).encode("utf-8", "surrogateescape")).hexdigest(),
+        "files_sha256": _hash_of_lines(files.paths),
         "n_shards": len(bounds),
         "ambiguous_stems": ambiguous,
+        "bare_containers": bare,
+        "separators": separators,
     }
-    return Cut([files[a:b] for a, b in bounds], [sum(sizes[a:b]) for a, b in bounds], params)
+    sizes = np.concatenate([[0], np.cumsum(files.sizes)])
+    return Cut([files.paths[a:b] for a, b in bounds], [int(sizes[b] - sizes[a]) for a, b in bounds], params)
 
 
-def _settings(config: RunConfig) -> dict[str, Any]:
-    """What of `shards.params` can be compared without listing the input."""
-    stage = config.stage_a
-    return {
-        "pdb_root": str(config.pdb_root),
-        "glob": list(stage.glob),
-        "target_shard_gb": stage.target_shard_gb,
-        "min_per_shard": stage.min_per_shard,
-        "max_per_shard": stage.max_per_shard,
-    }
+def _hash_of_lines(lines: list[str]) -> str:
+    digest = hashlib.sha256()
+    for k, line in enumerate(lines):
+        digest.update((line if k == 0 else f"\n{line}").encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _container_names(files: InputFiles, root: Path, ambiguous: frozenset[str]) -> tuple[list[str], dict[str, str]]:
+    """Which containers may use the names inside them, and which names need another separator; see `container_names`.
+
+    Only so many files are looked into, the largest first (ensembles are larger than single models), and only so many bytes.
+    """
+    largest = np.argsort(-files.sizes, kind="stable")[:_MOST_LOOKED_INTO]
+    budget = _MOST_BYTES_LOOKED_AT
+    inner: dict[str, list[str] | None] = {}
+    for index in largest.tolist():
+        path = files.paths[index]
+        names, n_bytes = inner_names(path, budget)
+        budget -= n_bytes
+        if names:
+            inner[base_name(path, root, ambiguous)] = names
+    return container_names(lambda: (base_name(path, root, ambiguous) for path in files.paths), inner)
+
 
 
 def _bounds(sizes: list[int], config: RunConfig) -> list[tuple[int, int]]:
@@ -88,34 +111,6 @@ def _bounds(sizes: list[int], config: RunConfig) -> list[tuple[int, int]]:
         else:
             bounds.append((start, len(sizes)))
     return bounds
-
-
-def ambiguous_stems(files: list[str], root: Path) -> list[str]:
-    """File stems that several files share; their models are named after the path below the input folder.
-
-    Raises
-    ------
-    ConfigError
-        Two files would have one name even so.
-    """
-    counts = Counter(stem(path) for path in files)
-    ambiguous = sorted(name for name, count in counts.items() if count > 1)
-    seen: dict[str, str] = {}
-    for path in files:
-        name = base_name(path, root, ambiguous)
-        if name in seen:
-            raise ConfigError(f"{path} and {seen[name]} would both be the model {name}; rename one, or keep one out by stage_a.glob")
-        seen[name] = path
-    return ambiguous
-
-
-def base_name(path: str, root: str | Path, ambiguous: list[str]) -> str:
-    """What a file's models are named after: its stem, or the path below the input folder with __ for /."""
-    name = stem(path)
-    if name not in ambiguous:
-        return name
-    folder = os.path.relpath(os.path.dirname(path), root)
-    return name if folder == "." else folder.replace("/", "__") + "__" + name
 
 
 def ensure_cut(folder: RunFolder, config: RunConfig, force: bool, trust_list: bool = False) -> dict[str, Any]:
@@ -150,7 +145,7 @@ def ensure_cut(folder: RunFolder, config: RunConfig, force: bool, trust_list: bo
         if not changed:
             return known
         if not force:
-            what = "; ".join(f"{key} was {known.get(key)!r}, is {cut.params[key]!r}" for key in changed if key != "ambiguous_stems")
+            what = "; ".join(f"{key} was {known.get(key)!r}, is {cut.params[key]!r}" for key in changed if key not in _DERIVED)
             raise RunFolderError(
                 f"{folder.params}: the run was cut from another input: {what}. Restore that, choose another run_root, or start with "
                 "--force to cut anew and compute the changed shards again"
@@ -165,6 +160,10 @@ def ensure_cut(folder: RunFolder, config: RunConfig, force: bool, trust_list: bo
             path.unlink(missing_ok=True)
     write_json(folder.params, cut.params)
     return cut.params
+
+
+#: What of the parameters only follows from the files.
+_DERIVED = ("ambiguous_stems", "bare_containers", "separators")
 
 
 def read_params(folder: RunFolder) -> dict[str, Any] | None:

@@ -1,0 +1,8 @@
+"""Input files: which there are, which models they hold, what these are called, and one model's atoms as arrays."""
+
+from .atoms import AtomTable, read_model
+from .containers import FileListing, ModelRef, list_models
+from .discovery import InputFiles, discover
+from .naming import FileNames, RunNames, stem
+
+__all__ = ["AtomTable", "FileListing", "FileNames", "InputFiles", "ModelRef", "RunNames", "discover", "list_models", "read_model", "stem"]

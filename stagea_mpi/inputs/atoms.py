@@ -1,0 +1,222 @@
+"""One model's atoms as arrays, read by gemmi from PDB or mmCIF."""
+
+import re
+from dataclasses import dataclass
+
+import gemmi
+import numpy as np
+
+from ..errors import ModelError
+from ..residues import is_water
+from .columns import atom_lines, check_columns, has_foreign_elements
+from .containers import ModelRef
+from .ensembles import atom_block
+from .formats import HEAD_BYTES, MMCIF, format_of
+from .unpacking import read_range, read_whole, readable, unpacked
+
+#: Å; farther from the origin than any real structure, and where three decimals are still exact.
+_FARTHEST = 1e6
+#: gemmi's arrays have room for so many letters of a name.
+_LONGEST_NAME = 7
+_END_LINE = re.compile(rb"^END(?=[ \t\r]*$)", re.MULTILINE)
+#: What a blank chain identifier is called.
+BLANK_CHAIN = "_"
+
+
+@dataclass(frozen=True)
+class AtomTable:
+    """Atoms of one model in file order, as read: one alternative location each.
+
+    Attributes
+    ----------
+    chain, residue_name, atom_name : ndarray of bytes, shape=(n,)
+    residue : ndarray of int32, shape=(n,)
+        Index of the atom's residue, counted from 0 through the model.
+    author_number : ndarray of int64, shape=(n,)
+        The residue's number and insertion code as one integer that sorts as they do.
+    is_hetatm, is_hydrogen : ndarray of bool, shape=(n,)
+    xyz : ndarray of float64, shape=(n, 3)
+        Å, rounded to the three decimals of the PDB format.
+    """
+
+    chain: np.ndarray
+    residue_name: np.ndarray
+    atom_name: np.ndarray
+    residue: np.ndarray
+    author_number: np.ndarray
+    is_hetatm: np.ndarray
+    is_hydrogen: np.ndarray
+    xyz: np.ndarray
+
+
+def read_model(ref: ModelRef) -> AtomTable:
+    """Atoms of one model: waters left out, of alternative locations the most occupied one (A on a tie).
+
+    A blank chain identifier is called `BLANK_CHAIN`; where all are blank, chains are told apart by their segments.
+
+    Raises
+    ------
+    ModelError
+        ``unreadable``, ``no_models``, ``too_large``, ``bad_coordinates`` or ``no_backbone``.
+    """
+    try:
+        with readable(ref.source):
+            table = _as_table(_structure(ref))
+    except ModelError as failure:
+        raise _told_of(ref, failure) from failure
+    if not len(table.xyz):
+        raise ModelError("no_models", f"{ref.source}: model {ref.serial or 1} holds no atoms", "read")
+    real = np.isfinite(table.xyz).all(axis=1) & (np.abs(table.xyz) < _FARTHEST).all(axis=1)
+    if not real.all():
+        atom = int(np.argmin(real))
+        raise ModelError("bad_coordinates", f"{ref.source}: atom {atom + 1} has the coordinates {table.xyz[atom]}", "read")
+    if not (np.isin(b"N", table.atom_name) and np.isin(b"CA", table.atom_name)):
+        raise ModelError("no_backbone", f"{ref.source}: none of {len(table.xyz)} atoms is an N, or none a CA", "read")
+    return table
+
+
+def _told_of(ref: ModelRef, failure: ModelError) -> ModelError:
+    """The failure, with the file in its message."""
+    message = str(failure)
+    return failure if message.startswith(ref.path) else ModelError(failure.reason, f"{ref.source}: {message}", failure.stage)
+
+
+def _structure(ref: ModelRef) -> gemmi.Structure:
+    content = read_range(ref.path, ref.start, ref.stop) if ref.stop else read_whole(ref.path)
+    if ref.is_packed:
+        content = unpacked(content, ref.source)
+    if ref.inside[1]:
+        content = content[slice(*ref.inside)]
+    if format_of(ref.member or ref.path, content[:HEAD_BYTES]) == MMCIF:
+        structure = gemmi.make_structure_from_block(atom_block(gemmi.cif.read_string(content)))
+        return _keep_model(structure, structure[0].num if ref.serial is None else ref.serial)
+    return _pdb_structure(content)
+
+
+def _pdb_structure(content: bytes) -> gemmi.Structure:
+    if b"\n" not in content:
+        content = content.replace(b"\r", b"\n")
+    starts, lengths = atom_lines(content)
+    check_columns(content, starts)
+    is_old = has_foreign_elements(content, starts, lengths)
+    if len(starts):  # gemmi stops at the first END, and what follows belongs to the model
+        content = _END_LINE.sub(b"REMARK", content[: starts[-1]]) + content[starts[-1] :]
+    try:
+        structure = gemmi.read_pdb_string(_cut(content) if is_old else content)
+    except RuntimeError:
+        structure = gemmi.read_pdb_string(_cut(content))
+    if len(structure) and all(chain.name in ("", " ") for chain in structure[0]):
+        _name_chains_by_segment(structure[0])
+    return structure
+
+
+def _cut(content: bytes) -> bytes:
+    """Without what is behind the B factors: files from before 1996 have an identifier where element and charge should be."""
+    return b"\n".join(line[:66] for line in content.splitlines())
+
+
+def _name_chains_by_segment(model: gemmi.Model) -> None:
+    segments = list(dict.fromkeys(residue.segment for chain in model for residue in chain))
+    if len(segments) < 2:
+        return
+    residues = [residue.clone() for chain in model for residue in chain]
+    for name in [chain.name for chain in model]:
+        model.remove_chain(name)
+    for segment in segments:
+        chain = gemmi.Chain(segment or BLANK_CHAIN)
+        chain.append_residues([residue for residue in residues if residue.segment == segment])
+        model.add_chain(chain)
+
+
+def _keep_model(structure: gemmi.Structure, serial: int) -> gemmi.Structure:
+    for i in reversed(range(len(structure))):
+        if structure[i].num != serial:
+            del structure[i]
+    return structure
+
+
+def _as_table(structure: gemmi.Structure) -> AtomTable:
+    flat, chain = _flat(structure)
+    residue_name, atom_name = _as_bytes(flat.residue_names), _as_bytes(flat.atom_names)
+    author_number = np.asarray(flat.resnums).astype(np.int64) * 256 + np.asarray(flat.icodes)
+    site_starts = _changes(chain, author_number)
+    residue = np.cumsum(site_starts | _changes(residue_name))
+    altloc = np.asarray(flat.altlocs)
+    keep = ~np.isin(residue_name, [name for name in np.unique(residue_name) if is_water(name.decode(errors="replace"))])
+    if altloc.any():
+        keep &= _preferred_locations(np.cumsum(site_starts), residue, atom_name, altloc, np.asarray(flat.occ))
+    return AtomTable(
+        chain=chain[keep],
+        residue_name=residue_name[keep],
+        atom_name=atom_name[keep],
+        residue=(np.cumsum(_changes(residue[keep])) - 1).astype(np.int32),
+        author_number=author_number[keep],
+        is_hetatm=np.asarray(flat.het_flags)[keep] == ord("H"),
+        is_hydrogen=np.isin(np.asarray(flat.element_names)[keep], (b"H", b"D")) | np.char.startswith(atom_name[keep], b"H"),
+        xyz=np.round(np.asarray(flat.pos)[keep], 3),
+    )
+
+
+def _flat(structure: gemmi.Structure) -> tuple[gemmi.FlatStructure, np.ndarray]:
+    """The atoms as arrays, and the chain of each."""
+    if not any(len(chain.name) > _LONGEST_NAME or len(chain.name) == 0 for model in structure for chain in model):
+        try:
+            flat = gemmi.FlatStructure(structure)
+            return flat, _as_bytes(flat.chain_ids)
+        except RuntimeError:  # long names of mmCIF's label_asym_id, which nobody asks for
+            pass
+    names = [chain.name.strip().encode() or BLANK_CHAIN.encode() for model in structure for chain in model]
+    for index, chain in enumerate(chain for model in structure for chain in model):
+        chain.name = str(index)
+        for residue in chain:
+            residue.subchain = ""
+    flat = gemmi.FlatStructure(structure)
+    return flat, np.array(names, dtype="S")[_as_bytes(flat.chain_ids).astype(np.int64)]
+
+
+def _preferred_locations(site, residue, atom_name, altloc, occupancy) -> np.ndarray:
+    """Which atoms stay: one location an atom, and one residue where a site is described as either of two.
+
+    Parameters
+    ----------
+    site, residue : ndarray of int, shape=(n,)
+        Index of the (chain, number, insertion code) and of the residue; a site holds several residues where the
+        sequence itself is ambiguous.
+    atom_name : ndarray of bytes, shape=(n,)
+    altloc : ndarray of int8, shape=(n,)
+        Character code of the location, 0 for none.
+    occupancy : ndarray of float, shape=(n,)
+
+    Returns
+    -------
+    keep : ndarray of bool, shape=(n,)
+    """
+    best_first = np.lexsort((altloc, -occupancy, site))
+    _, first = np.unique(site[best_first], return_index=True)
+    chosen = residue[best_first[first]]
+    ambiguous = np.zeros(site.max() + 1, dtype=bool)
+    ambiguous[site[altloc != 0]] = True
+    residue_of_site = np.zeros(site.max() + 1, dtype=residue.dtype)
+    residue_of_site[np.unique(site)] = chosen
+    keep = ~ambiguous[site] | (residue == residue_of_site[site])
+
+    best_first = np.lexsort((altloc, -occupancy, atom_name, residue))
+    first_of_atom = _changes(residue[best_first], atom_name[best_first])
+    is_best = np.zeros(len(site), dtype=bool)
+    is_best[best_first[first_of_atom]] = True
+    return keep & (is_best | (altloc == 0))
+
+
+def _changes(*columns: np.ndarray) -> np.ndarray:
+    """True where a row differs in any column from the row before; True in the first row."""
+    change = np.zeros(len(columns[0]), dtype=bool)
+    change[:1] = True
+    for column in columns:
+        change[1:] |= column[1:] != column[:-1]
+    return change
+
+
+def _as_bytes(characters: np.ndarray) -> np.ndarray:
+    """Fixed-width names of gemmi's character matrix, shape=(n, 8) to shape=(n,)."""
+    characters = np.ascontiguousarray(characters)
+    return characters.view(f"S{characters.shape[1]}").ravel()

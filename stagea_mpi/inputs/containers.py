@@ -1,0 +1,200 @@
+"""What a file holds: models of its own, or members of a tar archive, each found without unpacking to disk.
+
+A broken model costs only itself: each is known by the bytes at which it stands in the (unpacked) file.
+"""
+
+import io
+import os
+import tarfile
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from ..errors import ModelError
+from .ensembles import HashedStream, Span, find_models, stated_names
+from .formats import TAR, format_of, format_of_name, is_container_name
+from .naming import FileNames, stem
+from .unpacking import GZIP_MAGIC, check_size, open_unpacked, readable, unpacked
+
+#: Bytes in which an ensemble names its models, before the first of them.
+_HEAD = 64 * 1024
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """Where one model is to be found.
+
+    Attributes
+    ----------
+    path : str
+        The input file.
+    name : str
+        The model's name, its key everywhere downstream.
+    serial : int or None
+        Its number in an ensemble, None in a file of one model.
+    start, stop : int
+        Bytes in the (unpacked) file; 0, 0 for all of it.
+    inside : tuple of int
+        First byte and the byte behind the last in what these bytes are when unpacked (an ensemble in an archive); 0, 0 for all.
+    member : str
+        The member of an archive.
+    is_packed : bool
+        Whether the member is gzipped itself.
+    """
+
+    path: str
+    name: str
+    serial: int | None = None
+    start: int = 0
+    stop: int = 0
+    inside: tuple[int, int] = (0, 0)
+    member: str = ""
+    is_packed: bool = False
+
+    @property
+    def source(self) -> str:
+        """Where the model is, for messages."""
+        return f"{self.path}: {self.member}" if self.member else self.path
+
+
+@dataclass(frozen=True)
+class FileListing:
+    """What a file holds, found without parsing its atoms where the format allows it.
+
+    Attributes
+    ----------
+    models : list of ModelRef
+    digest : str
+        SHA-256 of the file's (unpacked) bytes.
+    failures : list of (ModelRef, ModelError)
+        What in it cannot be used.
+    """
+
+    models: list[ModelRef]
+    digest: str
+    failures: list[tuple[ModelRef, ModelError]] = field(default_factory=list)
+
+
+def list_models(path: str, names: str | FileNames | None = None) -> FileListing:
+    """Models that a file holds.
+
+    Parameters
+    ----------
+    path : str
+    names : FileNames or str, optional
+        What the file's models are named after instead of its stem.
+
+    Raises
+    ------
+    ModelError
+        ``unreadable``, ``no_models`` or ``too_large``.
+    """
+    if not isinstance(names, FileNames):
+        names = FileNames.of_stem(names or stem(path))
+    with readable(path), open_unpacked(path) as file:
+        source = HashedStream(file)
+        if format_of(path, source.peek()) == TAR:
+            return list_archive(source, path, names)
+        spans = find_models(source, path)
+        return FileListing([_ref(path, names, span) for span in spans], source.digest())
+
+
+def _ref(path: str, names: FileNames, span: Span) -> ModelRef:
+    return ModelRef(path, span.named(names), span.serial, span.start, span.stop)
+
+
+def list_archive(source: HashedStream, path: str, names: FileNames) -> FileListing:
+    """Models of a tar archive's members, found in one pass through it; members that are no structures by name do not count.
+
+    Raises
+    ------
+    ModelError
+        ``no_models``, or ``unreadable`` where not even one member is whole.
+    """
+    found: list[tuple[ModelRef, list[Span] | ModelError]] = []
+    damage, n_members = None, 0
+    try:
+        with tarfile.open(fileobj=source, mode="r|", bufsize=2**20, errors="surrogateescape") as archive:
+            for member in archive:
+                archive.members = []  # the archive would keep them all
+                n_members += 1
+                if format_of_name(member.name) not in (None, TAR) and not member.isdir():
+                    found.append(_list_member(archive, member, path))
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        damage = ModelError("unreadable", f"{path}: damaged behind {n_members} members: {error}", "read")
+    if not found:
+        raise damage or ModelError("no_models", f"{path}: none of {n_members} members is named as a structure", "read")
+    models, failures = [], []
+    for (ref, result), base in zip(found, _member_names([ref.member for ref, _ in found]), strict=True):
+        base = names.inner(base)
+        if isinstance(result, ModelError):
+            failures.append((replace(ref, name=base), result))
+        else:
+            models += [_ref_in_member(ref, span, FileNames(base, f"{base}__", f"{base}_model_")) for span in result]
+    if damage is not None:
+        failures.append((ModelRef(path, names.base), damage))
+    return FileListing(models, source.digest(to_the_end=damage is None), failures)
+
+
+def _list_member(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> tuple[ModelRef, list[Span] | ModelError]:
+    where = f"{path}: {member.name}"
+    ref = ModelRef(path, "", None, member.offset_data, member.offset_data + member.size, member=member.name)
+    if member.name.startswith("/") or ".." in member.name.split("/"):
+        return ref, ModelError("unsafe_member", f"{where}: leads out of the archive", "read")
+    if not member.isreg() or member.issparse():
+        return ref, ModelError("unsafe_member", f"{where}: is a link or a special file; archive the file itself", "read")
+    content = archive.extractfile(member)
+    try:
+        with readable(where):
+            stream = HashedStream(content)
+            if stream.peek().startswith(GZIP_MAGIC):
+                check_size(member.size, where)
+                stream = HashedStream(io.BytesIO(unpacked(stream.read(member.size), where)))
+                return replace(ref, is_packed=True), find_models(stream, where)
+            return ref, find_models(stream, where)
+    except ModelError as failure:
+        return ref, failure
+
+
+def _ref_in_member(member: ModelRef, span: Span, names: FileNames) -> ModelRef:
+    ref = replace(member, name=span.named(names), serial=span.serial)
+    if not span.stop:
+        return ref
+    if member.is_packed:
+        return replace(ref, inside=(span.start, span.stop))
+    return replace(ref, start=member.start + span.start, stop=member.start + span.stop)
+
+
+def _member_names(members: list[str]) -> list[str]:
+    """Stems, or paths where a stem stands for several members."""
+    counts = Counter(stem(member) for member in members)
+    return [stem(member) if counts[stem(member)] == 1 else member.replace("/", "__") for member in members]
+
+
+def inner_names(path: str, budget: int) -> tuple[list[str] | None, int]:
+    """Names that stand in a container, for the decision whether they are unique in a run.
+
+    Parameters
+    ----------
+    path : str
+    budget : int
+        Bytes that may be read.
+
+    Returns
+    -------
+    names : list of str or None
+        None where the file is too large to look, or cannot be read.
+    n_bytes : int
+        Bytes read.
+    """
+    try:
+        if not is_container_name(path):
+            with readable(path), open_unpacked(path) as file:
+                head = file.read(_HEAD)
+            return stated_names(head), len(head)
+        size = os.path.getsize(path)
+        if size > budget:
+            return None, 0
+        return [ref.name for ref in list_models(path, FileNames("", "", "")).models], size
+    except (ModelError, OSError):  # told of when its shard reads it
+        return None, 0

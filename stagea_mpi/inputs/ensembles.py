@@ -1,0 +1,226 @@
+"""Models in one text: a single structure, an ensemble in PDB or mmCIF, a Quiver file.
+
+Models of a text are found by their byte offsets, without parsing atoms, so that ranks can share a large ensemble.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+import gemmi
+
+from ..errors import ModelError
+from .formats import HEAD_BYTES, MMCIF, QUIVER, format_of
+from .naming import FileNames, model_name, stem
+from .unpacking import MAX_MODEL_BYTES, check_size
+
+_BLOCK = 4 * 2**20
+#: Lines by which models are told apart, and what names them.
+_MARK = re.compile(
+    rb"^(?:MODEL\b[^\r\n]*|ENDMDL|END(?=[ \t\r]*$)|QV_TAG[ \t][^\r\n]*|REMARK[^\r\n]*\bMODEL[ \t]+\d+[ \t]+FROM[ \t]+\S+)",
+    re.MULTILINE,
+)
+_ATOM = re.compile(rb"^(?:ATOM|HETATM)", re.MULTILINE)
+_CHAIN = re.compile(rb"^(?:ATOM..|HETATM).{14}(..)", re.MULTILINE)
+
+
+class HashedStream:
+    """A stream that is hashed as it is read, and whose first bytes can be seen beforehand."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self._hash, self._head = file, hashlib.sha256(), b""
+
+    def peek(self) -> bytes:
+        """The first `HEAD_BYTES`, or fewer; before anything else is read."""
+        self._head = self._head or self._file.read(HEAD_BYTES)
+        return self._head
+
+    def read(self, size: int) -> bytes:
+        """Fewer bytes than asked for only at the end."""
+        data, self._head = self._head[:size], self._head[size:]
+        if len(data) < size:
+            data += self._file.read(size - len(data))
+        self._hash.update(data)
+        return data
+
+    def digest(self, to_the_end: bool = True) -> str:
+        """SHA-256 of the whole stream, or of what has been read."""
+        while to_the_end and self.read(_BLOCK):
+            pass
+        return self._hash.hexdigest()
+
+
+@dataclass(frozen=True)
+class Span:
+    """A model in a text: its name or its number there, where it has one, and its bytes; 0, 0 for all of the text."""
+
+    name: str | None = None
+    serial: int | None = None
+    start: int = 0
+    stop: int = 0
+
+    def named(self, names: FileNames) -> str:
+        """The model's name in the run."""
+        if self.name is not None:
+            return names.inner(self.name)
+        return names.base if self.serial is None else names.serial(self.serial)
+
+
+def find_models(source: HashedStream, path: str) -> list[Span]:
+    """Models of a PDB, mmCIF or Quiver text.
+
+    Parameters
+    ----------
+    source : HashedStream
+        At its beginning; read to its end.
+    path : str
+        For messages, and for its ending.
+
+    Raises
+    ------
+    ModelError
+        ``no_models`` or ``too_large``.
+    """
+    kind = format_of(path, source.peek())
+    if kind == MMCIF:
+        content = source.read(MAX_MODEL_BYTES + 1)
+        check_size(len(content), path)
+        return _numbered_in_mmcif(content)
+    text = _scan(source, path)
+    if not text.has_atoms:
+        what = "the file is empty" if not text.size else f"no ATOM or HETATM line in {text.size} bytes"
+        raise ModelError("no_models", f"{path}: {what}", "read")
+    spans = _tagged(text) if kind == QUIVER else _numbered(text) or _ended(text)
+    if not spans or (len(spans) == 1 and kind != QUIVER):
+        check_size(text.size, path)
+        return [Span()]
+    return spans
+
+
+@dataclass(frozen=True)
+class _Text:
+    """What is known of a text once it has been read.
+
+    Attributes
+    ----------
+    marks : list of (str, int, int, bytes)
+        Lines that tell models apart: their first word, first byte, the byte behind the last, and what they say.
+    has_atoms : bool
+    size : int
+        Bytes.
+    content : bytes
+        The text itself, empty where it is larger than one model may be.
+    """
+
+    marks: list[tuple[str, int, int, bytes]]
+    has_atoms: bool
+    size: int
+    content: bytes
+
+
+def _scan(source: HashedStream, path: str) -> _Text:
+    marks, kept, rest = [], [], b""
+    offset, has_atoms = 0, False
+    while more := source.read(_BLOCK):
+        block = rest + more
+        cut = block.rfind(b"\n") + 1 or len(block)
+        whole, rest = block[:cut], block[cut:]
+        marks += _marks(whole, offset)
+        has_atoms = has_atoms or _ATOM.search(whole) is not None
+        offset += cut
+        kept = [*kept, whole] if offset <= MAX_MODEL_BYTES else []
+        check_size(offset - (marks[-1][1] if marks else 0) - _BLOCK, path)
+    marks += _marks(rest, offset)
+    has_atoms = has_atoms or _ATOM.search(rest) is not None
+    return _Text(marks, has_atoms, offset + len(rest), b"".join([*kept, rest]) if kept or not offset else b"")
+
+
+def _marks(block: bytes, offset: int) -> list[tuple[str, int, int, bytes]]:
+    found = []
+    for match in _MARK.finditer(block):
+        words = match[0].split(None, 1)
+        found.append((words[0].decode(), offset + match.start(), offset + match.end(), words[1] if words[1:] else b""))
+    return found
+
+
+def _tagged(text: _Text) -> list[Span]:
+    """Models of a Quiver file: all between a tag and the next."""
+    tags = [(start, stop, said) for word, start, stop, said in text.marks if word == "QV_TAG"]
+    ends = [start for start, _, _ in tags[1:]] + [text.size]
+    return [
+        Span(said.decode(errors="surrogateescape").strip(), None, stop, end)
+        for (_, stop, said), end in zip(tags, ends, strict=True)
+    ]
+
+
+def _numbered(text: _Text) -> list[Span]:
+    """Models of an ensemble."""
+    origins = _origins(text.marks)
+    starts: list[tuple[int, int, int]] = []
+    ends: dict[int, int] = {}
+    for word, first, behind, said in text.marks:
+        if word == "MODEL":
+            digits = said.split()[:1]
+            serial = int(digits[0]) if digits and digits[0].lstrip(b"-").isdigit() else len(starts) + 1
+            starts.append((serial, first, behind))
+        elif word == "ENDMDL" and starts:
+            ends.setdefault(len(starts) - 1, first)
+    serials = [serial for serial, _, _ in starts]
+    if len(set(serials)) < len(serials):  # the same number again: what counts is the order
+        serials = list(range(1, len(starts) + 1))
+    following = [first for _, first, _ in starts[1:]] + [text.size]
+    return [
+        Span(origins.get(serial), serial, behind, ends.get(k, following[k]))
+        for k, (serial, (_, _, behind)) in enumerate(zip(serials, starts, strict=True))
+    ]
+
+
+def _origins(marks) -> dict[int, str]:
+    """Names of models by number, from lines ``REMARK … MODEL <n> FROM <path>/<name>.pdb``."""
+    found = {}
+    for word, _, _, said in marks:
+        if word == "REMARK":
+            number, origin = said.rsplit(b"MODEL", 1)[1].split(b"FROM", 1)
+            found[int(number)] = stem(PurePosixPath(origin.strip().decode(errors="surrogateescape")).name)
+    return found
+
+
+def _ended(text: _Text) -> list[Span]:
+    """Models that follow each other after END lines. (With a chain each, they are the parts of one model.)"""
+    cuts = [behind for word, _, behind, _ in text.marks if word == "END"]
+    if not text.content or not any(_ATOM.search(text.content, cut) for cut in cuts[:1]):
+        return []
+    bounds = zip([0, *cuts], [*cuts, text.size], strict=True)
+    parts = [(first, behind) for first, behind in bounds if _ATOM.search(text.content, first, behind)]
+    chains = [set(_CHAIN.findall(text.content, first, behind)) for first, behind in parts]
+    if sum(len(names) for names in chains) == len(set().union(*chains)):
+        return []
+    return [Span(None, k, first, behind) for k, (first, behind) in enumerate(parts, start=1)]
+
+
+def _numbered_in_mmcif(content: bytes) -> list[Span]:
+    block = atom_block(gemmi.cif.read_string(content))
+    numbers = list(dict.fromkeys(block.find_values("_atom_site.pdbx_PDB_model_num")))
+    return [Span(None, int(number)) for number in numbers] if len(numbers) > 1 else [Span()]
+
+
+def atom_block(document: gemmi.cif.Document) -> gemmi.cif.Block:
+    """The data block with atoms.
+
+    Raises
+    ------
+    ModelError
+        ``no_models`` where no block, or more than one, has atoms.
+    """
+    blocks = [block for block in document if len(block.find_values("_atom_site.Cartn_x"))]
+    if len(blocks) != 1:
+        found = f"{len(blocks)} of {len(document)} data blocks hold atoms (_atom_site), expected 1"
+        raise ModelError("no_models", found, "read")
+    return blocks[0]
+
+
+def stated_names(head: bytes) -> list[str]:
+    """Names that the first lines of an ensemble give to its models."""
+    return [model_name(name) for name in _origins(_marks(head, 0)).values()]

@@ -1,0 +1,210 @@
+"""Names of models: the key of a model everywhere downstream, so one name stands for one model in the whole run.
+
+A file's only model takes the file's stem. What a container holds brings names of its own (a REMARK line of an ensemble, a
+Quiver tag, an archive's member), which two files may share, and the shards of a run do not see each other's files. So it is
+decided once, when the run is cut, which containers may use such names as they are; all others put their file's name first.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigError
+from .formats import without_format
+
+#: Between a file's name and what is inside; longer where another file's name would continue this one in the same way.
+_SEPARATOR = "__"
+
+
+@dataclass(frozen=True)
+class FileNames:
+    """What the models of one file are called.
+
+    Attributes
+    ----------
+    base : str
+        The name of the file's only model.
+    inner_prefix : str
+        Goes before a name that stands in the file.
+    serial_prefix : str
+        Goes before a model's number where the file gives it no name.
+    """
+
+    base: str
+    inner_prefix: str
+    serial_prefix: str
+
+    @classmethod
+    def of_stem(cls, base: str) -> "FileNames":
+        """Names of a file that is alone in its run."""
+        return cls(base, "", f"{base}_model_")
+
+    def inner(self, name: str) -> str:
+        return self.inner_prefix + model_name(name)
+
+    def serial(self, number: int) -> str:
+        return f"{self.serial_prefix}{number}"
+
+
+def stem(path: str | Path) -> str:
+    """The file's name without .gz and without the format's suffix.
+
+    >>> stem("poses/pose.1.pdb.gz")
+    'pose.1'
+    """
+    return without_format(os.path.basename(path))
+
+
+def model_name(text: str) -> str:
+    """A name as HDF5, tables and file systems take it: no slash, no control character, no broken UTF-8, not empty.
+
+    >>> model_name("a/b\\tc"), model_name(".."), model_name("")
+    ('a_b_c', '__', '_')
+    """
+    if not text.isprintable() or "/" in text:
+        text = "".join(_printable(character) for character in text)
+    return text if text.strip(". ") else "_" * max(len(text), 1)
+
+
+def _printable(character: str) -> str:
+    if 0xDC80 <= ord(character) <= 0xDCFF:  # a byte that is not UTF-8, as Python holds it in file names
+        return f"%{ord(character) - 0xDC00:02X}"
+    return character if character.isprintable() and character != "/" else "_"
+
+
+def base_name(path: str, root: str | Path, ambiguous: Iterable[str]) -> str:
+    """What a file's models are named after.
+
+    Parameters
+    ----------
+    path : str
+    root : path
+        The input folder.
+    ambiguous : collection of str
+        Stems that several files share. Their files are named by the path below the input folder, with __ for /, and by the whole
+        path with the format's suffix where this is in `ambiguous`, too (``a.pdb`` beside ``a.cif``).
+    """
+    name = model_name(stem(path))
+    if name not in ambiguous:
+        return name
+    below = os.path.relpath(path, root).replace("/", "__")
+    name = model_name(without_format(below))
+    return name if f"{name}{_TWICE}" not in ambiguous else model_name(below)
+
+
+#: Marks, in the list of ambiguous names, one that several files have even with their folder. No stem has it.
+_TWICE = "/"
+
+
+def ambiguous_names(files: Sequence[str], root: str | Path) -> list[str]:
+    """Names that several files of a run would share; see `base_name`.
+
+    A million files cost little memory here: only the hashes of their names are kept.
+
+    Raises
+    ------
+    ConfigError
+        Two files would have one name whatever is put before it.
+    """
+    names = _repeated(lambda: (model_name(stem(path)) for path in files))
+    if not names:
+        return []
+    with_folder = _repeated(lambda: (base_name(path, root, names) for path in files))
+    names |= {f"{name}{_TWICE}" for name in with_folder}
+    clashes = _repeated(lambda: (base_name(path, root, names) for path in files)) if with_folder else set()
+    if clashes:
+        name = min(clashes)
+        one, other = [path for path in files if base_name(path, root, names) == name][:2]
+        raise ConfigError(f"{one} and {other} would both be the model {name}; rename one, or keep one out by stage_a.glob")
+    return sorted(names)
+
+
+def _repeated(names: Callable[[], Iterable[str]]) -> set[str]:
+    hashes = np.fromiter((hash(name) for name in names()), dtype=np.int64)
+    ordered = np.sort(hashes)
+    twice = set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
+    if not twice:
+        return set()
+    counts = Counter(name for name in names() if hash(name) in twice)
+    return {name for name, count in counts.items() if count > 1}
+
+
+def container_names(
+    bases: Callable[[], Iterable[str]], inner: dict[str, list[str] | None]
+) -> tuple[list[str], dict[str, str]]:
+    """Which containers may use the names inside them as they are, and which need another separator.
+
+    Parameters
+    ----------
+    bases : callable
+        Gives the base names of all files of the run; called twice.
+    inner : dict
+        By a container's base name the names inside it; None where they have not been read.
+
+    Returns
+    -------
+    bare : list of str
+        Base names of containers whose inner names nothing else in the run can have.
+    separators : dict
+        By base name what goes between it and an inner name or a serial, where it is not the usual.
+    """
+    inner_names = Counter(name for names in inner.values() if names for name in set(names))
+    continued = [base for base in bases() if "__" in base or "_model_" in base]
+    questions = {prefix for name in (*continued, *inner_names) for prefix in _prefixes(name)} | inner_names.keys()
+    known = {base for base in bases() if base in questions}
+
+    def is_free(name: str) -> bool:
+        return inner_names[name] == 1 and name not in known and not any(prefix in known for prefix in _prefixes(name))
+
+    bare = [base for base, names in inner.items() if names and all(is_free(name) for name in names)]
+    return sorted(bare), _separators(continued, known)
+
+
+def _separators(continued: list[str], known: set[str]) -> dict[str, str]:
+    """Longer separators for the names that another name continues with a separator or with _model_."""
+    result: dict[str, str] = {}
+    for base in continued:
+        for prefix in _prefixes(base):
+            if prefix in known:
+                rest = base[len(prefix) :]
+                length = max(len(rest) - len(rest.lstrip("_")), len(_SEPARATOR)) + 1
+                result[prefix] = max(result.get(prefix, ""), "_" * length, key=len)
+    return dict(sorted(result.items()))
+
+
+def _prefixes(name: str) -> list[str]:
+    """What stands before each separator of a name, and before _model_ and a number at its end."""
+    found = [name[: match.start()] for match in re.finditer(r"(?=__)", name)]
+    if match := re.search(r"_model_-?\d+$", name):
+        found.append(name[: match.start()])
+    return [prefix for prefix in found if prefix]
+
+
+class RunNames:
+    """Names of all models of a run, by what was decided when the run was cut.
+
+    Parameters
+    ----------
+    params : dict
+        `shards.params`: ``pdb_root``, ``ambiguous_stems``, ``bare_containers``, ``separators``.
+    """
+
+    def __init__(self, params: dict[str, Any]):
+        self._root = params["pdb_root"]
+        self._ambiguous = frozenset(params["ambiguous_stems"])
+        self._bare = frozenset(params["bare_containers"])
+        self._separators = params["separators"]
+
+    def of(self, path: str) -> FileNames:
+        """What the models of a file are called."""
+        base = base_name(path, self._root, self._ambiguous)
+        separator = self._separators.get(base)
+        inner = "" if base in self._bare else base + (separator or _SEPARATOR)
+        serial = f"{base}_model_" if separator is None else f"{base}{separator}model_"
+        return FileNames(base, inner, serial)

@@ -1,0 +1,156 @@
+"""Bytes of input files, plain or gzipped, whole or a range, without unpacking to disk or holding more than a model."""
+
+import contextlib
+import functools
+import gzip
+import os
+import stat
+import struct
+import tarfile
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from ..errors import ModelError
+
+#: The largest text of one model: 400,000 atoms in PDB. Reading it must leave a rank below its memory.
+MAX_MODEL_BYTES = 32 * 2**20
+
+GZIP_MAGIC = b"\x1f\x8b"
+_CHUNK = 64 * 1024
+_MAX_OUTPUT = 2**20
+#: Places from which a gzipped file can be unpacked again, each of about 50 kB.
+_MAX_CHECKPOINTS = 128
+
+
+@contextlib.contextmanager
+def readable(path: str) -> Iterator[None]:
+    """Turns what a damaged file makes the readers raise into a failure of its models."""
+    try:
+        yield
+    except (RuntimeError, ValueError, EOFError, OSError, ArithmeticError, LookupError) as error:
+        raise _unreadable(path, error) from error
+    except (zlib.error, tarfile.TarError, struct.error) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: Exception) -> ModelError:
+    message = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return ModelError("unreadable", f"{path}: {' '.join(message.split())[:300]}", "read")
+
+
+def open_regular(path: str) -> BinaryIO:
+    """Opens a file for reading; refuses what would block or never end (pipes, devices)."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        raise OSError("is not a regular file")
+    return open(path, "rb")
+
+
+@contextlib.contextmanager
+def open_unpacked(path: str) -> Iterator[BinaryIO]:
+    """A file's unpacked content as a stream; checksums of gzip are checked where it is read to its end."""
+    with open_regular(path) as file:
+        is_gzip = file.read(2) == GZIP_MAGIC
+        file.seek(0)
+        if is_gzip:
+            with gzip.open(file, "rb") as unpacked:
+                yield unpacked
+        else:
+            yield file
+
+
+def read_whole(path: str) -> bytes:
+    """A file's unpacked content.
+
+    Raises
+    ------
+    ModelError
+        ``too_large``.
+    """
+    with open_unpacked(path) as file:
+        content = file.read(MAX_MODEL_BYTES + 1)
+    check_size(len(content), path)
+    return content
+
+
+def read_range(path: str, start: int, stop: int) -> bytes:
+    """Bytes `start` to `stop` of a file's unpacked content."""
+    check_size(stop - start, path)
+    with open_regular(path) as file:
+        if file.read(2) != GZIP_MAGIC:
+            file.seek(start)
+            content = file.read(stop - start)
+        else:
+            content = _gzip_ranges(path, os.fstat(file.fileno()).st_mtime_ns).read(start, stop)
+    if len(content) != stop - start:
+        raise ValueError(f"ends after {start + len(content)} bytes of {stop} expected; it has changed since it was listed")
+    return content
+
+
+def unpacked(content: bytes, path: str) -> bytes:
+    """The content itself, or what it is when it is gzipped (a member of an archive)."""
+    if not content.startswith(GZIP_MAGIC):
+        return content
+    decoder = zlib.decompressobj(wbits=31)
+    result = decoder.decompress(content, MAX_MODEL_BYTES + 1)
+    check_size(len(result), path)
+    if not decoder.eof:
+        raise EOFError("compressed data ended before the end-of-stream marker was reached")
+    return result
+
+
+def check_size(n_bytes: int, path: str) -> None:
+    """Refuses a model whose text would take a rank's memory."""
+    if n_bytes > MAX_MODEL_BYTES:
+        limit = MAX_MODEL_BYTES // 2**20
+        raise ModelError("too_large", f"{path}: a model's text is over {limit} MB; keep the chains of one complex", "read")
+
+
+class GzipRanges:
+    """Random access to a gzipped file: the decoder's state is kept at some places, and unpacking starts at the nearest.
+
+    Parameters
+    ----------
+    path : str
+    """
+
+    def __init__(self, path: str):
+        self._path = path
+        self._spacing = _MAX_OUTPUT
+        self._checkpoints: list[tuple[int, int, object]] = [(0, 0, zlib.decompressobj(wbits=31))]
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Unpacked bytes `start` to `stop`; fewer where the file ends before."""
+        place, offset, decoder = next(c for c in reversed(self._checkpoints) if c[0] <= start)
+        decoder, parts = decoder.copy(), []
+        with open(self._path, "rb") as file:
+            file.seek(offset)
+            while place < stop:
+                packed = decoder.unconsumed_tail or file.read(_CHUNK)
+                if not packed:
+                    break
+                data = decoder.decompress(packed, _MAX_OUTPUT)
+                if decoder.eof:  # several gzip streams may follow each other in one file
+                    file.seek(-len(decoder.unused_data), os.SEEK_CUR)
+                    decoder = zlib.decompressobj(wbits=31)
+                if place + len(data) > start:
+                    parts.append(data[max(start - place, 0) : stop - place])
+                place += len(data)
+                if not decoder.unconsumed_tail:
+                    self._keep(place, file.tell(), decoder)
+        return b"".join(parts)
+
+    def _keep(self, place: int, offset: int, decoder) -> None:
+        if place < self._checkpoints[-1][0] + self._spacing:
+            return
+        self._checkpoints.append((place, offset, decoder.copy()))
+        if len(self._checkpoints) > _MAX_CHECKPOINTS:
+            self._checkpoints = self._checkpoints[::2]
+            self._spacing *= 2
+
+
+@functools.lru_cache(maxsize=1)
+def _gzip_ranges(path: str, mtime_ns: int) -> GzipRanges:
+    """One rank reads models of one file after the other; `mtime_ns` keeps a replaced file from being read by old places."""
+    return GzipRanges(path)
