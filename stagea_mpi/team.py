@@ -11,12 +11,12 @@ from typing import Any
 
 from .building import annotate, build_shard
 from .config import RunConfig, chains_as_dict
-from .errors import FAILED, ModelError, RunFolderError, ShardBusyError, StageAError
+from .errors import FAILED, RunFolderError, ShardBusyError, StageAError
 from .finishing import Outcome, finish_shard, write_lists
+from .inputs import FileNames, RunNames
 from .listing import ModelEntry, list_shard
 from .parallel.guard import StopRequest, agree
 from .progress import Progress, this_job, write_progress
-from .shards import base_name
 from .store.annotations import AnnotationCache
 from .store.lock import ShardLock
 from .store.packed import SCHEMA_VERSION, PackedFile, root_attributes
@@ -73,6 +73,7 @@ class Team:
     ):  # fmt: skip
         self.comm, self.index, self.folder = comm, index, folder
         self.config, self.options, self.params, self.stop, self.events = config, options, params, stop, events
+        self.names = RunNames(params)
         self.cache = AnnotationCache(folder.annotations, numbering_versions())
         self.cache.load()
         self.progress = Progress(config.stage_a.graph_writer_log_every_s, show_bar=index == 0)
@@ -137,7 +138,7 @@ class Team:
                 self.lead_publish_packed(shard, entries, meta, report, part)
         self.cache.forget_oldest()
 
-    def lead_open(self, shard: ShardFolder) -> list[tuple[str, str]] | None:
+    def lead_open(self, shard: ShardFolder) -> list[tuple[str, FileNames]] | None:
         """Locks a shard and returns its files with the names of their models; None where there is nothing to read."""
         if not shard.path.is_dir():
             shard.path.mkdir(parents=True)
@@ -164,7 +165,7 @@ class Team:
             raise RunFolderError(
                 f"{shard.path}: there are no graphs to cluster; run `python -m stagea_mpi run` with --phase prep_graphs (or full) first"
             )
-        return [(path, base_name(path, self.params["pdb_root"], self.params["ambiguous_stems"])) for path in paths]
+        return [(path, self.names.of(path)) for path in paths]
 
     def lead_decide(self, shard: ShardFolder, entries: list[ModelEntry]) -> dict[str, Any] | None:
         """The metadata to build a shard with; None where what is published is still good."""
