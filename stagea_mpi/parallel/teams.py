@@ -88,7 +88,7 @@ def connect():
                     f"to make them one world. {advice}"
                 )
             if is_first_process():  # some are built for pmi2; those that are not end here, with a page of their own
-                print(f"stagea_mpi: {library} under --mpi=pmi2: if it cannot start, {advice}", file=sys.stderr, flush=True)
+                print(f"stagea_mpi: {library} under --mpi=pmi2. If it ends here: {advice}", file=sys.stderr, flush=True)
         MPI.Init_thread()
     comm = MPI.COMM_WORLD
     if comm.size == 1 and expected > 1:
