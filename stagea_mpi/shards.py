@@ -15,7 +15,8 @@ from .inputs.containers import inner_names
 from .inputs.naming import ambiguous_names, base_name, container_names
 from .store.rundir import RunFolder, write_json, write_text
 
-#: Files that are looked into for the names of their models when the run is cut, and bytes that are read of Quiver files and archives.
+#: Files that are looked into for the names of their models when the run is cut, and bytes that are read for it of
+#: Quiver files and archives.
 _MOST_LOOKED_INTO = 1000
 _MOST_BYTES_LOOKED_AT = 2 * 10**9
 
@@ -52,11 +53,7 @@ def plan_cut(config: RunConfig) -> Cut:
     bare, separators = _container_names(files, config.pdb_root, frozenset(ambiguous))
     bounds = _bounds(files.sizes.tolist(), config)
     params = {
-        "pdb_root": str(config.pdb_root),
-        "glob": list(config.stage_a.glob),
-        "target_shard_gb": config.stage_a.target_shard_gb,
-        "min_per_shard": config.stage_a.min_per_shard,
-        "max_per_shard": config.stage_a.max_per_shard,
+        **_settings(config),
         "n_files": len(files),
         "files_sha256": _hash_of_lines(files.paths),
         "n_shards": len(bounds),
@@ -66,6 +63,18 @@ def plan_cut(config: RunConfig) -> Cut:
     }
     sizes = np.concatenate([[0], np.cumsum(files.sizes)])
     return Cut([files.paths[a:b] for a, b in bounds], [int(sizes[b] - sizes[a]) for a, b in bounds], params)
+
+
+def _settings(config: RunConfig) -> dict[str, Any]:
+    """What of `shards.params` can be compared without listing the input."""
+    stage = config.stage_a
+    return {
+        "pdb_root": str(config.pdb_root),
+        "glob": list(stage.glob),
+        "target_shard_gb": stage.target_shard_gb,
+        "min_per_shard": stage.min_per_shard,
+        "max_per_shard": stage.max_per_shard,
+    }
 
 
 def _hash_of_lines(lines: list[str]) -> str:
@@ -90,7 +99,6 @@ def _container_names(files: InputFiles, root: Path, ambiguous: frozenset[str]) -
         if names:
             inner[base_name(path, root, ambiguous)] = names
     return container_names(lambda: (base_name(path, root, ambiguous) for path in files.paths), inner)
-
 
 
 def _bounds(sizes: list[int], config: RunConfig) -> list[tuple[int, int]]:
