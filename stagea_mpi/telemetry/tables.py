@@ -4,7 +4,6 @@ Times are seconds since 1970 (`start`, `time`) or durations in seconds (`seconds
 is NaN.
 """
 
-import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ import pandas as pd
 import yaml
 
 from ..errors import RunFolderError
-from ..store.packed import POINTERS, PackedFile
-from ..store.rundir import DONE, GRAPHS_DONE, RunFolder, ShardFolder
+from ..store.rundir import RunFolder
 from ..timing import STAGES
 from . import naming, sampler
+from .published import FAILURE_COLUMNS, MODEL_COLUMNS, PUBLISHED, concat, read_shards
 
 #: The phase that each stage of an event belongs to, in the order in which a shard goes through them.
 PHASES = {
@@ -47,15 +46,6 @@ _EVENTS = (
     "outcome",
     "on", "wait_s", "models", "n_atoms", "processed", "written", "errors", "rate", "held",
 )  # fmt: skip
-_MODELS = (
-    "shard", "model", "status", "n_atoms", "n_nodes", "n_edges", "launch", "rank", "node", "start", "seconds", *STAGES,
-)  # fmt: skip
-_SHARDS = (
-    "shard", "state", "n_inputs", "n_models", "n_ok", "n_fail", "prep_s", "annotate_s", "graphs_s", "cluster_s",
-    "wall_s",
-    "graphs_bytes", "stage", "taken", "host", "job_id", "updated",
-)  # fmt: skip
-_FAILURES = ("shard", "model", "source", "stage", "reason", "message")
 
 
 @dataclass(frozen=True)
@@ -116,7 +106,7 @@ def load(run_root: str | Path) -> Telemetry:
     """
     folder = require_run(run_root)
     ranks, events, unread = _events(folder.root / "telemetry")
-    shards, published, failures = _shards(folder)
+    shards, published, failures = read_shards(folder)
     metrics = folder.root / "compute_metrics"
     processes = _processes(metrics, ranks)
     return Telemetry(
@@ -208,67 +198,6 @@ def _own_seconds(events: pd.DataFrame) -> pd.Series:
     return pd.Series(np.maximum(own, 0.0), index=events.index)
 
 
-def _shards(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Shards, the models of those that are published, and their failures."""
-    rows, models, failures = [], [], []
-    for index in range(sum(1 for _ in folder.shard_lists.glob("shard_*.lst"))):
-        shard = folder.shard(index)
-        meta, state = shard.read_meta() or {}, _state(shard)
-        progress = _read_progress(shard)
-        rows.append({"n_inputs": len(shard.inputs())} | progress | meta.get("result", {}) | {"shard": index})
-        rows[-1] |= {"wall_s": meta.get("wall_s", np.nan), "state": state}
-        if state in ("done", "graphs", "unmarked"):
-            try:
-                models.append(_packed_models(shard))
-            except RunFolderError:
-                rows[-1]["state"] = "damaged"
-            failures.append(_failures_of(shard))
-    tables = (_concat(part, columns) for part, columns in ((models, _MODELS), (failures, _FAILURES)))
-    return pd.DataFrame(rows, columns=list(_SHARDS)), *tables
-
-
-def _state(shard: ShardFolder) -> str:
-    if shard.has(DONE):
-        return "done"
-    if shard.has(GRAPHS_DONE):
-        return "graphs"
-    if shard.progress.exists():
-        return "building"
-    return "unmarked" if shard.packed.exists() and shard.failures.exists() else "waiting"
-
-
-def _read_progress(shard: ShardFolder) -> dict[str, Any]:
-    try:
-        return json.loads(shard.progress.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):  # none, or replaced this moment
-        return {}
-
-
-def _packed_models(shard: ShardFolder) -> pd.DataFrame:
-    with PackedFile(shard.packed) as packed:
-        lengths = {table: np.diff(packed.column(path)) for table, path in POINTERS.items()}
-        seconds = packed.column("model/seconds")
-        table = pd.DataFrame(
-            {
-                "shard": shard.index,
-                "model": packed.names,
-                "status": packed.statuses,
-                "n_atoms": packed.column("model/n_atoms"),
-                "n_nodes": lengths["node"],
-                "n_edges": lengths["edge"],
-                "seconds": seconds.sum(axis=1, dtype=float),
-            }
-        )
-        return table.assign(**dict(zip(STAGES, seconds.T.astype(float), strict=True)))
-
-
-def _failures_of(shard: ShardFolder) -> pd.DataFrame:
-    if not shard.failures.exists():
-        return pd.DataFrame(columns=list(_FAILURES))
-    table = pd.read_csv(shard.failures, sep="\t", quoting=csv.QUOTE_NONE, dtype=str, keep_default_na=False)
-    return table.assign(shard=shard.index)
-
-
 def _models(events: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """Models that are published, with what the events add, and models that only events know of."""
     steps = events[events["stage"].isin(STAGES) & events["model"].notna()]
@@ -288,7 +217,7 @@ def _models(events: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     noted = attempts.join(by_stage.reindex(columns=STAGES)).reset_index().sort_values("start")
     noted = noted.drop_duplicates(keys, keep="last").drop(columns="process")
     if published.empty:
-        return noted.reindex(columns=_MODELS).reset_index(drop=True)
+        return noted.reindex(columns=MODEL_COLUMNS).reset_index(drop=True)
     both = published.drop(columns=["launch", "rank", "node", "start"]).merge(
         noted[[*keys, "launch", "rank", "node", "start"]], on=keys, how="left"
     )
@@ -297,15 +226,15 @@ def _models(events: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     # The packed file books no time on the stage that failed; the events do.
     timed = noted.set_index(keys)["seconds"].reindex(pd.MultiIndex.from_frame(both[keys])).to_numpy()
     both["seconds"] = np.fmax(both["seconds"].to_numpy(), timed)
-    return _concat([both, rest], _MODELS)
+    return concat([both, rest], MODEL_COLUMNS)
 
 
 def _failures(events: pd.DataFrame, published: pd.DataFrame, shards: pd.DataFrame) -> pd.DataFrame:
     """Failures that are published, and those that the events know of shards that are not."""
-    listed = set(shards.loc[shards["state"].isin(("done", "graphs", "unmarked", "damaged")), "shard"])
+    listed = set(shards.loc[shards["state"].isin((*PUBLISHED, "damaged")), "shard"])
     failed = events[events["stage"].isin(STAGES) & (events["outcome"] != "ok") & ~events["shard"].isin(listed)]
     failed = failed.drop_duplicates(["shard", "model"], keep="last").rename(columns={"outcome": "reason"})
-    return _concat([published, failed], _FAILURES)
+    return concat([published, failed], FAILURE_COLUMNS)
 
 
 def _samples(folder: Path, processes: pd.DataFrame) -> pd.DataFrame:
@@ -335,18 +264,4 @@ def _csv_tables(folder: Path, kind: str, columns: tuple[str, ...]) -> pd.DataFra
         numbers = table.apply(pd.to_numeric, errors="coerce")
         epoch = (time - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
         tables.append(numbers.assign(node=node, job=job, task=task, time=epoch).dropna(subset="time"))
-    return _concat(tables, ("node", "job", "task", "time", *columns), keep_others=True)
-
-
-def _concat(tables: list[pd.DataFrame], columns: tuple[str, ...], keep_others: bool = False) -> pd.DataFrame:
-    """The tables one below the other, with these columns even where there is none."""
-    tables = [table for table in tables if not table.empty]
-    if not tables:
-        return pd.DataFrame({name: pd.Series(dtype=object if name in _TEXT else float) for name in columns})
-    table = pd.concat(tables, ignore_index=True)
-    others = [name for name in table.columns if name not in columns] if keep_others else []
-    return table.reindex(columns=[*columns, *others])
-
-
-#: Columns of text, for tables without rows.
-_TEXT = ("node", "job", "task", "model", "status", "launch", "source", "stage", "reason", "message")
+    return concat(tables, ("node", "job", "task", "time", *columns), keep_others=True)
