@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import yaml
 
 from .config import RunConfig, load_config
@@ -128,7 +129,9 @@ class LocalRun:
         self.folder, self._limit, self._start = RunFolder(config.run_root), limit_s, time.monotonic()
         self.folder.logs.mkdir(parents=True, exist_ok=True)
         self.log = self.folder.logs / f"run_{time.strftime('%Y%m%d_%H%M%S')}_{os.getpid()}.log"
-        command = [*_launcher(ranks), sys.executable, "-m", "stagea_mpi", "run", str(config_path), *options]
+        launcher = _launcher(ranks)
+        self._has_launcher = bool(launcher)
+        command = [*launcher, sys.executable, "-m", "stagea_mpi", "run", str(config_path), *options]
         with open(self.log, "wb") as output:
             self._child = subprocess.Popen(
                 command,
@@ -178,8 +181,13 @@ class LocalRun:
 
     def stop(self) -> None:
         """Asks the run to finish the models in hand and to end; the same cell started again finishes it."""
-        if self.is_running:
-            self._child.send_signal(signal.SIGTERM)
+        if not self.is_running:
+            return
+        # mpiexec hands a signal on, but ends with an exit code of its own then.
+        process = psutil.Process(self._child.pid)
+        for rank in process.children() if self._has_launcher else [process]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                rank.terminate()
 
     def kill(self) -> None:
         """Ends the run at once, launcher and ranks."""

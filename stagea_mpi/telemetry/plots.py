@@ -4,6 +4,7 @@ missing."""
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from ..pictures import COLOURS, CYCLE, Missing, Picture, legend_above, picture, title
 from ..timing import STAGES
@@ -238,21 +239,20 @@ def collective_writes(run: Telemetry) -> Picture | Missing:
     if writes.empty:
         return Missing(NO_EVENTS if run.events.empty else "No collective write was noted: no shard came as far.")
     figure, (left, right) = picture("rate of collective writes, and the wait for them", 2.6, 1, 2)
-    left.scatter(
-        writes["bytes"] / 1e6,
-        writes["mb_per_s"],
-        s=24,
-        color=COLOURS["orange"],
-        edgecolor=COLOURS["black"],
-        linewidth=0.5,
-    )
-    left.set(xlabel="size of the write (MB)", ylabel="rate (MB/s)", xlim=(0, None), ylim=(0, None))
+    size, edge = writes["bytes"] / 1e6, COLOURS["black"]
+    left.scatter(size, writes["mb_per_s"], s=24, color=COLOURS["orange"], edgecolor=edge, linewidth=0.5)
+    left.set(xlabel="size of the write (MB)", ylabel="rate (MB/s)")
     n_writes = "1 write" if len(writes) == 1 else f"{len(writes)} writes"
     title(left, f"{n_writes}, {writes['bytes'].sum() / 1e6:.3g} MB in {writes['seconds'].sum():.2g} s")
-    right.scatter(writes["seconds"], writes["wait_s"], s=24, marker="s", color=COLOURS["vermilion"])
-    right.set(xlabel="duration of the write (s)", ylabel="longest wait of a rank (s)", xlim=(0, None))
-    right.set_ylim(0, max(0.01, 1.1 * writes["wait_s"].max()))
+    right.scatter(1e3 * writes["seconds"], 1e3 * writes["wait_s"], s=24, marker="s", color=COLOURS["vermilion"])
+    right.set(xlabel="duration of the write (ms)", ylabel="longest wait of a rank (ms)")
     title(right, "wait before each write")
+    for axes, across, up in (
+        (left, size, writes["mb_per_s"]),
+        (right, 1e3 * writes["seconds"], 1e3 * writes["wait_s"]),
+    ):
+        axes.set(xlim=(0, 1.1 * across.max() or 1.0), ylim=(0, 1.1 * up.max() or 1.0))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
     return figure
 
 
