@@ -65,7 +65,8 @@ def measure(poses: Path, ranks: int, folder: Path) -> Measurement:
     command = [launcher, "-n", str(ranks), sys.executable, "-m", "benchmarks.rank", str(folder), "run", str(config)]
     root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"} if os.getuid() == 0 else {}
     start = perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, env={**os.environ, **root}, check=False)
+    environment = {**os.environ, **root}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, env=environment, check=False)
     wall = perf_counter() - start
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
@@ -110,20 +111,24 @@ def report(found: dict[int, list[Measurement]]) -> None:
     """Prints seconds a model by stage, speed-up and peak memory."""
     first = next(iter(found))
     n = found[first][0].n_models
-    print(f"{platform.machine()}, {len(os.sched_getaffinity(0))} CPUs; {n} poses, median of {len(found[first])} runs each")
+    print(
+        f"{platform.machine()}, {len(os.sched_getaffinity(0))} CPUs; {n} poses, median of {len(found[first])} runs each"
+    )
     header = ["ranks", *STAGES, "cluster", "a model", "work s", "wall s", "speed-up of work", "of wall", "peak MB"]
-    print("  ".join(f"{name:>8}" for name in header))
+    print("  ".join(f"{name:>9}" for name in header))
     base = {key: statistics.median(getattr(m, key) for m in found[first]) for key in ("work_s", "wall_s")}
     for ranks, measurements in found.items():
         stages = [statistics.median(m.stage_s[stage] for m in measurements) / n for stage in STAGES]
         cluster = statistics.median(m.cluster_s for m in measurements) / n
         work, wall = (statistics.median(getattr(m, key) for m in measurements) for key in ("work_s", "wall_s"))
         peak = max(m.peak_mb for m in measurements)
-        cells = [f"{ranks:d}", *(f"{s * 1e3:.1f} ms" for s in [*stages, cluster, work / n]), f"{work:.2f}", f"{wall:.2f}"]
-        cells += [f"{base['work_s'] / work:.2f}", f"{base['wall_s'] / wall:.2f}", f"{peak:.0f}"]
-        print("  ".join(f"{cell:>{max(8, len(name))}}" for cell, name in zip(cells, header, strict=True)))
+        cells = [f"{ranks:d}", *(f"{seconds * 1e3:.1f} ms" for seconds in [*stages, cluster, work / n])]
+        cells += [f"{work:.2f}", f"{wall:.2f}", f"{base['work_s'] / work:.2f}", f"{base['wall_s'] / wall:.2f}"]
+        cells += [f"{peak:.0f}"]
+        print("  ".join(f"{cell:>{max(9, len(name))}}" for cell, name in zip(cells, header, strict=True)))
     sizes = found[first][0].sizes
-    print(f"packed.h5 is {sizes['packed.h5'] / sizes['graphs.h5']:.3f} of graphs.h5 ({sizes['graphs.h5'] / n / 1e3:.0f} kB a model)")
+    share = sizes["packed.h5"] / sizes["graphs.h5"]
+    print(f"packed.h5 is {share:.3f} of graphs.h5 ({sizes['graphs.h5'] / n / 1e3:.0f} kB a model)")
 
 
 if __name__ == "__main__":
