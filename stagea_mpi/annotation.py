@@ -6,6 +6,7 @@ ANARCI: Dunbar & Deane, Bioinformatics 32 (2016) 298. IMGT's CDRs: Lefranc et al
 import contextlib
 import importlib
 import io
+import logging
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,12 @@ from .children import Child
 from .errors import LaunchError, ModelError
 from .residues import CONST, REGIONS
 
+log = logging.getLogger(__name__)
+
 #: A variable domain stands in a chain's first residues; only these are numbered.
 DOMAIN_LENGTH = 130
+#: Where domains are searched in a chain whose role is to be found; ANARCI takes no more than 10,000 residues.
+SEARCHED_LENGTH = 5000
 #: IMGT positions of CDR 1, 2 and 3, both ends inclusive.
 CDR_POSITIONS = ((27, 38), (56, 65), (105, 117))
 
@@ -40,6 +45,23 @@ class Numbering:
     positions: tuple[int, ...]
     chain_type: str | None
     problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A variable domain in a chain.
+
+    Attributes
+    ----------
+    chain_type : str
+        ANARCI's: H, K, L, or a T-cell receptor's A, B, G, D.
+    start, stop : int
+        Its residues, counted from 0 in the chain's sequence.
+    """
+
+    chain_type: str
+    start: int
+    stop: int
 
 
 def domain_of(chain_sequence: str) -> str:
@@ -84,7 +106,43 @@ def _number_share(sequences: Sequence[str]) -> list[Numbering]:
         return [Numbering((0,) * len(sequences[0]), None, problem)]
 
 
-def regions(heavy: str, light: str, merged: str, numberings: dict[str, Numbering]) -> np.ndarray:
+def find_domains(sequences: Sequence[str]) -> list[tuple[Domain, ...]]:
+    """Variable domains of some chains, in the order in which they stand there.
+
+    A chain that ANARCI cannot take has none. Only its first `SEARCHED_LENGTH` residues are searched.
+    """
+    if not sequences:
+        return []
+    silence = io.StringIO()
+    with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
+        return _find_share([sequence[:SEARCHED_LENGTH] for sequence in sequences])
+
+
+def _find_share(sequences: Sequence[str]) -> list[tuple[Domain, ...]]:
+    kept = [[i for i, letter in enumerate(sequence) if letter != "X"] for sequence in sequences]
+    queries = [(f"s{k}", "".join(sequence[i] for i in keep)) for k, (sequence, keep) in enumerate(zip(sequences, kept, strict=True))]
+    try:
+        found = _anarci_domains(_anarci(), [query for query in queries if query[1]], assign_germline=False)
+    except LaunchError:
+        raise
+    except Exception as error:  # a sequence that ANARCI cannot take costs only itself
+        if len(sequences) > 1:
+            return [domains for sequence in sequences for domains in _find_share([sequence])]
+        log.warning("ANARCI failed on %s: %s", sequences[0], error)
+        return [()]
+    return [
+        tuple(sorted((Domain(kind, keep[start], keep[end] + 1) for (_, start, end), kind in found.get(name, ())), key=_start))
+        for keep, (name, _) in zip(kept, queries, strict=True)
+    ]
+
+
+def _start(domain: Domain) -> int:
+    return domain.start
+
+
+def regions(
+    heavy: str, light: str, merged: str, numberings: dict[str, Numbering], places: tuple[int, int] | None = None
+) -> np.ndarray:
     """Region of every residue of the merged antibody chain.
 
     As in DeepRank-Ab, a numbered residue is the next one of its letter in the merged chain. So a chain whose residue numbers do
@@ -98,6 +156,8 @@ def regions(heavy: str, light: str, merged: str, numberings: dict[str, Numbering
         Sequence of the merged chain, as long as both.
     numberings : dict
         Numbering by `domain_of` each of the sequences.
+    places : tuple of int, optional
+        Where the two begin in the merged chain, if not one behind the other.
 
     Returns
     -------
@@ -110,7 +170,8 @@ def regions(heavy: str, light: str, merged: str, numberings: dict[str, Numbering
         ``numbering_failed``.
     """
     result = np.full(len(merged), CONST, dtype=np.uint8)
-    for role, sequence, place in (("H", heavy, 0), ("L", light, len(heavy))):
+    heavy_place, light_place = places or (0, len(heavy))
+    for role, sequence, place in (("H", heavy, heavy_place), ("L", light, light_place)):
         if not sequence:
             continue
         numbering = numberings[domain_of(sequence)]
@@ -146,11 +207,16 @@ def _number_batch(sequences: Sequence[str]) -> list[Numbering]:
 
 
 def _run(anarci, queries: list[tuple[str, str]]) -> dict:
+    return {name: found[0] for name, found in _anarci_domains(anarci, queries, assign_germline=True).items()}
+
+
+def _anarci_domains(anarci, queries: list[tuple[str, str]], assign_germline: bool) -> dict[str, list[tuple]]:
+    """By query what ANARCI found in it: alignment and chain type of each domain."""
     if not queries:
         return {}
     for _, query in queries:
         anarci.validate_sequence(query)
-    domains, details, _ = anarci.anarci(queries, scheme="imgt", assign_germline=True, output=False, ncpu=1)
+    domains, details, _ = anarci.anarci(queries, scheme="imgt", assign_germline=assign_germline, output=False, ncpu=1)
     if len(domains) != len(queries):
         raise ValueError(f"ANARCI returned {len(domains)} results for {len(queries)} sequences")
     result = {}
@@ -158,7 +224,7 @@ def _run(anarci, queries: list[tuple[str, str]]) -> dict:
         if domain:
             if detail[0]["query_name"] != name:
                 raise ValueError(f"ANARCI returned {detail[0]['query_name']} in the place of {name}")
-            result[name] = (domain[0], detail[0]["chain_type"])
+            result[name] = list(zip(domain, (found["chain_type"] for found in detail), strict=False))
     return result
 
 

@@ -3,21 +3,22 @@
 import logging
 import math
 import os
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from time import perf_counter
 
 from .annotation import domain_of, number_sequences, regions
-from .complexes import Chains, merge_chains
+from .chains.finding import check_types
+from .complexes import merge_chains
 from .config import RunConfig
 from .errors import LaunchError, ModelError
 from .graphs import build_graph
 from .inputs import read_model
-from .listing import ModelEntry
+from .listing import ModelEntry, unexpected
 from .parallel.guard import StopRequest, time_limit
 from .parallel.schedule import SharedCounter
+from .quality import UNKNOWN_QUALITY, assess
 from .store.annotations import AnnotationCache
 from .store.packed import ModelRecord, PackedWriter
 from .telemetry.events import SILENT, EventLog, WriterLine
@@ -154,7 +155,7 @@ def _build_round(comm, entries, indices, config, cache, stop, on_model, before, 
             before()
         while (place := counter.take()) is not None:
             entry, start = entries[largest_first[place]], perf_counter()
-            record, failure = build_model(entry, largest_first[place], config.chains, cache, comm.rank, config.stage_a.model_timeout_s)
+            record, failure = build_model(entry, largest_first[place], cache, comm.rank, config.stage_a.model_timeout_s)
             _note_model(events, record, start)
             if stop and failure is not None:  # perhaps for the signal that this rank has got: it says nothing of the model
                 counter.close()
@@ -180,30 +181,30 @@ def _note_model(events: EventLog, record: ModelRecord, start: float) -> None:
 
 
 def build_model(
-    entry: ModelEntry, index: int, chains: Chains, cache: AnnotationCache, rank: int, timeout: float
+    entry: ModelEntry, index: int, cache: AnnotationCache, rank: int, timeout: float
 ) -> tuple[ModelRecord, Failure | None]:
     """The graph of one model, or its failure."""
     clock = StageClock()
-    graph, error = None, entry.failure
+    graph, error, quality = None, entry.failure, UNKNOWN_QUALITY
     if error is None:
         try:
             with time_limit(timeout, entry.ref.name):
-                complex_ = merge_chains(read_model(entry.ref), chains, entry.ref.name)
+                complex_ = merge_chains(read_model(entry.ref), entry.chains, entry.ref.name)
                 clock.lap("read")
                 numberings = {domain_of(chain): cache[domain_of(chain)] for chain in (entry.heavy, entry.light) if chain}
-                region = regions(complex_.heavy, complex_.light, complex_.sequences[0], numberings)
+                check_types(entry.chains, *(numberings.get(domain_of(chain)) for chain in (entry.heavy, entry.light)))
+                region = regions(complex_.heavy, complex_.light, complex_.sequences[0], numberings, complex_.places)
                 graph = build_graph(complex_, region, timeout, clock)
+                quality = assess(complex_, graph)
         except ModelError as failure:
             error = failure
         except LaunchError:
             raise
-        except Exception as bug:  # one model may not cost the others; it is told with all that we know
-            log.warning("%s: unexpected error\n%s", entry.ref.name, traceback.format_exc())
-            place = traceback.extract_tb(bug.__traceback__)[-1]
-            error = ModelError("unexpected", f"{type(bug).__name__}: {bug} (in {place.name}, line {place.lineno})", "graph")
+        except Exception as bug:
+            error = unexpected(bug, entry.ref.name, "graph")
     record = ModelRecord(
         index, entry.ref.name, entry.ref.path, entry.digest, entry.n_atoms, rank, tuple(clock.seconds.values()), graph,
-        error.reason if error else None,
+        error.reason if error else None, *astuple(quality),
     )  # fmt: skip
     if error is None:
         return record, None

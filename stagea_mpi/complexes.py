@@ -1,12 +1,34 @@
 """One complex as two merged chains: the antibody (heavy, then light) is chain A, the antigen is chain B."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .errors import ModelError
 from .inputs import AtomTable
 from .residues import is_amino_acid, one_letter
+
+
+@dataclass(frozen=True)
+class Part:
+    """Part of a chain, in residues counted from 0 in file order.
+
+    Attributes
+    ----------
+    first : int
+    stop : int or None
+        The residue behind the last; None for the chain's end.
+    domain : int
+        Where, within the part, the residues begin that are numbered.
+    """
+
+    first: int = 0
+    stop: int | None = None
+    domain: int = 0
+
+
+WHOLE = Part()
 
 
 @dataclass(frozen=True)
@@ -20,11 +42,39 @@ class Chains:
         None for a single-domain antibody (VHH).
     antigen : tuple of str
         In the order in which they are merged.
+    heavy_part, light_part : Part
+        What of these chains is meant: of an scFv, heavy and light are parts of one chain.
     """
 
     heavy: str
     light: str | None
     antigen: tuple[str, ...]
+    heavy_part: Part = WHOLE
+    light_part: Part = WHOLE
+
+    def as_dict(self) -> dict[str, Any]:
+        """In run.yaml's shape."""
+        return {"heavy": self.heavy, "light": self.light or "-", "antigen": list(self.antigen)}
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What a graph's numbers depend on."""
+        return self.as_dict()
+
+    def sides(self) -> tuple[str, str]:
+        """Antibody and antigen as the manifest names them: `H,L` and `A`; parts of a chain with their residues, `B:1-118`."""
+        antibody = [_named(self.heavy, self.heavy_part)]
+        if self.light is not None:
+            antibody.append(_named(self.light, self.light_part))
+        return ",".join(antibody), ",".join(self.antigen)
+
+    def __str__(self) -> str:
+        return f"heavy {self.heavy}, light {self.light or 'none'}, antigen {', '.join(self.antigen)}"
+
+
+def _named(name: str, part: Part) -> str:
+    if part.first == 0 and part.stop is None:
+        return name
+    return f"{name}:{part.first + 1}-{'' if part.stop is None else part.stop}"
 
 
 @dataclass(frozen=True)
@@ -46,7 +96,12 @@ class Complex:
     sequences : tuple of str
         Of the merged chains A and B: one letter a residue, X for a residue without a parent amino acid.
     heavy, light : str
-        Sequences of the antibody's chains as they run in the file; `light` is empty where there is none.
+        Sequences of the antibody's chains as they run in the file, from where they are numbered; `light` is empty where there is
+        none.
+    places : tuple of int
+        Where these two begin in the sequence of chain A.
+    n_heavy : int
+        Residues of the heavy chain, the first ones of chain A.
     """
 
     chain: np.ndarray
@@ -59,6 +114,8 @@ class Complex:
     sequences: tuple[str, str]
     heavy: str
     light: str
+    places: tuple[int, int]
+    n_heavy: int
 
 
 def merge_chains(atoms: AtomTable, chains: Chains, source: str) -> Complex:
@@ -78,18 +135,21 @@ def merge_chains(atoms: AtomTable, chains: Chains, source: str) -> Complex:
     Raises
     ------
     ModelError
-        ``chain_missing`` or ``chain_empty``.
+        ``chain_missing``, ``chain_empty``, ``unknown_residues`` or ``no_backbone``.
     """
     antibody = [chains.heavy] if chains.light is None else [chains.heavy, chains.light]
     wanted = antibody + list(chains.antigen)
-    present = list(dict.fromkeys(name.decode(errors="replace") for name in atoms.chain.tolist()))
-    missing = [name for name in wanted if name not in present]
+    present = chain_names(atoms)
+    missing = [name for name in dict.fromkeys(wanted) if name not in present]
     if missing:
         raise ModelError("chain_missing", f"{source}: no chain {', '.join(missing)}; there are {', '.join(present)}", "chains")
-    parts = [_merged_part(atoms, name) for name in wanted]
+    asked = [chains.heavy_part, chains.light_part][: len(antibody)] + [WHOLE] * len(chains.antigen)
+    parts = [_merged_part(atoms, name, part) for name, part in zip(wanted, asked, strict=True)]
     for name, part in zip(wanted, parts, strict=True):
         if not len(part.rows):
             raise ModelError("chain_empty", f"{source}: chain {name} has no amino-acid residue with ATOM records", "chains")
+    for role, side in (("antibody", slice(0, len(antibody))), ("antigen", slice(len(antibody), None))):
+        _refuse_unusable(atoms, parts[side], f"{source}: the {role} ({', '.join(wanted[side])})")
 
     lengths = [len(part.sequence) for part in parts]
     offsets = np.cumsum([0, *lengths[:-1]])
@@ -107,33 +167,71 @@ def merge_chains(atoms: AtomTable, chains: Chains, source: str) -> Complex:
         is_hydrogen=atoms.is_hydrogen[rows],
         xyz=atoms.xyz[rows],
         sequences=("".join(merged[: len(antibody)]), "".join(merged[len(antibody) :])),
-        heavy=parts[0].sequence,
-        light="" if chains.light is None else parts[1].sequence,
+        heavy=parts[0].sequence[chains.heavy_part.domain :],
+        light="" if chains.light is None else parts[1].sequence[chains.light_part.domain :],
+        places=(chains.heavy_part.domain, lengths[0] + chains.light_part.domain),
+        n_heavy=lengths[0],
     )
+
+
+def chain_names(atoms: AtomTable) -> list[str]:
+    """Chains of a model, in file order."""
+    names, first = np.unique(atoms.chain, return_index=True)
+    return [name.decode(errors="replace") for name in names[np.argsort(first)].tolist()]
+
+
+def chain_sequences(atoms: AtomTable) -> dict[str, str]:
+    """Sequences, in file order, of the chains that have amino acids with ATOM records."""
+    parts = {name: _merged_part(atoms, name, WHOLE) for name in chain_names(atoms)}
+    return {name: part.sequence for name, part in parts.items() if len(part.rows) and part.sequence.strip("X")}
+
+
+def chain_atoms(atoms: AtomTable, name: str, part: Part = WHOLE) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a chain's ATOM atoms, and the place of each one's residue in the chain's (or the part's) sequence."""
+    found = _merged_part(atoms, name, part)
+    return found.rows, found.residue
+
+
+def _refuse_unusable(atoms: AtomTable, parts: list["_Part"], who: str) -> None:
+    """Refuses what no graph can be made of: residues that all are unknown, or of which none has a backbone."""
+    sequence = "".join(part.sequence for part in parts)
+    if not sequence.strip("X"):
+        names = sorted({name.decode(errors="replace") for part in parts for name in atoms.residue_name[part.rows].tolist()})
+        found = f"{who} has {len(sequence)} residues, none of them an amino acid: {', '.join(names[:8])}"
+        raise ModelError("unknown_residues", found, "chains")
+    names = np.concatenate([atoms.atom_name[part.rows] for part in parts])
+    if not ((names == b"CA").any() and (names == b"N").any()):
+        raise ModelError("no_backbone", f"{who} has {len(names)} atoms, but no N or no CA among them", "chains")
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One chain of the input: its ATOM rows and their residues' positions, and its sequence in file order with their places."""
+    """One chain of the input: its ATOM rows with their residues in merged and in file order, and its sequence in file order
+    with the place of each residue in merged order."""
 
     rows: np.ndarray
     position: np.ndarray
+    residue: np.ndarray
     sequence: str
     place: np.ndarray
 
 
-def _merged_part(atoms: AtomTable, name: str) -> _Part:
+def _merged_part(atoms: AtomTable, name: str, part: Part) -> _Part:
     """A HETATM residue belongs to a chain where it is an amino acid; all else (glycans, ligands, ions) does not."""
     rows = np.flatnonzero(atoms.chain == name.encode())
     _, first, index = np.unique(atoms.residue[rows], return_index=True, return_inverse=True)
     names = [n.decode(errors="replace") for n in atoms.residue_name[rows[first]].tolist()]
     hetatm = atoms.is_hetatm[rows[first]].tolist()
     belongs = np.array([not het or is_amino_acid(n) for n, het in zip(names, hetatm, strict=True)], dtype=bool)
+    if part != WHOLE:
+        count = np.cumsum(belongs) - 1
+        belongs &= (count >= part.first) & (count < (len(belongs) if part.stop is None else part.stop))
     number = atoms.author_number[rows[first]][belongs]
     place = np.argsort(np.argsort(number)) if len(np.unique(number)) == len(number) else np.arange(len(number))
     sequence = "".join(one_letter(n) for n, inside in zip(names, belongs, strict=True) if inside)
 
     is_atom = belongs[index] & ~atoms.is_hetatm[rows]
-    position = place[(np.cumsum(belongs) - 1)[index[is_atom]]]
+    residue = (np.cumsum(belongs) - 1)[index[is_atom]]
+    position = place[residue]
     order = np.argsort(position, kind="stable")
-    return _Part(rows[is_atom][order], position[order], sequence, place)
+    return _Part(rows[is_atom][order], position[order], residue[order], sequence, place)

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from .chains.rules import KEYS as CHAIN_KEYS
+from .chains.rules import ChainRule, ChainTable, parse_chains
 from .complexes import Chains
 from .errors import ConfigError
 
@@ -18,8 +20,6 @@ PHASES = ("full", "prep_graphs", "cluster_only")
 
 #: Keys of later stages: carried along and not judged.
 _OTHER_STAGES = ("stage_b", "stage_c", "model_path", "deeprank_root")
-
-_NO_CHAIN = ("", "-", "na", "none", "null")
 
 
 JOB_FORMS = ("array", "single")
@@ -76,7 +76,8 @@ class RunConfig:
     ----------
     run_root, pdb_root : Path
         Output and input folder, absolute.
-    chains : Chains
+    chains : Chains, ChainRule or ChainTable
+        As stated for all models, or what is to be found in each.
     stage_a : StageA
     phase : str
         One of `PHASES`.
@@ -93,7 +94,7 @@ class RunConfig:
 
     run_root: Path
     pdb_root: Path
-    chains: Chains
+    chains: Chains | ChainRule | ChainTable
     stage_a: StageA = StageA()
     phase: str = "full"
     max_concurrent_a: int = 20
@@ -109,7 +110,7 @@ class RunConfig:
         return {
             "run_root": str(self.run_root),
             "pdb_root": str(self.pdb_root),
-            "chains": chains_as_dict(self.chains),
+            "chains": self.chains.as_dict(),
             "max_concurrent_a": self.max_concurrent_a,
             "collect_metrics": self.collect_metrics,
             "metrics_interval": self.metrics_interval,
@@ -119,9 +120,9 @@ class RunConfig:
         }
 
 
-def chains_as_dict(chains: Chains) -> dict[str, Any]:
+def chains_as_dict(chains: Chains | ChainRule | ChainTable) -> dict[str, Any]:
     """`chains` in run.yaml's shape."""
-    return {"heavy": chains.heavy, "light": chains.light or "-", "antigen": list(chains.antigen)}
+    return chains.as_dict()
 
 
 def load_config(
@@ -184,7 +185,7 @@ def parse_config(
 _WHAT_FOR = {
     "run_root": "set it to the output folder",
     "pdb_root": "set it to the folder with the docking models",
-    "chains": "say which chains are what: {heavy: H, light: L, antigen: A}, with light: '-' where there is none",
+    "chains": "say which chains are what: {heavy: H, light: L, antigen: A}, with light: '-' where there is none, or auto",
 }
 
 
@@ -196,31 +197,10 @@ def _refuse_unknown(section: dict, known: list[str], source: str, prefix: str) -
             raise ConfigError(f"{source}: {prefix}{key} is not a key of the configuration; {hint}")
 
 
-def _chains(value: Any, source: str) -> Chains:
-    if not isinstance(value, dict):
-        raise ConfigError(f"{source}: chains: expected {{heavy: H, light: L, antigen: A}}, found {value!r}")
-    _refuse_unknown(value, ["heavy", "light", "antigen"], source, "chains.")
-    heavy, light = (_chain_name(value.get(role), f"{source}: chains.{role}") for role in ("heavy", "light"))
-    listed = value.get("antigen")
-    listed = re.split(r"[,\s]+", listed.strip()) if isinstance(listed, str) else listed
-    antigen = [_chain_name(name, f"{source}: chains.antigen") for name in (listed if isinstance(listed, list) else [listed])]
-    if heavy is None:
-        raise ConfigError(f"{source}: chains.heavy is missing; name the antibody's heavy chain")
-    if not antigen or None in antigen:
-        raise ConfigError(f"{source}: chains.antigen: expected a chain name or a list of them, found {value.get('antigen')!r}")
-    names = [heavy, *([light] if light else []), *antigen]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"{source}: chains: {name} is named {names.count(name)} times; a chain has one role")
-    return Chains(heavy, light, tuple(antigen))
-
-
-def _chain_name(value: Any, key: str) -> str | None:
-    if value is None or (isinstance(value, str) and value.strip().lower() in _NO_CHAIN):
-        return None
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise ConfigError(f"{key}: expected the name of a chain, found {value!r}; put it in quotes")
-    return str(value).strip()
+def _chains(value: Any, source: str) -> Chains | ChainRule | ChainTable:
+    if isinstance(value, dict):
+        _refuse_unknown(value, list(CHAIN_KEYS), source, "chains.")
+    return parse_chains(value, f"{source}: chains")
 
 
 def _path(value: Any, key: str) -> Path:

@@ -18,7 +18,7 @@ from .telemetry.events import SILENT, EventLog
 log = logging.getLogger(__name__)
 
 FAILURE_COLUMNS = ("model", "source", "stage", "reason", "message")
-MANIFEST_COLUMNS = ("label", "mol", "chain", "length", "sequence")
+MANIFEST_COLUMNS = ("label", "mol", "chain", "length", "sequence", "input_chains", "chosen")
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ def write_lists(shard: ShardFolder, entries: list[ModelEntry], failures: list[Fa
     write_table(shard.failures, FAILURE_COLUMNS, ([*asdict(failure).values()] for failure in failures))
     failed = {failure.model for failure in failures}
     rows = [
-        (f"{entry.ref.name}.{chain}", entry.ref.name, chain, len(sequence), sequence)
+        (f"{entry.ref.name}.{chain}", entry.ref.name, chain, len(sequence), sequence, side, entry.how)
         for entry in entries
         if entry.ref.name not in failed
-        for chain, sequence in zip("AB", entry.sequences, strict=True)
+        for chain, sequence, side in zip("AB", entry.sequences, entry.chains.sides(), strict=True)
     ]
     write_table(shard.manifest, MANIFEST_COLUMNS, rows)
 

@@ -81,7 +81,7 @@ def measure_cost(config: RunConfig, cut: Cut) -> Cost:
 
 
 def _cost_of_one(entry: ModelEntry, config: RunConfig, numberings: dict) -> list[str]:
-    record, failure = build_model(entry, 0, config.chains, numberings, 0, config.stage_a.model_timeout_s)
+    record, failure = build_model(entry, 0, numberings, 0, config.stage_a.model_timeout_s)
     if failure is not None:
         return [failure.message]
     cluster_two_depths(len(record.graph), record.graph.internal.nodes)
@@ -108,8 +108,7 @@ def describe_plan(config: RunConfig, config_path: str) -> str:
     memory = ranks * (cost.memory_mb + _MEMORY_MARGIN_MB) / 1024
     lines = [
         f"input    {n_files} files, {_bytes(n_bytes)}, below {config.pdb_root} ({', '.join(config.stage_a.glob)})",
-        f"models   about {n_files * per_file:.0f}; chains: heavy {config.chains.heavy}, "
-        f"light {config.chains.light or 'none'}, antigen {', '.join(config.chains.antigen)}",
+        f"models   about {n_files * per_file:.0f}; chains: {config.chains}",
         f"shards   {len(cut.shards)} of {_range([len(paths) for paths in cut.shards])} files, "
         f"{_bytes(min(cut.sizes))} to {_bytes(max(cut.sizes))}",
         f"output   {config.run_root}",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from .annotation import Domain
 from .building import annotate, build_shard
 from .config import RunConfig, chains_as_dict
 from .errors import FAILED, RunFolderError, ShardBusyError, StageAError
@@ -17,7 +18,7 @@ from .inputs import FileNames, RunNames
 from .listing import ModelEntry, list_shard
 from .parallel.guard import StopRequest, agree
 from .progress import Progress, this_job, write_progress
-from .store.annotations import AnnotationCache
+from .store.annotations import CAPACITY, AnnotationCache
 from .store.lock import ShardLock
 from .store.packed import SCHEMA_VERSION, PackedFile, root_attributes
 from .store.rundir import DONE, GRAPHS_DONE, RunFolder, ShardFolder, part_name, publish, write_json
@@ -76,6 +77,7 @@ class Team:
         self.names = RunNames(params)
         self.cache = AnnotationCache(folder.annotations, numbering_versions())
         self.cache.load()
+        self.domains: dict[str, tuple[Domain, ...]] = {}
         self.progress = Progress(config.stage_a.graph_writer_log_every_s, show_bar=index == 0)
         self.outcomes: list[Outcome] = []
         self._pending: _Job | None = None
@@ -98,7 +100,7 @@ class Team:
         if files is None:
             return
         with self.events.timed("list", files=len(files)):
-            entries = list_shard(self.comm, files, self.config.chains)
+            entries = list_shard(self.comm, files, self.config.chains, self.domains)
         meta = self._on_lead(self.lead_decide, shard, entries)
         if meta is None:
             return
@@ -137,6 +139,8 @@ class Team:
             with self.events.timed("publish"):
                 self.lead_publish_packed(shard, entries, meta, report, part)
         self.cache.forget_oldest()
+        if len(self.domains) > CAPACITY:
+            self.domains.clear()
 
     def lead_open(self, shard: ShardFolder) -> list[tuple[str, FileNames]] | None:
         """Locks a shard and returns its files with the names of their models; None where there is nothing to read."""
@@ -289,7 +293,7 @@ class Team:
 
     def _science(self) -> dict[str, Any]:
         """All settings that a graph's numbers depend on."""
-        return {"features": FEATURES, "schema_version": SCHEMA_VERSION, "chains": chains_as_dict(self.config.chains)}
+        return {"features": FEATURES, "schema_version": SCHEMA_VERSION, "chains": self.config.chains.fingerprint()}
 
 
 def _hash(value: Any) -> str:

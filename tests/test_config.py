@@ -49,7 +49,7 @@ def test_the_resolved_configuration_reads_as_itself():
         ({"chains": {"heavy": "H", "ligth": "L", "antigen": "A"}}, "did you mean chains.light"),
         ({"run_root": None}, "run_root is missing"),
         ({"chains": {"heavy": "H", "antigen": None}}, "chains.antigen"),
-        ({"chains": {"heavy": "H", "light": "H", "antigen": "A"}}, "H is named 2 times"),
+        ({"chains": {"heavy": "H", "light": "A", "antigen": "A"}}, "A is named 2 times"),
         ({"stage_a": {"cores": 0}}, "stage_a.cores: expected a whole number of at least 1, found 0"),
         ({"stage_a": {"cores": "many"}}, "found 'many'"),
         ({"stage_a": {"max_failed_fraction": 1.5}}, "at most 1, found 1.5"),

@@ -49,6 +49,10 @@ COLUMNS = (
     Column("model/status", "u1", (), "", "0: has a graph; else a position in the attribute `status` of the file"),
     Column("model/n_atoms", "i4", (), "", "atoms of the merged complex, ATOM records only"),
     Column("model/rank", "i4", (), "", "rank of the team that built the graph"),
+    Column("model/heavy_light_contacts", "i4", (), "", "Cα pairs under 8 Å of heavy and light chain; -1 without one"),
+    Column("model/vdw_outside", "f4", (), "", "share of interface edges with vdw outside quality.VDW_BOUNDS; -1: no graph"),
+    Column("model/low_heavy_light", "u1", (), "", "1: heavy_light_contacts is under 15"),
+    Column("model/vdw_clash", "u1", (), "", "1: vdw_outside is over 0.05"),
     Column("model/seconds", "f4", (len(STAGES),), "s", "wall time by stage, in the order of the attribute `stages` of the file"),
     Column("node/chain", "u1", (), "", "0 antibody, 1 antigen"),
     Column("node/residue_number", "i4", (), "", "number in the merged chain, from 1"),
@@ -96,6 +100,8 @@ class ModelRecord:
     graph : InterfaceGraph or None
     reason : str or None
         Key of `errors.REASONS` where there is no graph.
+    heavy_light_contacts, vdw_outside, low_heavy_light, vdw_clash
+        See `quality.Quality`.
     """
 
     index: int
@@ -107,6 +113,10 @@ class ModelRecord:
     seconds: tuple[float, ...]
     graph: InterfaceGraph | None
     reason: str | None = None
+    heavy_light_contacts: int = -1
+    vdw_outside: float = -1.0
+    low_heavy_light: bool = False
+    vdw_clash: bool = False
 
 
 class PackedWriter:

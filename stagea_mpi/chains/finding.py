@@ -1,0 +1,346 @@
+"""Finding a model's antibody and antigen: variable domains by ANARCI's chain types, what belongs together by who touches whom.
+
+Domains of the types H, K and L are the antibody's; a T-cell receptor's (A, B, G, D) are an antigen's. The sequences decide
+where they can. Coordinates are only looked at where there are several ways.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..annotation import DOMAIN_LENGTH, Domain, Numbering
+from ..complexes import WHOLE, Chains, Part, chain_atoms
+from ..errors import ModelError
+from ..features.contacts import INTERFACE_CUTOFF
+from ..inputs import AtomTable
+from .rules import AUTO, ChainRule
+
+_LIGHT_TYPES = ("K", "L")
+#: Å; Cα atoms of paired variable domains are this close, and so many pairs of them at least.
+PAIRING_DISTANCE, LEAST_PAIRS = 8.0, 5
+#: An antigen also belongs to an antibody that touches it less than another one does, but at least by this share.
+_SHARE = 0.5
+#: Share of unknown residues from which these are named as the reason that no domain is found.
+_MANY_UNKNOWN = 0.2
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chains of a model, and how they were chosen.
+
+    Attributes
+    ----------
+    chains : Chains
+    how : str
+        A few words for the manifest.
+    """
+
+    chains: Chains
+    how: str
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A chain, or the part of one that belongs to one of its variable domains."""
+
+    chain: str
+    part: Part
+    domain: Domain | None
+
+    @property
+    def is_heavy(self) -> bool:
+        return self.domain is not None and self.domain.chain_type == "H"
+
+    @property
+    def is_light(self) -> bool:
+        return self.domain is not None and self.domain.chain_type in _LIGHT_TYPES
+
+
+@dataclass(frozen=True)
+class _Antibody:
+    heavy: _Piece
+    light: _Piece | None
+
+    @property
+    def pieces(self) -> list[_Piece]:
+        return [self.heavy] + ([self.light] if self.light else [])
+
+    @property
+    def names(self) -> list[str]:
+        return list(dict.fromkeys(piece.chain for piece in self.pieces))
+
+
+def find_chains(
+    rule: ChainRule, sequences: Mapping[str, str], domains: Mapping[str, tuple[Domain, ...]], read: Callable[[], AtomTable]
+) -> Choice:
+    """Heavy, light and antigen of a model.
+
+    Parameters
+    ----------
+    rule : ChainRule
+        What is stated.
+    sequences : mapping
+        By chain, in file order (`complexes.chain_sequences`).
+    domains : mapping
+        Variable domains by sequence (`annotation.find_domains`).
+    read : callable
+        Gives the model's atoms; called where there are several ways.
+
+    Raises
+    ------
+    ModelError
+        ``chain_missing``, ``wrong_chain_type``, ``no_antibody``, ``no_antigen`` or ``unknown_residues``.
+    """
+    found = {name: domains[sequence] for name, sequence in sequences.items()}
+    inventory = _describe(sequences, found)
+    named = [rule.heavy, rule.light, *(() if rule.antigen == AUTO else rule.antigen)]
+    missing = [name for name in dict.fromkeys(named) if name not in (None, AUTO, *sequences)]
+    if missing:
+        raise ModelError("chain_missing", f"no chain {', '.join(missing)} with amino acids; there are {inventory}", "chains")
+    pieces = [
+        piece
+        for name, sequence in sequences.items()
+        if rule.antigen == AUTO or name not in rule.antigen
+        for piece in _pieces(name, sequence, found[name], rule)
+    ]
+    geometry = _Geometry(read)
+    antibodies = _antibodies(rule, pieces, geometry, inventory, sequences)
+    others = [name for name in sequences if not any(piece.chain == name and (piece.is_heavy or piece.is_light) for piece in pieces)]
+    if rule.antigen != AUTO:
+        antibody, how = _touching_most(rule, antibodies, list(rule.antigen), geometry)
+        return _choice(antibody, list(rule.antigen), how)
+    others = [name for name in others if name not in (rule.heavy, rule.light)]
+    return _with_antigen(rule, antibodies, others, list(sequences), geometry, inventory)
+
+
+def check_types(chains: Chains, heavy: Numbering | None, light: Numbering | None) -> None:
+    """Refuses chains that are stated the wrong way round.
+
+    Parameters
+    ----------
+    chains : Chains
+    heavy, light : Numbering or None
+        Of the two chains; None where there is none.
+
+    Raises
+    ------
+    ModelError
+        ``wrong_chain_type``.
+    """
+    wrong = []
+    if heavy is not None and heavy.chain_type in _LIGHT_TYPES:
+        wrong.append(f"chain {chains.heavy}, stated as heavy, is a light chain (ANARCI: {heavy.chain_type})")
+    if light is not None and light.chain_type == "H":
+        wrong.append(f"chain {chains.light}, stated as light, is a heavy chain (ANARCI: H)")
+    if wrong:
+        raise ModelError("wrong_chain_type", f"{' and '.join(wrong)}; state them the other way round, or chains: auto", "chains")
+
+
+def _describe(sequences: Mapping[str, str], found: Mapping[str, tuple[Domain, ...]]) -> str:
+    """The model's chains in words, for messages."""
+    words = []
+    for name, sequence in sequences.items():
+        types = ", ".join(f"{domain.chain_type} {domain.start + 1}-{domain.stop}" for domain in found[name])
+        words.append(f"{name} ({len(sequence)} residues, {types or 'no variable domain'})")
+    return "; ".join(words) or "none with amino acids"
+
+
+def _pieces(name: str, sequence: str, domains: tuple[Domain, ...], rule: ChainRule) -> list[_Piece]:
+    """A chain as it is, or cut where its second, third, … variable domain begins, so that no residue is lost."""
+    domains = tuple(domain for domain in domains if domain.chain_type == "H" or domain.chain_type in _LIGHT_TYPES)
+    if rule.light is None:  # without a light chain, a chain is what its heavy domain makes it
+        domains = tuple(domain for domain in domains if domain.chain_type == "H")[:1] or domains[:1]
+    if len(domains) < 2:
+        domain = domains[0] if domains else None
+        return [_Piece(name, _numbered_from(domain, WHOLE), domain)]
+    cuts = [0, *(domain.start for domain in domains[1:]), None]
+    return [
+        _Piece(name, _numbered_from(domain, Part(first, stop)), domain)
+        for domain, first, stop in zip(domains, cuts, cuts[1:], strict=False)
+    ]
+
+
+def _numbered_from(domain: Domain | None, part: Part) -> Part:
+    """The first residues of a chain are numbered, unless its domain stands behind them."""
+    if domain is None or domain.stop - part.first <= DOMAIN_LENGTH:
+        return part
+    return replace(part, domain=domain.start - part.first)
+
+
+class _Geometry:
+    """Who touches whom in a model that is read when first asked for."""
+
+    def __init__(self, read: Callable[[], AtomTable]):
+        self._read, self._atoms = read, None
+        self._trees: dict[tuple, cKDTree] = {}
+
+    def ca_pairs(self, one: _Piece, other: _Piece) -> int:
+        """Pairs of Cα atoms of two variable domains within `PAIRING_DISTANCE`."""
+        return self._count(("CA", one), ("CA", other), PAIRING_DISTANCE)
+
+    def contacts(self, antibody: _Antibody, chain: str) -> int:
+        """Atom pairs in contact between an antibody's variable domains and a chain."""
+        return sum(self._count(("domain", piece), ("chain", chain), INTERFACE_CUTOFF) for piece in antibody.pieces)
+
+    def between(self, chain: str, other: str) -> int:
+        """Atom pairs in contact between two chains."""
+        return self._count(("chain", chain), ("chain", other), INTERFACE_CUTOFF)
+
+    def _count(self, one: tuple, other: tuple, distance: float) -> int:
+        trees = self._tree(one), self._tree(other)
+        return 0 if None in trees else int(trees[0].count_neighbors(trees[1], distance))
+
+    def _tree(self, what: tuple) -> cKDTree | None:
+        if what not in self._trees:
+            xyz = self._positions(*what)
+            self._trees[what] = cKDTree(xyz) if len(xyz) else None
+        return self._trees[what]
+
+    def _positions(self, kind: str, of: _Piece | str) -> np.ndarray:
+        if self._atoms is None:
+            self._atoms = self._read()
+        rows, residue = chain_atoms(self._atoms, of if kind == "chain" else of.chain)
+        keep = ~self._atoms.is_hydrogen[rows]
+        if kind != "chain" and of.domain is not None:
+            keep &= (residue >= of.domain.start) & (residue < of.domain.stop)
+        if kind == "CA":
+            keep &= self._atoms.atom_name[rows] == b"CA"
+        return self._atoms.xyz[rows[keep]]
+
+
+def _antibodies(
+    rule: ChainRule, pieces: list[_Piece], geometry: _Geometry, inventory: str, sequences: Mapping[str, str]
+) -> list[_Antibody]:
+    """Heavy chains with their light ones, in file order; where one copy is asked for, this one."""
+    heavies = _of_role("heavy", rule.heavy, [piece for piece in pieces if piece.is_heavy], pieces)
+    if not heavies:
+        unknown, total = sum(s.count("X") for s in sequences.values()), sum(map(len, sequences.values()))
+        if unknown >= _MANY_UNKNOWN * total:
+            message = f"no heavy variable domain, and {unknown} of {total} residues are unknown: {inventory}"
+            raise ModelError("unknown_residues", message, "chains")
+        raise ModelError("no_antibody", f"no heavy variable domain (ANARCI's type H): {inventory}", "chains")
+    lights = []
+    if rule.light is not None:
+        lights = _of_role("light", rule.light, [piece for piece in pieces if piece.is_light], pieces)
+        lights = [light for light in lights if light not in heavies]
+    antibodies = _paired(heavies, lights, geometry)
+    if rule.light not in (None, AUTO):
+        antibodies = [antibody for antibody in antibodies if antibody.light is not None]
+        if not antibodies:
+            raise ModelError("no_antibody", f"no heavy chain stands beside the light chain {rule.light}: {inventory}", "chains")
+    if rule.copy is None:
+        return antibodies
+    if rule.copy > len(antibodies):
+        names = "; ".join(" and ".join(antibody.names) for antibody in antibodies)
+        message = f"copy {rule.copy} of the antibody is asked for, but there are {len(antibodies)}: {names}"
+        raise ModelError("chain_missing", message, "chains")
+    return antibodies
+
+
+def _of_role(role: str, stated: str, typed: list[_Piece], pieces: list[_Piece]) -> list[_Piece]:
+    """Pieces that can have a role: all of its type, or those of the stated chain."""
+    if stated == AUTO:
+        return typed
+    if found := [piece for piece in typed if piece.chain == stated]:
+        return found
+    own = [piece for piece in pieces if piece.chain == stated]
+    if any(piece.is_heavy or piece.is_light for piece in own):
+        kind = own[0].domain.chain_type
+        what = "light" if role == "heavy" else "heavy"
+        raise ModelError("wrong_chain_type", f"chain {stated}, stated as {role}, is a {what} chain (ANARCI: {kind})", "chains")
+    return own
+
+
+def _paired(heavies: list[_Piece], lights: list[_Piece], geometry: _Geometry) -> list[_Antibody]:
+    """Each heavy domain with the light one that it touches most."""
+    partner: dict[_Piece, _Piece] = {}
+    if len(heavies) == len(lights) == 1:
+        partner[heavies[0]] = lights[0]
+    elif lights:
+        counts = [(-geometry.ca_pairs(h, l), i, j, h, l) for i, h in enumerate(heavies) for j, l in enumerate(lights)]
+        for count, _, _, heavy, light in sorted(counts, key=lambda found: found[:3]):
+            if -count >= LEAST_PAIRS and heavy not in partner and light not in partner.values():
+                partner[heavy] = light
+    return [_Antibody(heavy, partner.get(heavy)) for heavy in heavies]
+
+
+def _touching_most(
+    rule: ChainRule, antibodies: list[_Antibody], antigen: list[str], geometry: _Geometry
+) -> tuple[_Antibody, str]:
+    """The antibody that is asked for, or that touches a known antigen most."""
+    if rule.copy is not None:
+        return antibodies[rule.copy - 1], _how(antibodies, rule.copy - 1)
+    if len(antibodies) == 1:
+        return antibodies[0], _how(antibodies, 0)
+    sizes = [sum(geometry.contacts(antibody, name) for name in antigen) for antibody in antibodies]
+    return antibodies[int(np.argmax(sizes))], _how(antibodies, int(np.argmax(sizes)))
+
+
+def _with_antigen(
+    rule: ChainRule, antibodies: list[_Antibody], others: list[str], names: list[str], geometry: _Geometry, inventory: str
+) -> Choice:
+    """The antibody that is asked for, or that has the largest interface, with its antigen."""
+    if len(antibodies) == 1 and others:
+        return _choice(antibodies[0], others, _how(antibodies, 0))
+    sizes = np.array([[geometry.contacts(antibody, name) for name in others] for antibody in antibodies]).reshape(
+        len(antibodies), len(others)
+    )
+    asked = [rule.copy - 1] if rule.copy is not None else range(len(antibodies))
+    touching = [index for index in asked if sizes[index].any()]
+    if touching:
+        index = max(touching, key=lambda k: (_own(sizes, k).sum(), -k))
+        own = [name for name, is_own in zip(others, _own(sizes, index) > 0, strict=True) if is_own]
+        return _choice(antibodies[index], _attached(own, others, sizes, geometry), _how(antibodies, index))
+    return _with_antibody_as_antigen(antibodies, list(asked), others, names, geometry, inventory)
+
+
+def _own(sizes: np.ndarray, index: int) -> np.ndarray:
+    """Interfaces of an antibody with the chains that are its antigen's: those that no other antibody touches much more."""
+    own = np.where(sizes[index] >= _SHARE * sizes.max(axis=0), sizes[index], 0)
+    return own if own.any() else np.where(sizes[index] == sizes[index].max(), sizes[index], 0)
+
+
+def _attached(own: list[str], others: list[str], sizes: np.ndarray, geometry: _Geometry) -> list[str]:
+    """An antigen's chains, with those that no antibody touches and that stand closest to one of its own."""
+    group = dict.fromkeys(own, True) | {
+        name: False for name, touched in zip(others, sizes.any(axis=0), strict=True) if touched and name not in own
+    }
+    free = [name for name in others if name not in group]
+    while free and group:
+        counts = [(geometry.between(name, known), name, known) for name in free for known in group]
+        count, name, known = max(counts, key=lambda found: found[0])
+        if count == 0:
+            break
+        group[name] = group[known]
+        free.remove(name)
+    return [name for name in others if group.get(name)]
+
+
+def _with_antibody_as_antigen(antibodies, asked: list[int], others, names: list[str], geometry: _Geometry, inventory) -> Choice:
+    """Where no other chain is touched: an antibody against an antibody, or two that do not meet at all."""
+    best, pair = 0, None
+    for index in asked:
+        for other in antibodies:
+            chains = [name for name in other.names if name not in antibodies[index].names]
+            size = sum(geometry.contacts(antibodies[index], name) for name in chains)
+            if other is not antibodies[index] and size > best:
+                best, pair = size, (index, chains)
+    if pair is not None:
+        return _choice(antibodies[pair[0]], pair[1], _how(antibodies, pair[0]))
+    left = others or [name for name in names if not any(name in antibody.names for antibody in antibodies)]
+    if not left:
+        raise ModelError("no_antigen", f"no chain is left to be the antigen: {inventory}", "chains")
+    return _choice(antibodies[asked[0]], left, _how(antibodies, asked[0]))
+
+
+def _how(antibodies: list[_Antibody], index: int) -> str:
+    return "found" if len(antibodies) == 1 else f"found: copy {index + 1} of {len(antibodies)}"
+
+
+def _choice(antibody: _Antibody, antigen: list[str], how: str) -> Choice:
+    heavy, light = antibody.heavy, antibody.light
+    if light is None:
+        return Choice(Chains(heavy.chain, None, tuple(antigen), heavy.part), how)
+    return Choice(Chains(heavy.chain, light.chain, tuple(antigen), heavy.part, light.part), how)

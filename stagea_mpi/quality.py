@@ -1,0 +1,82 @@
+"""Quality flags of a model: those that DeepRank-Ab (1.0.2, `scripts/inference.py`, Apache-2.0) gives beside its prediction."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from .complexes import Complex
+from .graphs import InterfaceGraph
+
+#: Å, exclusive: two Cα atoms of the heavy and the light chain are in contact.
+CA_DISTANCE = 8.0
+#: Residues of the heavy and of the light chain that are looked at. DeepRank-Ab says 125 and 115, and reads one more.
+HEAVY_RESIDUES, LIGHT_RESIDUES = 126, 116
+#: With fewer contacts than this the two domains do not stand as in an antibody.
+LEAST_CONTACTS = 15
+#: kcal/mol; 1st and 99th percentile of the interface edges' vdw in DeepRank-Ab's training set.
+VDW_BOUNDS = (-0.17884573325514794, 3.8368936753273264)
+#: With a larger share of interface edges outside these bounds the model is likely to clash.
+MOST_OUTSIDE = 0.05
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Quality of one model.
+
+    Attributes
+    ----------
+    heavy_light_contacts : int
+        Pairs of Cα atoms of the two variable domains under 8 Å; -1 without a light chain.
+    vdw_outside : float
+        Share of interface edges whose vdw is outside `VDW_BOUNDS`; -1 without a graph.
+    low_heavy_light, vdw_clash : bool
+        The flags.
+    """
+
+    heavy_light_contacts: int
+    vdw_outside: float
+    low_heavy_light: bool
+    vdw_clash: bool
+
+
+#: Of a model without a graph.
+UNKNOWN_QUALITY = Quality(-1, -1.0, False, False)
+
+
+def assess(complex_: Complex, graph: InterfaceGraph) -> Quality:
+    """Quality flags of a model.
+
+    Parameters
+    ----------
+    complex_ : Complex
+    graph : InterfaceGraph
+        Its graph, with at least one interface edge.
+    """
+    contacts = heavy_light_contacts(complex_)
+    outside = vdw_outside(graph.interface.vdw)
+    return Quality(contacts, outside, 0 <= contacts < LEAST_CONTACTS, outside > MOST_OUTSIDE)
+
+
+def heavy_light_contacts(complex_: Complex) -> int:
+    """Pairs of Cα atoms of the heavy and the light chain under `CA_DISTANCE`; -1 where one of them has none."""
+    is_ca = (complex_.chain == 0) & (complex_.atom_name == b"CA")
+    is_heavy = complex_.residue_number <= complex_.n_heavy
+    heavy = complex_.xyz[is_ca & is_heavy][:HEAVY_RESIDUES]
+    light = complex_.xyz[is_ca & ~is_heavy][:LIGHT_RESIDUES]
+    if not len(heavy) or not len(light):
+        return -1
+    near = cKDTree(heavy).sparse_distance_matrix(cKDTree(light), CA_DISTANCE, output_type="ndarray")
+    return int((near["v"] < CA_DISTANCE).sum())
+
+
+def vdw_outside(vdw: np.ndarray) -> float:
+    """Share of interface edges outside `VDW_BOUNDS`.
+
+    Parameters
+    ----------
+    vdw : ndarray of float32, shape=(e,)
+        kcal/mol.
+    """
+    low, high = np.float32(VDW_BOUNDS)
+    return float(((vdw < low) | (vdw > high)).mean())
