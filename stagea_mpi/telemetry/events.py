@@ -151,14 +151,15 @@ class EventLog:
             failed = next((stage for stage in seconds if stage not in done), next(reversed(seconds)))
             self.note(failed, start, max(0.0, total - sum(seconds.values())), reason, model=name, n_atoms=n_atoms)
 
-    def waiting_for(self, values: Iterator[Any], **fields: Any) -> Iterator[Any]:
-        """The values of an iterator, each wait for the next one noted."""
+    def waiting_for(self, shards: Iterator[int], on: str) -> Iterator[int]:
+        """The shards, the wait for each of them noted; after the last one it is for the other teams."""
         while True:
-            with self.timed("wait", **fields):
-                value = next(values, None)
-            if value is None:
+            with self.timed("wait") as waited:
+                shard = next(shards, None)
+                waited["on"] = on if shard is not None else "teams"
+            if shard is None:
                 return
-            yield value
+            yield shard
 
     def flush(self) -> None:
         """Hands all lines to the kernel."""

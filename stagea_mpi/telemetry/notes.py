@@ -127,10 +127,17 @@ def _loss(kind: str, loss: float, run: Telemetry, seconds, ranks: int) -> str:
     if kind == "wait slowest":
         return _tail(run, seconds, ranks)
     if kind in ("wait lead", "wait end"):
+        width = ranks // int(run.ranks["teams"].max())
         return (
             f"ranks waited {loss:.0%} of the run while the first rank of their team clustered and published; "
             f"set `split_mode: true` under `stage_a` (clusters in an array of their own)"
-            + (f", or `team: {max(2, ranks // 2)}` (smaller teams)." if ranks >= 4 else ".")
+            + (f", or `team: {width // 2}` (smaller teams)." if width >= 4 else ".")
+        )
+    if kind == "wait teams":
+        largest = int(run.shards["n_inputs"].max())
+        return (
+            f"ranks waited {loss:.0%} of the run for the last shards of other teams; smaller shards are shared out "
+            f"more evenly: `max_per_shard: {max(1, largest // 2)}` under `stage_a`."
         )
     if kind == "wait annotate":
         return (

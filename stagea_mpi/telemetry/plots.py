@@ -218,7 +218,7 @@ def _node_lines(run: Telemetry, columns: dict[str, str], ylabel: str, unit: floa
         axes.axhline(limit[0], color=COLOURS["black"], linestyle=":", label=limit[1])
     axes.set(ylabel=ylabel, xlabel="time since the first start (s)", xlim=(0, None))
     axes.set_ylim(0, max(1.08 * axes.get_ylim()[1], 0.01))
-    legend_above(axes, 3)
+    legend_above(axes, 4)
     return figure
 
 
