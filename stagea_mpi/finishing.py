@@ -11,7 +11,8 @@ from .errors import DONE as OK
 from .errors import TOO_MANY_FAILED
 from .listing import ModelEntry
 from .store.packed import PackedFile, write_clustered
-from .store.rundir import DONE, GRAPHS_DONE, ShardFolder, publish, write_json, write_table
+from .store.records import publish_together
+from .store.rundir import DONE, GRAPHS_DONE, ShardFolder, part_name, write_json, write_table
 from .store.stageb import write_graphs
 from .telemetry.events import SILENT, EventLog
 
@@ -86,22 +87,27 @@ def finish_shard(
     start = perf_counter()
     result = {"cluster_s": 0.0} | meta["result"]
     meta["result"] = result
-    with PackedFile(shard.packed) as packed:
-        packed.check()
-        clusters, clustered = {}, packed.is_clustered or (cluster and phase != "prep_graphs")
-        if packed.is_clustered:  # by an earlier start that did not come to its end
-            clusters = {i: packed.clusters(i) for i, status in enumerate(packed.statuses) if status == "ok"}
-        elif clustered:
-            with events.timed("cluster", shard=shard.index):
-                clusters = {i: cluster_two_depths(len(graph), graph.internal.nodes) for i, _, graph in packed.graphs()}
-            with events.timed("publish", shard=shard.index) as published, publish(shard.packed) as part:
-                write_clustered(packed, part, clusters)
-                published["bytes"] = part.stat().st_size
-            result["cluster_s"] = round(perf_counter() - start, 3)
-        with events.timed("publish", shard=shard.index) as published, publish(shard.graphs) as part:
-            size = write_graphs(str(part), ((name, graph, clusters.get(i)) for i, name, graph in packed.graphs()))
-            published["bytes"] = size
-        result["graphs_bytes"] = size
+    parts = {path: part_name(path) for path in (shard.packed, shard.graphs)}
+    try:
+        with PackedFile(shard.packed) as packed:
+            packed.check()
+            clusters, clustered = {}, packed.is_clustered or (cluster and phase != "prep_graphs")
+            if packed.is_clustered:  # by an earlier start that did not come to its end
+                clusters = {i: packed.clusters(i) for i, status in enumerate(packed.statuses) if status == "ok"}
+            elif clustered:
+                with events.timed("cluster", shard=shard.index):
+                    clusters = {i: cluster_two_depths(len(graph), graph.internal.nodes) for i, _, graph in packed.graphs()}
+                with events.timed("publish", shard=shard.index) as published:
+                    write_clustered(packed, parts[shard.packed], clusters)
+                    published["bytes"] = parts[shard.packed].stat().st_size
+                result["cluster_s"] = round(perf_counter() - start, 3)
+            with events.timed("publish", shard=shard.index) as published:
+                models = ((name, graph, clusters.get(i)) for i, name, graph in packed.graphs())
+                published["bytes"] = result["graphs_bytes"] = write_graphs(str(parts[shard.graphs]), models)
+        publish_together(shard, meta, {path: part for path, part in parts.items() if part.exists()})
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
     meta["do_cluster"] = clustered
     meta["stagea_phase"] = phase
     meta["wall_s"] = round(meta["wall_s"] + perf_counter() - start, 3)

@@ -21,6 +21,7 @@ from .progress import Progress, this_job, write_progress
 from .store.annotations import CAPACITY, AnnotationCache
 from .store.lock import ShardLock
 from .store.packed import SCHEMA_VERSION, PackedFile, root_attributes
+from .store.records import complaint, published_files, record, withdraw
 from .store.rundir import DONE, GRAPHS_DONE, RunFolder, ShardFolder, part_name, publish, write_json
 from .telemetry.events import SILENT, EventLog
 from .versions import numbering_versions, versions
@@ -81,6 +82,7 @@ class Team:
         self.progress = Progress(config.stage_a.graph_writer_log_every_s, show_bar=index == 0)
         self.outcomes: list[Outcome] = []
         self._pending: _Job | None = None
+        self._lock: ShardLock | None = None
 
     @property
     def leads(self) -> bool:
@@ -88,10 +90,13 @@ class Team:
 
     def work(self, shards: Iterator[int]) -> list[Outcome]:
         """Runs shards one after the other; their outcomes are whole on the first rank."""
-        for index in self.events.waiting_for(shards, on="lead"):
-            self.events.shard = index
-            self._run_shard(self.folder.shard(index))
-        self.lead_finish_pending()
+        try:
+            for index in self.events.waiting_for(shards, on="lead"):
+                self.events.shard = index
+                self._run_shard(self.folder.shard(index))
+            self.lead_finish_pending()
+        finally:
+            self._lead_release_all()
         return self.outcomes
 
     def _run_shard(self, shard: ShardFolder) -> None:
@@ -147,11 +152,8 @@ class Team:
         if not shard.path.is_dir():
             shard.path.mkdir(parents=True)
         paths = shard.inputs()
-        meta = None if self.options.force else self._lead_published(shard)
-        clusters_only = self.config.phase == "cluster_only"  # and then the input does not matter any more
-        unchanged = meta is not None and (clusters_only or meta.get("inputs_stat_sha256") == _stat_hash(paths))
-        if unchanged and self._lead_is_complete(shard, meta):
-            self._lead_skip(shard, meta)
+        if not self.options.force and self._lead_has_nothing_to_do(shard, shard.read_meta(), paths):
+            self._lead_skip(shard, shard.read_meta())
             return None
         self._lock = ShardLock(shard.path)
         try:
@@ -161,11 +163,16 @@ class Team:
             self.outcomes.append(Outcome(shard.index, "busy", exit_code=FAILED, message=str(error)))
             return None
         shard.remove_parts()
-        if unchanged:
+        meta = None if self.options.force else self._lead_published(shard)
+        if meta is not None and self._lead_has_nothing_to_do(shard, meta, paths):  # another run was at it until just now
+            self._lead_skip(shard, meta)
+            self._lock.release()
+            return None
+        clusters_only = self.config.phase == "cluster_only"  # and then the input does not matter any more
+        if meta is not None and (clusters_only or meta.get("inputs_stat_sha256") == _stat_hash(paths)):
             self._lead_queue(shard, meta)
             return None
         if clusters_only:
-            self._lock.release()
             raise RunFolderError(
                 f"{shard.path}: there are no graphs to cluster; run `python -m stagea_mpi run` with --phase prep_graphs (or full) first"
             )
@@ -187,12 +194,10 @@ class Team:
                     self._lead_queue(shard, published)
                 return None
             if shard.has(GRAPHS_DONE):
-                self._lock.release()
                 raise RunFolderError(
                     f"{shard.path}: its graphs were made from other input: {_changed_files(shard, digests)}. Restore it, choose another "
                     "run_root, or start with --force to compute the shard again"
                 )
-        shard.unmark()
         science = self._science()
         return {
             "stage": "A",
@@ -226,8 +231,12 @@ class Team:
             "n_fail": len(report.failures),
             "graphs_s": round(report.graphs_s, 3),
         }
+        self._lock.check()
         with publish(shard.packed, part):
+            withdraw(shard)  # what an earlier run has published stays until the new files are whole
             write_lists(shard, entries, report.failures)
+            files = {shard.packed: part, shard.manifest: shard.manifest, shard.failures: shard.failures}
+            meta["files"] = {path.name: record(content) for path, content in files.items()}
             write_json(shard.meta, meta)
         self._lead_queue(shard, meta)
 
@@ -239,6 +248,7 @@ class Team:
         stage = self.config.stage_a
         job.meta |= this_job()
         result = job.meta["result"]
+        job.lock.check()
         write_progress(job.shard, job.lock, "finishing", n_models=result["n_models"], failed=result["n_fail"])
         outcome = finish_shard(
             job.shard, job.meta, self.config.phase, self.options.cluster, stage.max_failed_fraction, self.events
@@ -246,6 +256,11 @@ class Team:
         self.outcomes.append(outcome)
         job.shard.progress.unlink(missing_ok=True)
         job.lock.release()
+
+    def _lead_release_all(self) -> None:
+        for lock in (self._lock, self._pending and self._pending.lock):
+            if lock is not None:
+                lock.release()
 
     def _lead_queue(self, shard: ShardFolder, meta: dict[str, Any]) -> None:
         self.lead_finish_pending()
@@ -257,19 +272,22 @@ class Team:
         self.outcomes.append(Outcome(shard.index, "skipped", result["n_models"], result["n_ok"]))
 
     def _lead_published(self, shard: ShardFolder) -> dict[str, Any] | None:
-        """Metadata of a shard whose packed.h5 is whole and of these settings, else None.
+        """Metadata of a shard whose packed.h5 and lists are whole and of these settings, else None.
 
         Raises
         ------
         RunFolderError
-            The shard is marked as done, but under other settings or with a file missing.
+            The shard is marked as done, but under other settings or with a file missing or damaged.
         """
         meta, science = shard.read_meta(), self._science()
-        marked = shard.has(GRAPHS_DONE)
-        if marked and (meta is None or not shard.packed.exists()):
-            missing = shard.meta if meta is None else shard.packed
-            raise RunFolderError(f"{missing}: is missing or damaged, though the shard is marked as done; start with --force to compute it again")
-        if meta is None or not shard.packed.exists():
+        marked = shard.has(GRAPHS_DONE) or shard.has(DONE)
+        wrong = self._lead_complaint(shard, meta)
+        if wrong and marked:
+            raise RunFolderError(
+                f"{wrong}, though the shard is marked as done; `python -m stagea_mpi verify {self.folder.root} --repair` removes what is "
+                "wrong, and running again fills it in"
+            )
+        if wrong:
             return None
         if meta.get("science") != science:
             if not marked:
@@ -284,8 +302,25 @@ class Team:
             found = packed.attributes["science_sha256"], packed.attributes["inputs_sha256"]
         return meta if found == (meta["science_sha256"], meta["inputs_sha256"]) else None
 
+    def _lead_has_nothing_to_do(self, shard: ShardFolder, meta: dict[str, Any] | None, paths: list[str]) -> bool:
+        """Whether a shard is done for this phase, of these settings and of input files that nobody has touched."""
+        if meta is None or meta.get("science") != self._science() or not self._lead_is_complete(shard, meta):
+            return False
+        same_input = self.config.phase == "cluster_only" or meta.get("inputs_stat_sha256") == _stat_hash(paths)
+        return same_input and self._lead_complaint(shard, meta) is None
+
+    def _lead_complaint(self, shard: ShardFolder, meta: dict[str, Any] | None) -> str | None:
+        """What is wrong with a shard's files, by their records. Where nothing more is to be done, sizes have to do."""
+        if meta is None:
+            return f"{shard.meta}: is missing or damaged"
+        complete = self._lead_is_complete(shard, meta)
+        files = [path for path in published_files(shard) if path != shard.graphs or complete]
+        return next(filter(None, (complaint(path, meta, sizes_only=complete) for path in files)), None)
+
     def _lead_is_complete(self, shard: ShardFolder, meta: dict[str, Any]) -> bool:
         """Whether this phase has nothing more to do for the shard."""
+        if meta.get("replaced"):
+            return False
         if self.config.phase == "prep_graphs":
             return shard.has(GRAPHS_DONE) and shard.graphs.exists()
         wants_clusters = self.options.cluster or self.config.phase == "cluster_only"

@@ -1,10 +1,18 @@
-"""One writer a shard: a lock file that says who holds it, and is taken over when its holder is dead."""
+"""One writer a shard: a lock file that says who holds it, and is taken over when its holder is dead.
+
+On the holder's own host the process decides, elsewhere its signs of life do: a thread of the holder renews the file's time.
+Clocks of hosts differ and jump, so a silent holder is watched for a while before it is taken for dead, and a writer makes
+sure that the lock is still its own before it publishes.
+"""
 
 import contextlib
+import errno
 import json
 import os
 import socket
+import threading
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +21,15 @@ import psutil
 from ..errors import ShardBusyError
 from ..slurm.queue import is_gone
 
-#: A holder on another host that has given no sign of life for so long (s) is taken for dead.
+#: A holder on another host that has given no sign of life for so long (s) may be dead …
 SILENCE_LIMIT = 900.0
+#: … and is, when it gives none while it is watched for so long (s): several times what goes by between two signs.
+WATCH_S = 25.0
+#: Seconds between two signs of life.
+HEARTBEAT_S = 8.0
+
+#: What file systems without hard links answer.
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
 
 
 class ShardLock:
@@ -28,24 +43,25 @@ class ShardLock:
 
     def __init__(self, folder: Path):
         self._path = folder / ".lock"
+        self._content: str | None = None
+        self._released = threading.Event()
 
     def acquire(self) -> None:
-        """Takes the lock.
+        """Takes the lock, and gives signs of life from then on.
 
         Raises
         ------
         ShardBusyError
             Another process that is alive holds it.
         """
+        content = json.dumps(_this_process())
         for _ in range(3):
-            try:
-                handle = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-            except FileExistsError:
-                self._clear_if_dead()
-                continue
-            with os.fdopen(handle, "w") as file:
-                json.dump(_this_process(), file)
-            return
+            if self._create(content):
+                self._content = content
+                self._released.clear()
+                threading.Thread(target=self._give_signs_of_life, name="lock", daemon=True).start()
+                return
+            self._clear_if_dead()
         raise ShardBusyError(
             f"{self._path.parent}: another process took the lock at the same moment; start again later"
         )
@@ -55,14 +71,70 @@ class ShardLock:
         with contextlib.suppress(FileNotFoundError):
             os.utime(self._path)
 
+    def check(self) -> None:
+        """Raises ShardBusyError where the lock is no longer this process's: it was taken for dead, and another goes on."""
+        if self._content is None or self._read() != self._content:
+            raise ShardBusyError(
+                f"{self._path}: is no longer held by this process, which was silent for so long that another has taken over; "
+                "what this one has built of the shard is dropped"
+            )
+
     def release(self) -> None:
-        self._path.unlink(missing_ok=True)
+        """Gives the lock back; nothing happens where it is not held."""
+        self._released.set()
+        if self._content is not None and self._read() == self._content:
+            self._path.unlink(missing_ok=True)
+        self._content = None
+
+    def _create(self, content: str) -> bool:
+        """Makes the file with its content in one step; False where there is one already."""
+        draft = self._aside()
+        try:
+            draft.write_text(content)
+            os.link(draft, self._path)
+        except FileExistsError:
+            return False
+        except FileNotFoundError:  # the holder has tidied the folder up, and the draft with it
+            return False
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            return self._create_in_two_steps(content)
+        finally:
+            draft.unlink(missing_ok=True)
+        return True
+
+    def _create_in_two_steps(self, content: str) -> bool:
+        try:
+            with open(self._path, "x") as file:
+                file.write(content)
+        except FileExistsError:
+            return False
+        return True
+
+    def _aside(self) -> Path:
+        return self._path.with_name(f".lock.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}.part")
+
+    def _read(self) -> str | None:
+        try:
+            return self._path.read_text(errors="replace")
+        except FileNotFoundError:
+            return None
+
+    def _give_signs_of_life(self) -> None:
+        released = self._released
+        while not released.wait(HEARTBEAT_S):
+            with contextlib.suppress(OSError):  # a full or lost disk is for the writer to tell
+                os.utime(self._path)
 
     def _clear_if_dead(self) -> None:
+        content = self._read()
         held = holder_of(self._path.parent)
-        if held is None:
+        if content is None or held is None:
             return
         holder, silence, is_alive = held
+        if not is_alive and not _is_here(holder) and not _job_has_ended(holder):
+            is_alive = _gives_sign_within(self._path, WATCH_S)
         if is_alive:
             job = f" in job {holder['job_id']}" if holder.get("job_id") else ""
             raise ShardBusyError(
@@ -70,10 +142,13 @@ class ShardLock:
                 f"{holder.get('host', '?')}{job} since {holder.get('since', '?')} (last sign of life {silence:.0f} s ago); "
                 "wait for it, or end it and start again"
             )
-        # Of several that find the holder dead, one gets to rename the file.
-        grave = self._path.with_name(f".lock.{socket.gethostname()}.{os.getpid()}.part")
+        # Of several that find the holder dead, one gets to rename the file; who comes late may have got its successor's.
+        grave = self._aside()
         with contextlib.suppress(FileNotFoundError):
             os.rename(self._path, grave)
+            if grave.read_text(errors="replace") != content:
+                with contextlib.suppress(FileExistsError):
+                    os.link(grave, self._path)
             grave.unlink()
 
 
@@ -87,14 +162,17 @@ def holder_of(folder: Path) -> tuple[dict[str, Any], float, bool] | None:
         return None
     except ValueError:
         holder = {}
+    holder = holder if isinstance(holder, dict) else {}
     return holder, silence, _is_alive(holder, silence)
 
 
 def _this_process() -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
+        "boot": _boot_id(),
         "pid": os.getpid(),
-        "started": psutil.Process().create_time(),
+        "started": _start_ticks(os.getpid()),
+        "token": uuid.uuid4().hex,
         "job_id": os.environ.get("SLURM_JOB_ID", ""),
         "restart": os.environ.get("SLURM_RESTART_COUNT", "0"),
         "cluster": os.environ.get("SLURM_CLUSTER_NAME", ""),
@@ -105,14 +183,47 @@ def _this_process() -> dict[str, Any]:
 def _is_alive(holder: dict[str, Any], silence: float) -> bool:
     if silence < 2.0 and not holder:
         return True  # just made, not yet written
-    if holder.get("host") != socket.gethostname():
+    if not _is_here(holder):
         return silence < SILENCE_LIMIT and not _job_has_ended(holder)
     try:
-        process = psutil.Process(holder["pid"])
-        is_holder = abs(process.create_time() - holder["started"]) < 1.0  # and not a later one with its number
-        return is_holder and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.Error, KeyError, TypeError, ValueError):
+        is_holder = _start_ticks(holder["pid"]) == holder["started"]  # and not a later one with its number
+        return is_holder and psutil.Process(holder["pid"]).status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OSError, KeyError, TypeError, ValueError):
         return False
+
+
+def _is_here(holder: dict[str, Any]) -> bool:
+    """Whether the holder was started on this host and since its last boot, so that its process can be looked up."""
+    return holder.get("host") == socket.gethostname() and holder.get("boot") == _boot_id()
+
+
+def _start_ticks(pid: int) -> int:
+    """When a process was started, in the kernel's ticks since boot: a clock that is set anew does not change it."""
+    with open(f"/proc/{int(pid)}/stat", "rb") as file:
+        return int(file.read().rsplit(b")", 1)[1].split()[19])
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _gives_sign_within(path: Path, seconds: float) -> bool:
+    """Watches a lock: whether its time changes, or another's takes its place."""
+
+    def seen() -> tuple[int, int] | None:
+        try:
+            with open(path, "rb") as file:  # opening asks a network file system for the present state
+                stat = os.fstat(file.fileno())
+        except FileNotFoundError:
+            return None
+        return stat.st_ino, stat.st_mtime_ns
+
+    first, end = seen(), time.monotonic() + seconds
+    while first is not None and time.monotonic() < end:
+        time.sleep(min(1.0, seconds / 10))
+        if seen() != first:
+            return True
+    return False
 
 
 def _job_has_ended(holder: dict[str, Any]) -> bool:

@@ -69,8 +69,11 @@ class ShardFolder:
 
     def unmark(self) -> None:
         """Takes the markers away before what they vouch for is replaced."""
-        for marker in (DONE, GRAPHS_DONE):
-            (self.path / marker).unlink(missing_ok=True)
+        marked = [self.path / marker for marker in (DONE, GRAPHS_DONE) if self.has(marker)]
+        for marker in marked:
+            marker.unlink(missing_ok=True)
+        if marked:
+            flush_to_disk(self.path)
 
     def inputs(self) -> list[str]:
         """Paths of the shard's input files."""
@@ -82,7 +85,7 @@ class ShardFolder:
             meta = json.loads(self.meta.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return meta if isinstance(meta, dict) else None
+        return meta if isinstance(meta, dict) and isinstance(meta.get("result"), dict) else None
 
     def remove_parts(self) -> None:
         """Removes what a killed run has left half written."""

@@ -3,18 +3,28 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 
-import psutil
 import pytest
 
 from stagea_mpi.errors import ShardBusyError
-from stagea_mpi.store.lock import SILENCE_LIMIT, ShardLock
+from stagea_mpi.store import lock as lock_module
+from stagea_mpi.store.lock import SILENCE_LIMIT, ShardLock, holder_of
 
 
 def holder(**changes) -> str:
-    mine = {"host": socket.gethostname(), "pid": os.getpid(), "started": psutil.Process().create_time(), "job_id": "77"}
-    return json.dumps({**mine, **changes})
+    mine = {"host": socket.gethostname(), "boot": boot_id(), "pid": os.getpid(), "started": start_ticks(os.getpid())}
+    return json.dumps({**mine, "job_id": "77", **changes})
+
+
+def boot_id() -> str:
+    return open("/proc/sys/kernel/random/boot_id").read().strip()
+
+
+def start_ticks(pid: int) -> int:
+    """Field 22 of proc(5)'s stat."""
+    return int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[19])
 
 
 def test_a_lock_is_taken_once_and_free_after_its_release(tmp_path):
@@ -28,7 +38,7 @@ def test_a_lock_is_taken_once_and_free_after_its_release(tmp_path):
 
 def test_a_holder_that_has_ended_is_replaced(tmp_path):
     child = subprocess.Popen([sys.executable, "-c", "pass"])
-    started = psutil.Process(child.pid).create_time()
+    started = start_ticks(child.pid)
     time.sleep(0.5)  # ended, but not waited for: a zombie still has its number
     (tmp_path / ".lock").write_text(holder(pid=child.pid, started=started))
     ShardLock(tmp_path).acquire()
@@ -36,11 +46,12 @@ def test_a_holder_that_has_ended_is_replaced(tmp_path):
 
 
 def test_another_process_with_the_holders_number_is_not_the_holder(tmp_path):
-    (tmp_path / ".lock").write_text(holder(started=1.0))
+    (tmp_path / ".lock").write_text(holder(started=1))
     ShardLock(tmp_path).acquire()
 
 
-def test_a_holder_on_another_host_is_believed_while_it_gives_signs_of_life(tmp_path):
+def test_a_holder_on_another_host_is_believed_while_it_gives_signs_of_life(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock_module, "WATCH_S", 0.5)
     path = tmp_path / ".lock"
     path.write_text(holder(host="elsewhere"))
     with pytest.raises(ShardBusyError, match="on elsewhere in job 77"):
@@ -49,10 +60,77 @@ def test_a_holder_on_another_host_is_believed_while_it_gives_signs_of_life(tmp_p
     ShardLock(tmp_path).acquire()
 
 
-def test_a_damaged_lock_is_replaced_when_it_is_old(tmp_path):
+def test_a_damaged_lock_is_replaced_when_it_is_old(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock_module, "WATCH_S", 0.5)
     path = tmp_path / ".lock"
     path.write_text("{")
     with pytest.raises(ShardBusyError):
         ShardLock(tmp_path).acquire()
     os.utime(path, (time.time() - SILENCE_LIMIT - 1,) * 2)
     ShardLock(tmp_path).acquire()
+
+
+def test_a_clock_that_jumps_ahead_makes_no_living_holder_dead(tmp_path, monkeypatch):
+    path = tmp_path / ".lock"
+    path.write_text(holder())
+    os.utime(path, (time.time() - 10 * SILENCE_LIMIT,) * 2)
+    assert holder_of(tmp_path)[2], "its process is here and runs"
+    path.write_text(holder(host="elsewhere"))
+    os.utime(path, (time.time() - 10 * SILENCE_LIMIT,) * 2)
+    monkeypatch.setattr(lock_module, "WATCH_S", 5.0)
+    sign = threading.Timer(0.5, os.utime, (path, (time.time() - 9 * SILENCE_LIMIT,) * 2))
+    sign.start()
+    with pytest.raises(ShardBusyError, match="on elsewhere"):
+        ShardLock(tmp_path).acquire()
+    sign.join()
+
+
+def test_a_holder_gives_signs_of_life_by_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock_module, "HEARTBEAT_S", 0.05)
+    lock = ShardLock(tmp_path)
+    lock.acquire()
+    os.utime(tmp_path / ".lock", (1.0, 1.0))
+    time.sleep(0.5)
+    assert holder_of(tmp_path)[1] < 10
+    lock.release()
+    assert holder_of(tmp_path) is None
+
+
+def test_a_holder_that_was_taken_for_dead_notices_it_and_leaves_the_other_alone(tmp_path):
+    lock = ShardLock(tmp_path)
+    lock.acquire()
+    lock.check()
+    (tmp_path / ".lock").unlink()
+    other = ShardLock(tmp_path)
+    other.acquire()
+    with pytest.raises(ShardBusyError, match="no longer held by this process"):
+        lock.check()
+    lock.release()
+    other.check()
+
+
+def test_of_many_that_find_a_holder_dead_one_gets_the_lock(tmp_path):
+    for _ in range(20):
+        (tmp_path / ".lock").write_text(holder(started=1))
+        locks, won = [ShardLock(tmp_path) for _ in range(8)], []
+        start = threading.Barrier(len(locks))
+
+        def contend(lock, start=start, won=won):
+            start.wait(timeout=10)
+            try:
+                lock.acquire()
+            except ShardBusyError:
+                return
+            won.append(lock)
+
+        threads = [threading.Thread(target=contend, args=(lock,)) for lock in locks]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=30)
+        holding = [lock for lock in won if lock._read() == lock._content]
+        assert len(holding) == 1
+        for lock in won:
+            lock.release()
+        (tmp_path / ".lock").unlink(missing_ok=True)
+        assert list(tmp_path.iterdir()) == []

@@ -49,8 +49,8 @@ def test_metadata_that_cannot_be_read_counts_as_none(tmp_path):
     assert shard.read_meta() is None
     shard.meta.write_text('{"stage": "A"')
     assert shard.read_meta() is None
-    write_json(shard.meta, {"stage": "A"})
-    assert shard.read_meta() == {"stage": "A"}
+    write_json(shard.meta, {"stage": "A", "result": {}})
+    assert shard.read_meta() == {"stage": "A", "result": {}}
 
 
 def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
