@@ -179,3 +179,24 @@ def _columns(packed: h5py.File) -> dict[str, np.ndarray]:
     found = {}
     packed.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
     return {name: column for name, column in found.items() if name not in ("model/rank", "model/seconds")}
+
+
+def test_a_signal_to_a_single_rank_ends_in_no_hang(two_nodes, many_poses, write_run, slow_activation):
+    """The other ranks of its team stop with it; the other node's team has its own shards, and finishes them."""
+    config, run_root = write_run(
+        many_poses, job_form="single", nodes=2, max_per_shard=6, activate=slow_activation(0.5), max_failed_fraction=0.5
+    )
+
+    two_nodes.stagea("submit", config)
+    job = json.loads((run_root / "submitted.json").read_text())[-1]["jobs"][0]["job_id"]
+    second = two_nodes.wait_until(
+        lambda: next((s for s in status_of(two_nodes, run_root)["shards"] if s["node"] == "n2"), None), 40, "n2 at work"
+    )
+    progress = json.loads((run_root / "shards" / second["shard"] / "progress.json").read_text())
+    os.kill(progress["pid"], signal.SIGUSR1)
+    two_nodes.wait_for_jobs(60)
+
+    assert two_nodes.job(job)["ExitCode"] == "75:0"
+    states = status_of(two_nodes, run_root)["total"]["shards"]
+    assert states["stopped"] == 1
+    assert states["done"] >= 1
