@@ -92,6 +92,7 @@ def executed(path: Path, parameters: dict[str, str]):
     notebook : nbformat.NotebookNode
     """
     try:
+        import ipykernel  # noqa: F401  what the child process of the notebook is made of
         import nbformat
         from nbclient import NotebookClient
         from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import pytest
 
@@ -60,7 +60,7 @@ def test_lines_can_be_read_while_the_rank_is_busy_and_survive_its_kill(tmp_path)
     child = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
     try:
         assert child.stdout.readline() == b"noted\n"
-        end = time.monotonic() + 2.0
+        end = time.monotonic() + 4.0
         while not path.read_text() and time.monotonic() < end:
             time.sleep(0.05)
         child.send_signal(signal.SIGKILL)
@@ -107,11 +107,11 @@ def test_the_writers_line_counts_what_is_held_and_goes_to_the_log_when_asked(tmp
     assert "3 processed, 2 written, 1 errors" in caplog.text
 
 
-def test_an_event_costs_a_few_microseconds(tmp_path):
+def test_a_models_events_cost_less_than_a_thousandth_of_its_time(tmp_path):
     with EventLog(tmp_path / "events.jsonl") as events:
-        start = perf_counter()
-        for _ in range(2000):
-            events.note("read", start, 0.001, model="a_model_of_some_name", n_atoms=4000)
-        each = (perf_counter() - start) / 2000
-    # Six lines a model of at least 50 ms: 1 % would be 83 µs a line.
-    assert each < 60e-6
+        start = process_time()
+        for number in range(1000):
+            events.note_model(f"model_{number}", 0.0, dict.fromkeys(STAGES, 0.01), 0.05, None, 4000, 20_000)
+        events.flush()
+        each = (process_time() - start) / 1000
+    assert each < 100e-6  # a model takes 0.1 s and more

@@ -1,5 +1,6 @@
 import re
 import shutil
+import subprocess
 import sys
 from html.parser import HTMLParser
 
@@ -89,13 +90,11 @@ def test_without_a_run_there_is_no_report(tmp_path):
 
 def test_the_command_writes_where_it_is_told(two_rank_run, launch, tmp_path):
     done = launch(0, "report", two_rank_run, "-o", tmp_path / "out" / "r.html")
-    assert done.returncode == 0, done.output if hasattr(done, "output") else done.stdout
+    assert done.returncode == 0, done.stdout
     assert re.search(r"r\.html \([\d.]+ MB\)", done.stdout)
     assert (tmp_path / "out" / "r.html").is_file()
 
 
-def test_a_rank_loads_neither_pandas_nor_matplotlib(launch):
+def test_a_rank_loads_neither_pandas_nor_matplotlib():
     code = "import sys, stagea_mpi.pipeline; sys.exit(any(name in sys.modules for name in ('pandas', 'matplotlib')))"
-    import subprocess
-
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
