@@ -20,7 +20,7 @@ SPARE := $(if $(filter 1,$(shell env -u OMP_NUM_THREADS nproc)),--oversubscribe)
 PARALLEL_TESTS := $(PY) -m pytest --with-mpi -m mpi tests/parallel
 LIMIT := timeout --kill-after=120 1200
 
-.PHONY: help env demo test bench lint clean
+.PHONY: help env demo test bench fuzz lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -43,6 +43,9 @@ test: env ## lint, then the serial tests, then the parallel ones on two and thre
 
 bench: env ## seconds a model by stage, speed-up and peak memory on one and two ranks
 	$(PY) -m benchmarks
+
+fuzz: env ## ten minutes of mutated input files; what is not explained goes to build/fuzz
+	$(PY) -m tests.fuzz --seconds 600 --workers 2
 
 lint: env ## what ruff finds
 	$(PY) -m ruff check .
