@@ -24,7 +24,8 @@ class Child(subprocess.Popen):
     default_timeout = 600.0
 
     def __init__(self, args, **options):
-        # Slurm signals every process of a step. A child that died of it would make its model fail, when the rank is just
+        # Slurm signals every process of a step. A child that died of it would make its model fail, when the rank is
+        # just
         # to finish the model in hand: children inherit these signals as blocked (a shell script would unblock them).
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:

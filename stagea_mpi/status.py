@@ -89,7 +89,9 @@ def read_status(folder: RunFolder) -> dict[str, Any]:
     """
     params = read_params(folder)
     if params is None:
-        raise RunFolderError(f"{folder.root}: is not the folder of a run: {folder.params} is missing; name the run_root of a run")
+        raise RunFolderError(
+            f"{folder.root}: is not the folder of a run: {folder.params} is missing; name the run_root of a run"
+        )
     ended: dict[str, bool] = {}
     shards = [_shard_status(folder.shard(index), ended) for index in range(params["n_shards"])]
     return {
@@ -144,7 +146,9 @@ def _published(shard: ShardFolder, meta: dict[str, Any]) -> ShardStatus:
     rate = round(result["n_models"] / meta["wall_s"], 3) if meta.get("wall_s") else 0.0
     who = {"job_id": meta.get("job_id", ""), "node": meta.get("node", "")}
     sign = round(time.time() - shard.meta.stat().st_mtime, 1)
-    return ShardStatus(shard.name, state, result["n_models"], result["n_ok"], result["n_fail"], rate, None, **who, last_sign_s=sign)
+    return ShardStatus(
+        shard.name, state, result["n_models"], result["n_ok"], result["n_fail"], rate, None, **who, last_sign_s=sign
+    )
 
 
 def _total(shards: list[ShardStatus], n_files: int) -> dict[str, Any]:
@@ -175,10 +179,11 @@ def table(status: dict[str, Any], every_shard: bool = False) -> str:
     if len(shards) > MOST_ROWS and not every_shard:
         shown = [shard for shard in shards if shard["state"] not in ("waiting", "done", "graphs done")]
     head = ("shard", "state", "models", "done", "failed", "rate/s", "left", "job", "node", "last sign")
+    signs = [_duration(s["last_sign_s"]) + " ago" if s["last_sign_s"] is not None else "" for s in shown]
     rows = [
         (s["shard"], s["state"], s["n_models"] or "?", s["done"], s["failed"], f"{s['rate']:.1f}" if s["rate"] else "",
-         _duration(s["left_s"]), s["job_id"], s["node"], _duration(s["last_sign_s"]) + (" ago" if s["last_sign_s"] is not None else ""))
-        for s in shown
+         _duration(s["left_s"]), s["job_id"], s["node"], sign)
+        for s, sign in zip(shown, signs, strict=True)
     ]  # fmt: skip
     counts = ", ".join(f"{n} {state}" for state, n in total["shards"].items())
     ago = f"last sign {_duration(total['last_sign_s'])} ago" if total["last_sign_s"] is not None else "no sign yet"

@@ -8,9 +8,9 @@ class SharedCounter:
 
     A context manager; making and leaving it is collective. `close` ends the work for all: later takers get None.
 
-    Between nodes not every network has one-sided communication (Open MPI 4 over plain TCP has none). There each node has a
-    counter of its own, in shared memory, and gets every so many values: work is then shared out as it goes within a node
-    and beforehand between nodes, and `close` ends it on the caller's node alone.
+    Between nodes not every network has one-sided communication (Open MPI 4 over plain TCP has none). There each node
+    has a counter of its own, in shared memory, and gets every so many values: work is then shared out as it goes within
+    a node and beforehand between nodes, and `close` ends it on the caller's node alone.
 
     Parameters
     ----------

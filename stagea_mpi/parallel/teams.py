@@ -12,7 +12,15 @@ from ..errors import LaunchError
 
 #: What launchers tell their processes: the size of the world where they say it, else only that there is one.
 _WORLD_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
-_LAUNCHED = ("PMI_RANK", "PMIX_RANK", "PMIX_NAMESPACE", "PALS_RANKID", "ALPS_APP_PE", "FLUX_TASK_RANK", "MPI_LOCALNRANKS")
+_LAUNCHED = (
+    "PMI_RANK",
+    "PMIX_RANK",
+    "PMIX_NAMESPACE",
+    "PALS_RANKID",
+    "ALPS_APP_PE",
+    "FLUX_TASK_RANK",
+    "MPI_LOCALNRANKS",
+)
 
 
 class Solo:
@@ -63,7 +71,8 @@ def connect():
     try:
         import mpi4py
 
-        # Starting Open MPI under the wrong launcher ends the process with a page of text: it is asked for its name first.
+        # Starting Open MPI under the wrong launcher ends the process with a page of text.
+        # It is asked for its name first.
         mpi4py.rc.initialize, mpi4py.rc.finalize = False, True
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
@@ -79,12 +88,14 @@ def connect():
             if expected == 1:
                 return Solo()
             advice = (
-                "Start with `srun --mpi=pmix` (in run.yaml, stage_a.srun_mpi: pmix); where `srun --mpi=list` has no pmix, use "
+                "Start with `srun --mpi=pmix` (in run.yaml, stage_a.srun_mpi: pmix); where `srun --mpi=list` has no "
+                "pmix, use "
                 "mpiexec (stage_a.use_srun_bind: 0)"
             )
             if "PMI_FD" not in os.environ:
                 raise LaunchError(
-                    f"srun started {expected} ranks without PMIx (--mpi=none, or the cluster's default), which {library} needs "
+                    f"srun started {expected} ranks without PMIx (--mpi=none, or the cluster's default), which "
+                    f"{library} needs "
                     f"to make them one world. {advice}"
                 )
             if is_first_process():  # some are built for pmi2; those that are not end here, with a page of their own
@@ -93,7 +104,8 @@ def connect():
     comm = MPI.COMM_WORLD
     if comm.size == 1 and expected > 1:
         raise LaunchError(
-            f"{variable} says that {expected} ranks were started, but this process is alone in its world: the launcher and "
+            f"{variable} says that {expected} ranks were started, but this process is alone in its world: the "
+            "launcher and "
             f"{library} do not match. Under srun try another --mpi type (`srun --mpi=list`; Open MPI wants pmix, MPICH "
             "pmi2; in run.yaml, stage_a.srun_mpi), or start with the mpiexec that belongs to the MPI library"
         )
@@ -112,7 +124,7 @@ def _lacks_pmix(environ: Mapping[str, str]) -> bool:
 
 
 def _expected_size() -> tuple[int | None, str]:
-    """How many ranks the launcher says it started (0 where it does not say), and the variable; None without a launcher."""
+    """How many ranks the launcher says it started (0: it does not say), and the variable; None without a launcher."""
     for variable in _WORLD_SIZES:
         if os.environ.get(variable, "").isdigit():
             return int(os.environ[variable]), variable

@@ -58,7 +58,8 @@ def node_name(environ: Mapping[str, str] = os.environ) -> str:
 def shortages(ranks: list[RankCpus]) -> list[str]:
     """Ranks with fewer CPUs than asked, and nodes whose ranks share too few; a phrase each."""
     found = [
-        f"rank {r.rank} on {r.node} has {len(r.cpus)} CPU{'s' * (len(r.cpus) != 1)} ({cpu_ranges(r.cpus)}), asked were {r.asked}"
+        f"rank {r.rank} on {r.node} has {len(r.cpus)} CPU{'s' * (len(r.cpus) != 1)} ({cpu_ranges(r.cpus)}), asked "
+        f"were {r.asked}"
         for r in ranks
         if len(r.cpus) < r.asked
     ]
@@ -66,7 +67,8 @@ def shortages(ranks: list[RankCpus]) -> list[str]:
         there = [r for r in ranks if r.node == node]
         union, asked = {cpu for r in there for cpu in r.cpus}, sum(r.asked for r in there)
         if len(union) < asked and all(len(r.cpus) >= r.asked for r in there):
-            found.append(f"the {len(there)} ranks on {node} share the CPUs {cpu_ranges(sorted(union))}, asked were {asked} in all")
+            shared = cpu_ranges(sorted(union))
+            found.append(f"the {len(there)} ranks on {node} share the CPUs {shared}, asked were {asked} in all")
     return found
 
 
@@ -90,7 +92,8 @@ def check_affinity(comm, cores_per_rank: int, strict: bool) -> None:
             log.warning("fewer CPUs than asked for: %s", told)
         return
     error = AffinityError(
-        f"strict_affinity: {told}. Start with srun --cpus-per-task=N --cpu-bind=cores and without --overcommit, ask for fewer ranks "
+        f"strict_affinity: {told}. Start with srun --cpus-per-task=N --cpu-bind=cores and without --overcommit, ask "
+        "for fewer ranks "
         "or cores_per_rank, or set stage_a.strict_affinity to 0"
     )
     error.agreed_by = comm.size

@@ -52,7 +52,8 @@ def own_jobs() -> list[dict[str, str]]:
     Returns
     -------
     jobs : list of dict
-        ``id`` (of arrays: of the whole array), ``task`` (the id of this task), ``state``, ``reason``, ``name``, ``script``.
+        ``id`` (of arrays: of the whole array), ``task`` (the id of this task), ``state``, ``reason``, ``name``,
+        ``script``.
         Array tasks are separate.
     """
     keys = ("id", "task", "state", "reason", "name", "script")
@@ -75,7 +76,9 @@ def is_gone(job_id: str) -> bool | None:
 
 def _slurm(command: list[str], environment: dict[str, str] | None = None, limit: float = COMMAND_LIMIT) -> str:
     if shutil.which(command[0]) is None:
-        raise SlurmError(f"{command[0]} is not on PATH: submit on a login node of the cluster, or start with mpiexec or srun by hand")
+        raise SlurmError(
+            f"{command[0]} is not on PATH: submit on a login node of the cluster, or start with mpiexec or srun by hand"
+        )
     try:
         done = subprocess.run(
             command,
@@ -86,7 +89,9 @@ def _slurm(command: list[str], environment: dict[str, str] | None = None, limit:
             env={**os.environ, **(environment or {})},
         )
     except subprocess.TimeoutExpired as error:
-        raise SlurmError(f"{command[0]} gave no answer within {limit:.0f} s; is the controller up (`scontrol ping`)?") from error
+        raise SlurmError(
+            f"{command[0]} gave no answer within {limit:.0f} s; is the controller up (`scontrol ping`)?"
+        ) from error
     if done.returncode:
         said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise SlurmError(f"`{' '.join(command)}`: {said}")

@@ -27,7 +27,8 @@ def read_script(name: str, own: str = "") -> str:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(
-            f"{path}: the job script cannot be read: {error.strerror}; set stage_a.job_script to your copy of jobs/{name}"
+            f"{path}: the job script cannot be read: {error.strerror}; set stage_a.job_script to your copy of "
+            f"jobs/{name}"
         ) from error
 
 
@@ -41,7 +42,7 @@ def fill(text: str, name: str, header: dict[str, str | None], settings: dict[str
     name : str
         What to call the script in errors.
     header : dict
-        sbatch's long options and their values, None for an option without one. Options that the script does not have yet
+        sbatch's long options and their values, None for an option without one. Options that the script lacks
         are added below those that it has.
     settings : dict
         Shell variables of the block between ``# >>> settings`` and ``# <<< settings`` and their values as shell words.
@@ -53,7 +54,9 @@ def fill(text: str, name: str, header: dict[str, str | None], settings: dict[str
     for variable, value in settings.items():
         block, found = re.subn(rf"(?m)^{variable}=.*$", lambda match, v=value, n=variable: f"{n}={v}", block)
         if found != 1:
-            raise ConfigError(f"{name}: expected one line {variable}=… among its settings, found {found}; see jobs/{name}")
+            raise ConfigError(
+                f"{name}: expected one line {variable}=… among its settings, found {found}; see jobs/{name}"
+            )
     text = before + block + after
     if environment:
         before, _, after = _split_block(text, name, "environment")

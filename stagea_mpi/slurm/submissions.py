@@ -11,7 +11,7 @@ from ..store.rundir import RunFolder, now, write_json
 
 
 class Submissions:
-    """The record of a run's submissions, oldest first; written after each job, so that a killed `submit` leaves no job unknown.
+    """The record of a run's submissions, oldest first; written after each job, so that a killed `submit` hides none.
 
     Each has ``at``, ``by``, ``host`` and ``jobs``; each job ``role``, ``job_id``, ``array_tasks`` (0 for no array),
     ``command`` and ``script``.
@@ -24,7 +24,9 @@ class Submissions:
         except FileNotFoundError:
             self.entries = []
         except (OSError, ValueError) as error:
-            raise RunFolderError(f"{self.path}: cannot be read ({error}); make sure that no job of the run is queued, then remove it") from error
+            raise RunFolderError(
+                f"{self.path}: cannot be read ({error}); make sure that no job of the run is queued, then remove it"
+            ) from error
 
     def begin(self) -> None:
         """Starts the record of one more submission."""
@@ -38,7 +40,8 @@ class Submissions:
 
     def knows(self, job_id: str, script: str) -> bool:
         """Whether a job in the queue is one of these; the number alone does not say so, since clusters begin anew."""
-        return any(job["job_id"] == job_id and job["script"] == script.split(" ")[0] for e in self.entries for job in e["jobs"])
+        known = [job["script"] for entry in self.entries for job in entry["jobs"] if job["job_id"] == job_id]
+        return any(script == path or script.startswith(path + " ") for path in known)  # with its arguments
 
     @property
     def latest(self) -> list[dict[str, Any]]:

@@ -94,7 +94,10 @@ def submit(config: RunConfig, *, force: bool = False) -> list[str]:
         if _is_done(folder, config, n_shards):
             return [f"all {n_shards} shards of {folder.root} are done: nothing to submit", *_advice_on_after(config)]
         jobs = plan_jobs(folder, config, n_shards)
-        return [*_submit_all(folder, config, jobs, submissions), f"watch it: python -m stagea_mpi status {folder.root} --watch"]
+        return [
+            *_submit_all(folder, config, jobs, submissions),
+            f"watch it: python -m stagea_mpi status {folder.root} --watch",
+        ]
     finally:
         lock.release()
 
@@ -106,7 +109,8 @@ def dry_run(config: RunConfig) -> str:
     jobs = plan_jobs(folder, config, plan_cut(config).params["n_shards"])
     parts = [
         "#!/bin/bash",
-        "# What `python -m stagea_mpi submit` would do, after it has cut the input into shards and found no job of this run in the queue.",
+        "# What `python -m stagea_mpi submit` would do, after it has cut the input into shards and found no job of "
+        "this run in the queue.",
         "set -e",
         f"mkdir -p {shlex.quote(str(_jobs_folder(folder)))} {shlex.quote(str(folder.logs))}",
         _heredoc(_config_path(folder), _frozen(config)),
@@ -116,7 +120,7 @@ def dry_run(config: RunConfig) -> str:
             parts.append(_heredoc(job.script, job.text))
         marker = "FIRST_JOB_ID"
         command = shlex.join(["sbatch", *job.sbatch_arguments(marker)]).replace(marker, f"${{{job.after}}}")
-        parts.append(f"{job.role}=$({command})\necho \"{job.role}: job ${{{job.role}}}\"")
+        parts.append(f'{job.role}=$({command})\necho "{job.role}: job ${{{job.role}}}"')
     return "\n\n".join(parts)
 
 
@@ -176,8 +180,14 @@ def _after(folder: RunFolder, config: RunConfig, last: str) -> Job:
     if own.is_file():
         text = own.read_text(encoding="utf-8", errors="replace")
         if not text.startswith("#!"):
-            raise ConfigError(f"after: {own} does not begin with #!, so sbatch will not take it; add a line such as #!/bin/bash")
-        log = [] if re.search(r"(?m)^#SBATCH\s+(-o|--output)\b", text) else ["--output=" + log_pattern(folder.logs, "after_%j.log")]
+            raise ConfigError(
+                f"after: {own} does not begin with #!, so sbatch will not take it; add a line such as #!/bin/bash"
+            )
+        log = (
+            []
+            if re.search(r"(?m)^#SBATCH\s+(-o|--output)\b", text)
+            else ["--output=" + log_pattern(folder.logs, "after_%j.log")]
+        )
         return Job("after", own.absolute(), None, 0, last, log, [str(folder.root)])
     header = {
         "--partition": config.stage_a.partition,
@@ -214,8 +224,12 @@ def _submit_all(folder: RunFolder, config: RunConfig, jobs: list[Job], submissio
     except SlurmError as error:
         if ids:
             queue.scancel(list(ids.values()))
-        taken_back = f"; taken back: {', '.join(f'{role} (job {job_id})' for role, job_id in ids.items())}" if ids else ""
-        raise SlurmError(f"{error}{taken_back}; check partition, time, mem_gb, nodes and sbatch_options in stage_a") from error
+        taken_back = (
+            f"; taken back: {', '.join(f'{role} (job {job_id})' for role, job_id in ids.items())}" if ids else ""
+        )
+        raise SlurmError(
+            f"{error}{taken_back}; check partition, time, mem_gb, nodes and sbatch_options in stage_a"
+        ) from error
     return lines
 
 
@@ -240,7 +254,8 @@ def _refuse_other_chains(folder: RunFolder, config: RunConfig, force: bool) -> N
     wanted = chains_as_dict(config.chains)
     if known != wanted:
         raise RunFolderError(
-            f"{folder.config}: the run was made with chains {known!r}, now they are {wanted!r}. Restore them, choose another run_root, "
+            f"{folder.config}: the run was made with chains {known!r}, now they are {wanted!r}. Restore them, choose "
+            "another run_root, "
             "or submit with --force to compute everything again"
         )
 
@@ -256,13 +271,14 @@ def _check_time(config: RunConfig) -> None:
     ahead = config.stage_a.signal_ahead_s
     if limit <= ahead:
         raise ConfigError(
-            f"stage_a.signal_ahead_s: {ahead} s is no less than stage_a.time = {config.stage_a.time} ({limit} s): a job would be "
+            f"stage_a.signal_ahead_s: {ahead} s is no less than stage_a.time = {config.stage_a.time} ({limit} s): a "
+            "job would be "
             "cut short as it starts; ask for more time"
         )
 
 
 def _forget(folder: RunFolder, n_shards: int) -> None:
-    """Takes away what vouches for published shards, once: a job with --force would begin anew each time it is requeued."""
+    """Takes away what vouches for published shards, once: a job with --force would begin anew at every requeue."""
     for index in range(n_shards):
         shard = folder.shard(index)
         shard.unmark()

@@ -54,7 +54,14 @@ def write_run(tmp_path):
 
     def write(pdb_root: Path, name: str = "run", top: dict | None = None, **stage_a) -> tuple[Path, Path]:
         run_root = tmp_path / name
-        small = {"partition": "main", "cores": 2, "mem_gb": 1, "time": "00:10:00", "min_per_shard": 1, "max_per_shard": 2}
+        small = {
+            "partition": "main",
+            "cores": 2,
+            "mem_gb": 1,
+            "time": "00:10:00",
+            "min_per_shard": 1,
+            "max_per_shard": 2,
+        }
         content = {
             "run_root": str(run_root),
             "pdb_root": str(pdb_root),
@@ -74,7 +81,8 @@ def write_run(tmp_path):
 def slow_activation(tmp_path):
     """Makes an activation under which every model of a job's first start takes so many seconds more.
 
-    Voronota sleeps before it starts; a requeued job and one that is submitted later, when the file `fast` is there, do not.
+    Voronota sleeps before it starts; a requeued job and one that is submitted later, when the file `fast` is there,
+    do not.
     """
     (tmp_path / "slow").mkdir()
 

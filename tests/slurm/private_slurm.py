@@ -32,8 +32,8 @@ class PrivateSlurm:
     ----------
     nodes : int
     binds : bool
-        Whether tasks are bound to CPUs. Slurm can do so with a single node whose CPUs exist; several "nodes" on one machine
-        believe, each, that they have all of them.
+        Whether tasks are bound to CPUs. Slurm can do so with a single node whose CPUs exist; several "nodes" on
+        one machine believe, each, that they have all of them.
     """
 
     def __init__(self, nodes: int, binds: bool = False):
@@ -114,7 +114,9 @@ class PrivateSlurm:
         """Id, state and reason of every job that is not over."""
         # By default squeue leaves out a job that is being requeued.
         jobs = self.run("squeue", "--states=all", "--noheader", "--format=%i %T %r").stdout.splitlines()
-        return [job for job in jobs if job.split()[1] not in ("CANCELLED", "COMPLETED", "FAILED", "TIMEOUT", "NODE_FAIL")]
+        return [
+            job for job in jobs if job.split()[1] not in ("CANCELLED", "COMPLETED", "FAILED", "TIMEOUT", "NODE_FAIL")
+        ]
 
     def job(self, job_id: str) -> dict[str, str]:
         """What `scontrol show job` says of a job, or of the first task of an array."""
@@ -193,12 +195,14 @@ class PrivateSlurm:
         ]
         for i, node in enumerate(self.nodes):
             port = self.port + 1 + i
-            lines.append(f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} {cores} RealMemory={memory}")
+            lines.append(
+                f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} {cores} RealMemory={memory}"
+            )
         lines.append("PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP")
         return "\n".join(lines) + "\n"
 
     def _task_prolog(self) -> str:
-        """Open MPI's settings for "nodes" that share a machine: own files in shared memory, and idle ranks that yield."""
+        """Open MPI's settings for "nodes" that share a machine: files of their own in shared memory, and yielding."""
         folder = f"{self._shared_memory}/$SLURMD_NODENAME"
         settings = {f"{kind}_backing_directory": folder for kind in ("btl_vader", "osc_sm", "osc_rdma")}
         settings["mpi_yield_when_idle"] = "1"

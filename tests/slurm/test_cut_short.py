@@ -17,7 +17,8 @@ pytestmark = pytest.mark.timeout(200)
 def test_a_job_cut_by_its_time_limit_requeues_itself_and_ends_as_if_undisturbed(
     two_nodes, many_poses, write_run, slow_activation
 ):
-    # Slurm looks every 30 s and sends the signal up to that much earlier: 10 to 40 s after the start. A shard takes 4 s.
+    # Slurm looks every 30 s and sends the signal up to that much earlier: 10 to 40 s after the start.
+    # A shard takes 4 s.
     config, run_root = write_run(
         many_poses,
         top={"after": "touch $STAGEA_RUN_ROOT/after; ls"},

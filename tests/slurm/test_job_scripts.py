@@ -25,14 +25,18 @@ echo my own line
 
 
 def test_a_users_own_lines_stay():
-    filled = fill(SCRIPT, "mine", {"--time": "00:10:00", "--exclusive": None}, {"PHASE": "prep_graphs"}, "module load mpi")
-
-    assert filled == SCRIPT.replace("01:00:00", "00:10:00\n#SBATCH --exclusive").replace("=full", "=prep_graphs").replace(
-        "source .venv/bin/activate", "module load mpi"
+    filled = fill(
+        SCRIPT, "mine", {"--time": "00:10:00", "--exclusive": None}, {"PHASE": "prep_graphs"}, "module load mpi"
     )
 
+    assert filled == SCRIPT.replace("01:00:00", "00:10:00\n#SBATCH --exclusive").replace(
+        "=full", "=prep_graphs"
+    ).replace("source .venv/bin/activate", "module load mpi")
 
-@pytest.mark.parametrize("lost", ["PHASE=full\n", "# <<< settings\n", "#SBATCH --time=01:00:00\n", "# >>> environment\n"])
+
+@pytest.mark.parametrize(
+    "lost", ["PHASE=full\n", "# <<< settings\n", "#SBATCH --time=01:00:00\n", "# >>> environment\n"]
+)
 def test_a_script_without_a_place_to_fill_is_refused_with_the_place(lost):
     with pytest.raises(ConfigError, match="mine"):
         fill(SCRIPT.replace(lost, ""), "mine", {"--time": "1"}, {"PHASE": "full"}, "true")
@@ -79,14 +83,25 @@ def test_phases_become_jobs_that_wait_for_each_other(tmp_path, stage_a, n_shards
 
 
 def test_sbatch_options_and_own_environment_are_in_the_script(tmp_path):
-    stage_a = {"sbatch_options": ["--account=lab", "--time=2-00"], "activate": "module load openmpi", "cores_per_rank": 2}
+    stage_a = {
+        "sbatch_options": ["--account=lab", "--time=2-00"],
+        "activate": "module load openmpi",
+        "cores_per_rank": 2,
+    }
     config = parse_config(
-        {"run_root": str(tmp_path), "pdb_root": "x", "chains": {"heavy": "H", "antigen": "A"}, "stage_a": stage_a}, "t", {}
+        {"run_root": str(tmp_path), "pdb_root": "x", "chains": {"heavy": "H", "antigen": "A"}, "stage_a": stage_a},
+        "t",
+        {},
     )
 
     (job,) = plan_jobs(RunFolder(tmp_path), config, 4)
 
-    for line in ("#SBATCH --account=lab", "#SBATCH --time=2-00", "#SBATCH --ntasks-per-node=16", "#SBATCH --mem=65536M"):
+    for line in (
+        "#SBATCH --account=lab",
+        "#SBATCH --time=2-00",
+        "#SBATCH --ntasks-per-node=16",
+        "#SBATCH --mem=65536M",
+    ):
         assert f"\n{line}\n" in job.text
     assert "\nmodule load openmpi\n" in job.text
     assert ".venv/bin/activate\n# <<< environment" not in job.text
@@ -94,7 +109,13 @@ def test_sbatch_options_and_own_environment_are_in_the_script(tmp_path):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("sbatch_options", ["-A lab"]), ("job_form", "many"), ("srun_mpi", "pmix; ls"), ("signal_ahead_s", 1), ("nodes", 0)],
+    [
+        ("sbatch_options", ["-A lab"]),
+        ("job_form", "many"),
+        ("srun_mpi", "pmix; ls"),
+        ("signal_ahead_s", 1),
+        ("nodes", 0),
+    ],
 )
 def test_wrong_values_name_their_key(tmp_path, key, value):
     content = {"run_root": "r", "pdb_root": "p", "chains": {"heavy": "H", "antigen": "A"}, "stage_a": {key: value}}

@@ -27,7 +27,15 @@ def at_work(folder: RunFolder, index: int, **progress) -> None:
     shard = folder.shard(index)
     shard.path.mkdir(parents=True)
     ShardLock(shard.path).acquire()
-    state = {"stage": "graphs", "n_models": 2, "taken": 1, "failed": 0, "job_id": "7_0", "node": "n1", "pid": os.getpid()}
+    state = {
+        "stage": "graphs",
+        "n_models": 2,
+        "taken": 1,
+        "failed": 0,
+        "job_id": "7_0",
+        "node": "n1",
+        "pid": os.getpid(),
+    }
     times = {"started": "2026-01-01T00:00:00+00:00", "updated": "2026-01-01T00:00:02+00:00"}
     shard.progress.write_text(json.dumps({**state, **times, **progress}))
 

@@ -12,9 +12,7 @@ pytestmark = pytest.mark.timeout(120)
 
 
 def test_four_ranks_on_two_nodes_write_one_file(two_nodes, poses, write_run):
-    config, run_root = write_run(
-        poses, job_form="single", nodes=2, ranks_per_node=2, team="world", max_per_shard=6
-    )
+    config, run_root = write_run(poses, job_form="single", nodes=2, ranks_per_node=2, team="world", max_per_shard=6)
 
     two_nodes.stagea("submit", config)
     two_nodes.wait_for_jobs(90)
@@ -82,7 +80,9 @@ def test_a_job_whose_ranks_could_not_be_started_has_failed(two_nodes, poses, wri
     config, run_root = write_run(poses, job_form="single", top={"after": "touch $STAGEA_RUN_ROOT/after; ls"})
     probe = two_nodes.run("sbatch", "--parsable", "--ntasks=1", "--output=/dev/null", "--wrap=true").stdout
     next_job = int(probe) + 1
-    in_the_way = [two_nodes.home / f"tmp-{node}" / f"spmix_appdir_{os.getuid()}_{next_job}.0" for node in two_nodes.nodes]
+    in_the_way = [
+        two_nodes.home / f"tmp-{node}" / f"spmix_appdir_{os.getuid()}_{next_job}.0" for node in two_nodes.nodes
+    ]
     for folder in in_the_way:
         folder.mkdir()
 
