@@ -15,7 +15,7 @@ from .parallel.guard import StopRequest, abort_on_error, report
 
 log = logging.getLogger("stagea_mpi")
 
-_COMMANDS = ("plan", "run", "submit", "status", "report", "doctor")
+_COMMANDS = ("plan", "run", "submit", "status", "verify", "report", "doctor")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,6 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--all", action="store_true", help="every shard, however many")
     status.set_defaults(command=_status)
 
+    verify = commands.add_parser("verify", help="checks every published file of a run, and names what is wrong")
+    verify.add_argument("run_root", help="the run folder")
+    verify.add_argument("--repair", action="store_true", help="remove what is wrong, so that a run fills it in")
+    verify.set_defaults(command=_verify)
+
     report_ = commands.add_parser("report", help="executes the telemetry notebook, writes it as one file of HTML")
     report_.add_argument("run_root", help="output folder of a run, also of one under way or cut short")
     report_.add_argument("-o", dest="output", metavar="report.html", help="where to write it (RUN_ROOT/report.html)")
@@ -125,6 +130,12 @@ def _status(parsed: argparse.Namespace) -> int:
     from .status import show
 
     return show(parsed.run_root, watch=parsed.watch, as_json=parsed.json, every_shard=parsed.all)
+
+
+def _verify(parsed: argparse.Namespace) -> int:
+    from .verify import verify
+
+    return verify(parsed.run_root, repair=parsed.repair)
 
 
 def _report(parsed: argparse.Namespace) -> int:

@@ -1,6 +1,5 @@
 """A team of ranks at work on shards: what each shard needs, and who does it."""
 
-import hashlib
 import json
 import logging
 import os
@@ -21,7 +20,7 @@ from .progress import Progress, this_job, write_progress
 from .store.annotations import CAPACITY, AnnotationCache
 from .store.lock import ShardLock
 from .store.packed import SCHEMA_VERSION, PackedFile, root_attributes
-from .store.records import complaint, published_files, record, withdraw
+from .store.records import complaint, hash_of, input_hash, published_files, record, withdraw
 from .store.rundir import DONE, GRAPHS_DONE, RunFolder, ShardFolder, part_name, publish, write_json
 from .telemetry.events import SILENT, EventLog
 from .versions import numbering_versions, versions
@@ -181,7 +180,7 @@ class Team:
     def lead_decide(self, shard: ShardFolder, entries: list[ModelEntry]) -> dict[str, Any] | None:
         """The metadata to build a shard with; None where what is published is still good."""
         digests = [(entry.ref.path, entry.ref.name, entry.digest) for entry in entries]
-        inputs = _hash(digests)
+        inputs = input_hash(*zip(*digests, strict=True)) if digests else input_hash((), (), ())
         published = None if self.options.force else self._lead_published(shard)
         if published is not None:
             if published["inputs_sha256"] == inputs:
@@ -209,7 +208,7 @@ class Team:
             "stagea_phase": self.config.phase,
             "result": {"shard_id": shard.name, "n_inputs": len(shard.inputs())},
             "science": science,
-            "science_sha256": _hash(science),
+            "science_sha256": hash_of(science),
             "inputs_sha256": inputs,
             "inputs_stat_sha256": _stat_hash(shard.inputs()),
             "versions": versions(),
@@ -331,10 +330,6 @@ class Team:
         return {"features": FEATURES, "schema_version": SCHEMA_VERSION, "chains": self.config.chains.fingerprint()}
 
 
-def _hash(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
 def _stat_hash(paths: list[str]) -> str:
     """Hash of the files' sizes and times: equal ones spare reading the files again."""
     found = []
@@ -344,7 +339,7 @@ def _stat_hash(paths: list[str]) -> str:
             found.append((path, stat.st_size, stat.st_mtime_ns))
         except OSError:
             found.append((path, -1, -1))
-    return _hash(found)
+    return hash_of(found)
 
 
 def _changed_files(shard: ShardFolder, digests: list[tuple[str, str, str]]) -> str:

@@ -1,16 +1,19 @@
 """Numberings that a run has already made, kept for later shards and restarts.
 
-One file a team, a line a sequence, appended; a line that a kill has cut short, or that does not fit its sequence, is
-not used.
+One file a team, a line a sequence, appended; a line that a kill has cut short, or that does not fit its sequence or its
+checksum, is not used.
 """
 
 import json
 import logging
 import os
+import zlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..annotation import Numbering
+from .rundir import write_text
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +76,7 @@ class AnnotationCache:
         for sequence in sequences:
             numbering = self._numberings[sequence]
             if numbering.problem is None:
-                row = {"sequence": sequence, "chain_type": numbering.chain_type, "positions": numbering.positions}
-                lines.append(json.dumps(row, separators=(",", ":")))
+                lines.append(_line(sequence, numbering.chain_type, numbering.positions))
         # The leading line break ends a line that a kill has cut short.
         text = ("\n" if path.exists() else "") + "\n".join(lines) + "\n"
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -86,16 +88,53 @@ class AnnotationCache:
     def _remember_line(self, row: dict) -> bool:
         if not row:
             return True
-        sequence, positions = row.get("sequence"), row.get("positions")
-        fits = (
-            isinstance(sequence, str)
-            and isinstance(positions, list)
-            and len(positions) == len(sequence)
-            and all(isinstance(p, int) and 0 <= p <= 128 for p in positions)
-        )
-        if fits:
-            self._numberings[sequence] = Numbering(tuple(positions), row.get("chain_type"))
-        return fits
+        if not _fits(row):
+            return False
+        self._numberings[row["sequence"]] = Numbering(tuple(row["positions"]), row["chain_type"])
+        return True
+
+
+def damaged_lines(path: Path) -> int:
+    """How many lines of a file are damaged; those that a kill has cut short do not count."""
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    bad = 0 if "versions" in _parse(lines[0]) else 1
+    return bad + sum(not _is_good(line) and line.rstrip().endswith("}") for line in lines[1:])
+
+
+def remove_damaged_lines(path: Path) -> None:
+    """Writes a file anew without its damaged lines; one with a damaged first line, which nobody uses, is removed."""
+    header, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    if "versions" not in _parse(header):
+        path.unlink()
+        return
+    write_text(path, "\n".join([header, *(line for line in lines if line.strip() and _is_good(line))]) + "\n")
+
+
+def _line(sequence: str, chain_type: str | None, positions: Sequence[int]) -> str:
+    row = {"sequence": sequence, "chain_type": chain_type, "positions": list(positions)}
+    return json.dumps({**row, "crc32": _checksum(row)}, separators=(",", ":"))
+
+
+def _checksum(row: dict) -> int:
+    values = [row["sequence"], row["chain_type"], row["positions"]]
+    return zlib.crc32(json.dumps(values, separators=(",", ":")).encode())
+
+
+def _is_good(line: str) -> bool:
+    row = _parse(line)
+    return not row or _fits(row)
+
+
+def _fits(row: dict) -> bool:
+    sequence, positions = row.get("sequence"), row.get("positions")
+    return (
+        isinstance(sequence, str)
+        and "chain_type" in row
+        and isinstance(positions, list)
+        and len(positions) == len(sequence)
+        and all(isinstance(p, int) and 0 <= p <= 128 for p in positions)
+        and row.get("crc32") == _checksum(row)
+    )
 
 
 def _parse(line: str) -> dict:

@@ -1,8 +1,8 @@
 """One writer a shard: a lock file that says who holds it, and is taken over when its holder is dead.
 
-On the holder's own host the process decides, elsewhere its signs of life do: a thread of the holder renews the file's time.
-Clocks of hosts differ and jump, so a silent holder is watched for a while before it is taken for dead, and a writer makes
-sure that the lock is still its own before it publishes.
+On the holder's own host the process decides, elsewhere its signs of life do: a thread of the holder renews the file's
+time. Clocks of hosts differ and jump, so a silent holder is watched for a while before it is taken for dead, and a writer
+makes sure that the lock is still its own before it publishes.
 """
 
 import contextlib
@@ -72,7 +72,7 @@ class ShardLock:
             os.utime(self._path)
 
     def check(self) -> None:
-        """Raises ShardBusyError where the lock is no longer this process's: it was taken for dead, and another goes on."""
+        """Raises ShardBusyError where the lock is another's by now, because this process was taken for dead."""
         if self._content is None or self._read() != self._content:
             raise ShardBusyError(
                 f"{self._path}: is no longer held by this process, which was silent for so long that another has taken over; "

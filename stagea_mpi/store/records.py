@@ -5,13 +5,25 @@ files are replaced they also say, under ``replaced``, what each of them was befo
 """
 
 import hashlib
+import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .rundir import ShardFolder, flush_to_disk, write_json
 
 _CHUNK = 2**20
+
+
+def hash_of(value: Any) -> str:
+    """SHA-256 of a value's JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def input_hash(sources: Sequence[str], names: Sequence[str], digests: Sequence[str]) -> str:
+    """What a shard's graphs were made from: of every model the file, the name and the hash of the file's content."""
+    return hash_of(list(zip(sources, names, digests, strict=True)))
 
 
 def record(path: Path) -> dict[str, Any]:

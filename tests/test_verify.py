@@ -1,0 +1,203 @@
+"""`verify` finds every damage, repairs by removing no more than what is wrong, and a rerun brings back the same bytes."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import h5py
+import pytest
+
+from stagea_mpi.parallel.guard import StopRequest
+from stagea_mpi.parallel.teams import Solo
+from stagea_mpi.pipeline import run
+from stagea_mpi.store.records import record
+from stagea_mpi.team import Options
+from stagea_mpi.verify import verify
+
+SHARD = "shards/shard_000001"
+PUBLISHED = ("graphs.h5", "failures.tsv", "manifest.tsv.gz")
+
+
+@pytest.fixture(scope="module")
+def finished(poses, tmp_path_factory):
+    """A finished run with three shards, one model failed, and its configuration."""
+    from stagea_mpi.complexes import Chains
+    from stagea_mpi.config import RunConfig, StageA
+
+    folder = tmp_path_factory.mktemp("finished")
+    inputs = folder / "poses"
+    shutil.copytree(poses, inputs)
+    (inputs / "pose_0004.pdb").write_text("REMARK nothing\n")
+    stage_a = StageA(max_per_shard=2, min_per_shard=1, max_failed_fraction=0.5)
+    config = RunConfig(folder / "run", inputs, Chains("H", "L", ("A",)), stage_a, collect_metrics=False)
+    assert run(Solo(), config, Options(), StopRequest()).exit_code == 0
+    return config
+
+
+@pytest.fixture
+def damaged(finished):
+    """The run folder, to be damaged; it is put back afterwards."""
+    root, kept = finished.run_root, finished.run_root.with_name("kept")
+    shutil.copytree(root, kept)
+    yield root
+    shutil.rmtree(root)
+    kept.rename(root)
+
+
+def told(root: Path, repair: bool = False) -> tuple[int, str]:
+    lines: list[str] = []
+    code = verify(root, repair=repair, tell=lines.append)
+    return code, "\n".join(lines)
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for name in PUBLISHED for path in root.glob(f"shards/*/{name}")}
+
+
+def change_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x40
+    path.write_bytes(content)
+
+
+def change_meta(path: Path, change) -> None:
+    meta = json.loads(path.read_text())
+    change(meta)
+    path.write_text(json.dumps(meta))
+
+
+def vouch_for(root: Path, name: str) -> None:
+    """Makes the record fit a file that was changed: what is left to find is that files do not fit each other."""
+    shard = root / SHARD
+    change_meta(shard / "meta_stageA.json", lambda meta: meta["files"].update({name: record(shard / name)}))
+
+
+def move_pointer(root: Path) -> None:
+    with h5py.File(root / SHARD / "packed.h5", "r+") as file:
+        pointer = file["model/node_ptr"][()]
+        pointer[-1] -= 1
+        file["model/node_ptr"][...] = pointer
+    vouch_for(root, "packed.h5")
+
+
+def point_beyond(root: Path) -> None:
+    with h5py.File(root / SHARD / "packed.h5", "r+") as file:
+        ends = file["edge/nodes"][()]
+        ends[0, 1] = 10**6
+        file["edge/nodes"][...] = ends
+    vouch_for(root, "packed.h5")
+
+
+def drop_model(root: Path) -> None:
+    with h5py.File(root / SHARD / "graphs.h5", "r+") as file:
+        del file["pose_0003"]
+    vouch_for(root, "graphs.h5")
+
+
+def rename_model(root: Path) -> None:
+    with h5py.File(root / SHARD / "graphs.h5", "r+") as file:
+        file.move("pose_0003", "pose_9999")
+    vouch_for(root, "graphs.h5")
+
+
+def move_atom(root: Path) -> None:
+    with h5py.File(root / SHARD / "graphs.h5", "r+") as file:
+        file["pose_0003/node_data/pos"][0, 0] += 1
+    vouch_for(root, "graphs.h5")
+
+
+def drop_manifest_row(root: Path) -> None:
+    path = root / SHARD / "manifest.tsv.gz"
+    lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    path.write_bytes(gzip.compress(b"".join(lines[:-1])))
+    vouch_for(root, "manifest.tsv.gz")
+
+
+def drop_failure(root: Path) -> None:
+    path = root / SHARD / "failures.tsv"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    vouch_for(root, "failures.tsv")
+
+
+def miscount(root: Path) -> None:
+    change_meta(root / SHARD / "meta_stageA.json", lambda meta: meta["result"].update(n_ok=7))
+
+
+DAMAGES = {
+    "packed.h5 changed": ("packed.h5", lambda root: change_byte(root / SHARD / "packed.h5")),
+    "packed.h5 cut": ("packed.h5", lambda root: (root / SHARD / "packed.h5").write_bytes(b"\x89HDF\r\n")),
+    "packed.h5 gone": ("packed.h5", lambda root: (root / SHARD / "packed.h5").unlink()),
+    "packed.h5 with wrong pointers": ("node_ptr", move_pointer),
+    "packed.h5 with edges to nowhere": ("edge/nodes points beyond", point_beyond),
+    "graphs.h5 changed": ("graphs.h5", lambda root: change_byte(root / SHARD / "graphs.h5")),
+    "graphs.h5 gone": ("graphs.h5", lambda root: (root / SHARD / "graphs.h5").unlink()),
+    "graphs.h5 without a model": ("1 of 1 models are missing", drop_model),
+    "graphs.h5 with another model": ("pose_9999", rename_model),
+    "graphs.h5 with other numbers": ("pose_0003: node_data/pos", move_atom),
+    "manifest changed": ("manifest.tsv.gz", lambda root: change_byte(root / SHARD / "manifest.tsv.gz")),
+    "manifest gone": ("manifest.tsv.gz", lambda root: (root / SHARD / "manifest.tsv.gz").unlink()),
+    "manifest without a row": ("1 of 2 rows are missing", drop_manifest_row),
+    "failures empty": ("failures.tsv", lambda root: (root / SHARD / "failures.tsv").write_text("")),
+    "failures without a row": ("1 of 1 rows are missing", drop_failure),
+    "meta cut": ("meta_stageA.json: is damaged", lambda root: (root / SHARD / "meta_stageA.json").write_text('{"stage"')),
+    "meta gone": ("meta_stageA.json: is missing", lambda root: (root / SHARD / "meta_stageA.json").unlink()),
+    "meta miscounts": ("result.n_ok is 7, packed.h5 has 1", miscount),
+    "marker empty": ("STAGEA_DONE: is empty", lambda root: (root / SHARD / "STAGEA_DONE").write_text("")),
+    "first marker gone": ("without STAGEA_GRAPHS_DONE", lambda root: (root / SHARD / "STAGEA_GRAPHS_DONE").unlink()),
+    "a list of inputs cut": ("shard_lists", lambda root: (root / "shard_lists/shard_000001.lst").write_text("")),
+    "a list of inputs gone": ("shard_000001.lst", lambda root: (root / "shard_lists/shard_000001.lst").unlink()),
+    "parameters of the cut damaged": ("shards.params", lambda root: (root / "shard_lists/shards.params").write_text("{")),
+    "cache changed": (
+        "team_0000_0.jsonl: 1 lines",
+        lambda root: [
+            path.write_text(path.read_text().replace('"positions":[1,', '"positions":[2,', 1))
+            for path in root.glob("annotations/*.jsonl")
+        ],
+    ),
+}  # fmt: skip
+
+
+def test_a_finished_run_is_whole(finished):
+    code, lines = told(finished.run_root)
+    assert code == 0, lines
+    assert "0 problems; 3 of 3 shards are whole and right" in lines
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damage_is_named_and_repaired_and_a_rerun_brings_back_the_same(damage, damaged, finished):
+    expected = contents(damaged)
+    words, make = DAMAGES[damage]
+    make(damaged)
+    code, lines = told(damaged)
+    assert code == 1
+    assert words in lines
+    untouched = {path: path.stat().st_mtime_ns for path in damaged.glob("shards/shard_00000[02]/*")}
+    assert told(damaged, repair=True)[0] == 1
+    assert told(damaged)[0] in (0, 75), "what is left is right"
+    assert run(Solo(), finished, Options(), StopRequest()).exit_code == 0
+    assert told(damaged)[0] == 0
+    assert contents(damaged) == expected
+    assert {path: path.stat().st_mtime_ns for path in damaged.glob("shards/shard_00000[02]/*")} == untouched
+
+
+def test_a_missing_last_marker_is_unfinished_and_not_wrong(damaged):
+    (damaged / SHARD / "STAGEA_DONE").unlink()
+    code, lines = told(damaged)
+    assert code == 75
+    assert "shard_000001: not finished" in lines
+
+
+def test_graphs_are_not_made_again_where_only_graphs_h5_was_damaged(damaged, finished):
+    before = (damaged / SHARD / "packed.h5").stat().st_mtime_ns
+    change_byte(damaged / SHARD / "graphs.h5")
+    told(damaged, repair=True)
+    run(Solo(), finished, Options(), StopRequest())
+    assert (damaged / SHARD / "packed.h5").stat().st_mtime_ns == before
+
+
+def test_verify_without_repair_changes_nothing(damaged):
+    change_byte(damaged / SHARD / "packed.h5")
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in damaged.rglob("*") if path.is_file()}
+    told(damaged)
+    assert {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in damaged.rglob("*") if path.is_file()} == before
