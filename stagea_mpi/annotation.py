@@ -4,18 +4,16 @@ ANARCI: Dunbar & Deane, Bioinformatics 32 (2016) 298. IMGT's CDRs: Lefranc et al
 """
 
 import contextlib
-import importlib
 import io
 import logging
-import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from .children import Child
 from .errors import LaunchError, ModelError
+from .hmmscan import anarci_module
 from .residues import CONST, REGIONS
 
 log = logging.getLogger(__name__)
@@ -120,9 +118,12 @@ def find_domains(sequences: Sequence[str]) -> list[tuple[Domain, ...]]:
 
 def _find_share(sequences: Sequence[str]) -> list[tuple[Domain, ...]]:
     kept = [[i for i, letter in enumerate(sequence) if letter != "X"] for sequence in sequences]
-    queries = [(f"s{k}", "".join(sequence[i] for i in keep)) for k, (sequence, keep) in enumerate(zip(sequences, kept, strict=True))]
+    queries = [
+        (f"s{k}", "".join(sequence[i] for i in keep))
+        for k, (sequence, keep) in enumerate(zip(sequences, kept, strict=True))
+    ]
     try:
-        found = _anarci_domains(_anarci(), [query for query in queries if query[1]], assign_germline=False)
+        found = _anarci_domains(anarci_module(), [query for query in queries if query[1]], assign_germline=False)
     except LaunchError:
         raise
     except Exception as error:  # a sequence that ANARCI cannot take costs only itself
@@ -131,7 +132,11 @@ def _find_share(sequences: Sequence[str]) -> list[tuple[Domain, ...]]:
         log.warning("ANARCI failed on %s: %s", sequences[0], error)
         return [()]
     return [
-        tuple(sorted((Domain(kind, keep[start], keep[end] + 1) for (_, start, end), kind in found.get(name, ())), key=_start))
+        tuple(
+            sorted(
+                (Domain(kind, keep[start], keep[end] + 1) for (_, start, end), kind in found.get(name, ())), key=_start
+            )
+        )
         for keep, (name, _) in zip(kept, queries, strict=True)
     ]
 
@@ -145,8 +150,9 @@ def regions(
 ) -> np.ndarray:
     """Region of every residue of the merged antibody chain.
 
-    As in DeepRank-Ab, a numbered residue is the next one of its letter in the merged chain. So a chain whose residue numbers do
-    not ascend (IMGT's 112B, 112A, 112) gets shifted labels from there on, those that the model was trained on.
+    As in DeepRank-Ab, a numbered residue is the next one of its letter in the merged chain. So a chain whose residue
+    numbers do not ascend (IMGT's 112B, 112A, 112) gets shifted labels from there on, those that the model was trained
+    on.
 
     Parameters
     ----------
@@ -196,9 +202,12 @@ def _region(role: str, position: int) -> int:
 
 
 def _number_batch(sequences: Sequence[str]) -> list[Numbering]:
-    anarci = _anarci()
+    anarci = anarci_module()
     kept = [[i for i, letter in enumerate(sequence) if letter != "X"] for sequence in sequences]
-    queries = [(f"s{k}", "".join(sequence[i] for i in keep)) for k, (sequence, keep) in enumerate(zip(sequences, kept, strict=True))]
+    queries = [
+        (f"s{k}", "".join(sequence[i] for i in keep))
+        for k, (sequence, keep) in enumerate(zip(sequences, kept, strict=True))
+    ]
     numbered = _run(anarci, [query for query in queries if query[1]])
     return [
         _numbering(sequence, keep, *numbered.get(name, (None, None)))
@@ -240,15 +249,3 @@ def _numbering(sequence: str, keep: list[int], domain, chain_type) -> Numbering:
         for i, number in zip(place, numbers, strict=True):
             positions[i] = number
     return Numbering(tuple(positions), chain_type)
-
-
-def _anarci():
-    """The anarci module, its hmmscan started as all our children are: with a time limit, ending with the rank."""
-    if shutil.which("hmmscan") is None:
-        raise LaunchError("hmmscan is not on PATH; install HMMER or load its module (`python -m stagea_mpi doctor` checks all)")
-    try:
-        module = importlib.import_module("anarci.anarci")
-    except ImportError as error:
-        raise LaunchError(f"anarci cannot be imported ({error}); install it (`python -m stagea_mpi doctor` checks all)") from error
-    module.Popen = Child
-    return module

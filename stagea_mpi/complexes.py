@@ -61,7 +61,7 @@ class Chains:
         return self.as_dict()
 
     def sides(self) -> tuple[str, str]:
-        """Antibody and antigen as the manifest names them: `H,L` and `A`; parts of a chain with their residues, `B:1-118`."""
+        """Antibody and antigen as the manifest names them: `H,L` and `A`; of a part, `B:1-118`."""
         antibody = [_named(self.heavy, self.heavy_part)]
         if self.light is not None:
             antibody.append(_named(self.light, self.light_part))
@@ -96,8 +96,8 @@ class Complex:
     sequences : tuple of str
         Of the merged chains A and B: one letter a residue, X for a residue without a parent amino acid.
     heavy, light : str
-        Sequences of the antibody's chains as they run in the file, from where they are numbered; `light` is empty where there is
-        none.
+        Sequences of the antibody's chains as they run in the file, from where they are numbered; `light` is empty
+        where there is none.
     places : tuple of int
         Where these two begin in the sequence of chain A.
     n_heavy : int
@@ -121,9 +121,9 @@ class Complex:
 def merge_chains(atoms: AtomTable, chains: Chains, source: str) -> Complex:
     """Merges the stated chains of a model.
 
-    HETATM atoms stay out; a modified residue (MSE, say) still has its place in the numbering and in the sequence. Within a
-    chain, residues are ordered by their number and insertion code, as DeepRank-Ab merges them. (That is the file's order but
-    for IMGT's 112B, 112A, 112; where numbers repeat, the file's order stays.)
+    HETATM atoms stay out; a modified residue (MSE, say) still has its place in the numbering and in the sequence.
+    Within a chain, residues are ordered by their number and insertion code, as DeepRank-Ab merges them. (That is the
+    file's order but for IMGT's 112B, 112A, 112; where numbers repeat, the file's order stays.)
 
     Parameters
     ----------
@@ -142,12 +142,16 @@ def merge_chains(atoms: AtomTable, chains: Chains, source: str) -> Complex:
     present = chain_names(atoms)
     missing = [name for name in dict.fromkeys(wanted) if name not in present]
     if missing:
-        raise ModelError("chain_missing", f"{source}: no chain {', '.join(missing)}; there are {', '.join(present)}", "chains")
+        raise ModelError(
+            "chain_missing", f"{source}: no chain {', '.join(missing)}; there are {', '.join(present)}", "chains"
+        )
     asked = [chains.heavy_part, chains.light_part][: len(antibody)] + [WHOLE] * len(chains.antigen)
     parts = [_merged_part(atoms, name, part) for name, part in zip(wanted, asked, strict=True)]
     for name, part in zip(wanted, parts, strict=True):
         if not len(part.rows):
-            raise ModelError("chain_empty", f"{source}: chain {name} has no amino-acid residue with ATOM records", "chains")
+            raise ModelError(
+                "chain_empty", f"{source}: chain {name} has no amino-acid residue with ATOM records", "chains"
+            )
     for role, side in (("antibody", slice(0, len(antibody))), ("antigen", slice(len(antibody), None))):
         _refuse_unusable(atoms, parts[side], f"{source}: the {role} ({', '.join(wanted[side])})")
 
@@ -196,7 +200,9 @@ def _refuse_unusable(atoms: AtomTable, parts: list["_Part"], who: str) -> None:
     """Refuses what no graph can be made of: residues that all are unknown, or of which none has a backbone."""
     sequence = "".join(part.sequence for part in parts)
     if not sequence.strip("X"):
-        names = sorted({name.decode(errors="replace") for part in parts for name in atoms.residue_name[part.rows].tolist()})
+        names = sorted(
+            {name.decode(errors="replace") for part in parts for name in atoms.residue_name[part.rows].tolist()}
+        )
         found = f"{who} has {len(sequence)} residues, none of them an amino acid: {', '.join(names[:8])}"
         raise ModelError("unknown_residues", found, "chains")
     names = np.concatenate([atoms.atom_name[part.rows] for part in parts])
@@ -206,8 +212,8 @@ def _refuse_unusable(atoms: AtomTable, parts: list["_Part"], who: str) -> None:
 
 @dataclass(frozen=True)
 class _Part:
-    """One chain of the input: its ATOM rows with their residues in merged and in file order, and its sequence in file order
-    with the place of each residue in merged order."""
+    """One chain of the input: its ATOM rows with their residues in merged and in file order, and its sequence in file
+    order with the place of each residue in merged order."""
 
     rows: np.ndarray
     position: np.ndarray

@@ -50,7 +50,8 @@ class ShardBusyError(StageAError):
     """Another run is writing this shard."""
 
 
-#: What can be wrong with one model: reason code → what it means, in a sentence. New ones go to the end: packed.h5 holds positions.
+#: What can be wrong with one model: reason code → what it means, in a sentence. New ones go to the end: packed.h5
+#: holds positions.
 REASONS = {
     "unreadable": "the file cannot be read as a structure",
     "no_models": "the file holds no model with atoms",
@@ -75,29 +76,43 @@ REASONS = {
 
 #: What to do about each.
 ADVICE = {
-    "unreadable": "Open the file and see what it is: it may be cut short, damaged, or no structure at all. Fetch or write it "
-    "again, or keep it out by stage_a.glob.",
+    "unreadable": (
+        "Open the file and see what it is: it may be cut short, damaged, or no structure at all. Fetch or write "
+        "it again, or keep it out by stage_a.glob."
+    ),
     "no_models": "Keep the file out by stage_a.glob, or write it again: it is empty, or has no line with an atom.",
     "duplicate_name": "Rename one of the two, or remove the copy. The first one has its graph.",
-    "chain_missing": "Compare `chains` with the chains that the message lists; state the right ones, or let them be found "
-    "(`chains: auto`), or give a table where models differ.",
+    "chain_missing": (
+        "Compare `chains` with the chains that the message lists; state the right ones, or let them be found "
+        "(`chains: auto`), or give a table where models differ."
+    ),
     "chain_empty": "The chain holds only ligands, sugars or HETATM records. State another one.",
-    "bad_coordinates": "The message names the line or the two atoms. Write the model again; coordinates wider than their "
-    "columns need mmCIF, and overlaid copies of a chain need to be separate models.",
-    "no_interface": "The two do not touch. For a failed docking pose that is the answer; else see whether `chains` names the "
-    "partners that touch.",
+    "bad_coordinates": (
+        "The message names the line or the two atoms. Write the model again; coordinates wider than their columns "
+        "need mmCIF, and overlaid copies of a chain need to be separate models."
+    ),
+    "no_interface": (
+        "The two do not touch. For a failed docking pose that is the answer; else see whether `chains` names the "
+        "partners that touch."
+    ),
     "numbering_failed": "See the message for what ANARCI said, and run `python -m stagea_mpi doctor`.",
-    "child_failed": "See the message, run `python -m stagea_mpi doctor`, and run again; if it stays, report it with the model.",
+    "child_failed": (
+        "See the message, run `python -m stagea_mpi doctor`, and run again; if it stays, report it with the model."
+    ),
     "timeout": "Raise stage_a.model_timeout_s, or keep fewer chains in the model.",
     "unexpected": "Report it with the model and the log, which has the traceback.",
     "too_large": "Keep the chains of one complex, or split an mmCIF file of many models into files.",
-    "unsafe_member": "Make the archive anew from the files themselves, with paths below one folder (tar --dereference).",
+    "unsafe_member": (
+        "Make the archive anew from the files themselves, with paths below one folder (tar --dereference)."
+    ),
     "no_backbone": "Graphs need all heavy atoms; a trace of Cα or of side chains does not do. Rebuild the model.",
     "unknown_residues": "Name the residues by their standard three-letter codes, or state chains that are proteins.",
     "wrong_chain_type": "Swap heavy and light in `chains`, or let them be found (`chains: auto`).",
     "no_antibody": "The message lists what was found in each chain. State the chains if the antibody is known.",
-    "no_antigen": "The message lists what was found in each chain. The file may hold the antibody alone, or antibody and "
-    "antigen as one chain.",
+    "no_antigen": (
+        "The message lists what was found in each chain. The file may hold the antibody alone, or antibody and "
+        "antigen as one chain."
+    ),
     "chains_unstated": "Add a row for the model to the table, or a last row with the pattern * for all others.",
 }
 

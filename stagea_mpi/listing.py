@@ -87,7 +87,7 @@ def _shared(comm, items: list, work: Callable) -> list:
 
 
 def unexpected(bug: Exception, name: str, stage: str) -> ModelError:
-    """An error of our own, as the failure of one model; it may not cost the others, and is told with all that we know."""
+    """An error of our own as the failure of one model: it may not cost the others, and is told with all we know."""
     log.warning("%s: unexpected error\n%s", name, "".join(traceback.format_exception(bug)))
     place = traceback.extract_tb(bug.__traceback__)[-1]
     return ModelError("unexpected", f"{type(bug).__name__}: {bug} (in {place.name}, line {place.lineno})", stage)
@@ -158,9 +158,7 @@ def _with_sequences(entry: ModelEntry, chains: Chains | ChainRule | ChainTable) 
     if isinstance(chains, Chains):
         entry = replace(entry, chains=chains, how="stated")
     merged = merge_chains(read_model(entry.ref), entry.chains, entry.ref.name)
-    return replace(
-        entry, n_atoms=len(merged.chain), sequences=merged.sequences, heavy=merged.heavy, light=merged.light
-    )
+    return replace(entry, n_atoms=len(merged.chain), sequences=merged.sequences, heavy=merged.heavy, light=merged.light)
 
 
 def _unique_names(entries: list[ModelEntry]) -> list[ModelEntry]:

@@ -1,4 +1,4 @@
-"""Quality flags of a model: those that DeepRank-Ab (1.0.2, `scripts/inference.py`, Apache-2.0) gives beside its prediction."""
+"""Quality flags of a model, as DeepRank-Ab 1.0.2 (`scripts/inference.py`, Apache-2.0) gives them beside its score."""
 
 from dataclasses import dataclass
 

@@ -85,9 +85,9 @@ def _hash_of_lines(lines: list[str]) -> str:
 
 
 def _container_names(files: InputFiles, root: Path, ambiguous: frozenset[str]) -> tuple[list[str], dict[str, str]]:
-    """Which containers may use the names inside them, and which names need another separator; see `container_names`.
+    """Which containers may use the names inside them, and which need another separator; see `container_names`.
 
-    Only so many files are looked into, the largest first (ensembles are larger than single models), and only so many bytes.
+    Only so many files are looked into, the largest first (ensembles are larger than single models), and so many bytes.
     """
     largest = np.argsort(-files.sizes, kind="stable")[:_MOST_LOOKED_INTO]
     budget = _MOST_BYTES_LOOKED_AT
@@ -131,8 +131,8 @@ def ensure_cut(folder: RunFolder, config: RunConfig, force: bool, trust_list: bo
     force : bool
         Cut anew where the input is another one.
     trust_list : bool
-        Take the list of files of an earlier cut under the same settings: the tasks of an array start when `submit` has just
-        cut the run, and a million files take minutes to list.
+        Take the list of files of an earlier cut under the same settings: the tasks of an array start when `submit`
+        has just cut the run, and a million files take minutes to list.
 
     Returns
     -------
@@ -153,10 +153,12 @@ def ensure_cut(folder: RunFolder, config: RunConfig, force: bool, trust_list: bo
         if not changed:
             return known
         if not force:
-            what = "; ".join(f"{key} was {known.get(key)!r}, is {cut.params[key]!r}" for key in changed if key not in _DERIVED)
+            what = "; ".join(
+                f"{key} was {known.get(key)!r}, is {cut.params[key]!r}" for key in changed if key not in _DERIVED
+            )
             raise RunFolderError(
-                f"{folder.params}: the run was cut from another input: {what}. Restore that, choose another run_root, or start with "
-                "--force to cut anew and compute the changed shards again"
+                f"{folder.params}: the run was cut from another input: {what}. Restore that, choose another run_root, "
+                "or start with --force to cut anew and compute the changed shards again"
             )
     folder.create()
     for index, paths in enumerate(cut.shards):
@@ -164,7 +166,15 @@ def ensure_cut(folder: RunFolder, config: RunConfig, force: bool, trust_list: bo
     for stale in range(len(cut.shards), (known or {}).get("n_shards", 0)):
         shard = folder.shard(stale)
         shard.unmark()
-        for path in (shard.list_path, shard.packed, shard.graphs, shard.manifest, shard.failures, shard.meta, shard.progress):
+        for path in (
+            shard.list_path,
+            shard.packed,
+            shard.graphs,
+            shard.manifest,
+            shard.failures,
+            shard.meta,
+            shard.progress,
+        ):
             path.unlink(missing_ok=True)
     write_json(folder.params, cut.params)
     return cut.params
@@ -181,4 +191,6 @@ def read_params(folder: RunFolder) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{folder.params}: cannot be read ({error}); remove it, and the run is cut anew") from error
+        raise RunFolderError(
+            f"{folder.params}: cannot be read ({error}); remove it, and the run is cut anew"
+        ) from error

@@ -1,7 +1,7 @@
-"""Finding a model's antibody and antigen: variable domains by ANARCI's chain types, what belongs together by who touches whom.
+"""Finding a model's antibody and antigen: domains by ANARCI's chain types, what belongs together by who touches whom.
 
-Domains of the types H, K and L are the antibody's; a T-cell receptor's (A, B, G, D) are an antigen's. The sequences decide
-where they can. Coordinates are only looked at where there are several ways.
+Domains of the types H, K and L are the antibody's; a T-cell receptor's (A, B, G, D) are an antigen's. The sequences
+decide where they can. Coordinates are only looked at where there are several ways.
 """
 
 from collections.abc import Callable, Mapping
@@ -73,7 +73,10 @@ class _Antibody:
 
 
 def find_chains(
-    rule: ChainRule, sequences: Mapping[str, str], domains: Mapping[str, tuple[Domain, ...]], read: Callable[[], AtomTable]
+    rule: ChainRule,
+    sequences: Mapping[str, str],
+    domains: Mapping[str, tuple[Domain, ...]],
+    read: Callable[[], AtomTable],
 ) -> Choice:
     """Heavy, light and antigen of a model.
 
@@ -98,7 +101,9 @@ def find_chains(
     named = [rule.heavy, rule.light, *(() if rule.antigen == AUTO else rule.antigen)]
     missing = [name for name in dict.fromkeys(named) if name not in (None, AUTO, *sequences)]
     if missing:
-        raise ModelError("chain_missing", f"no chain {', '.join(missing)} with amino acids; there are {inventory}", "chains")
+        raise ModelError(
+            "chain_missing", f"no chain {', '.join(missing)} with amino acids; there are {inventory}", "chains"
+        )
     pieces = [
         piece
         for name, sequence in sequences.items()
@@ -107,7 +112,11 @@ def find_chains(
     ]
     geometry = _Geometry(read)
     antibodies = _antibodies(rule, pieces, geometry, inventory, sequences)
-    others = [name for name in sequences if not any(piece.chain == name and (piece.is_heavy or piece.is_light) for piece in pieces)]
+    others = [
+        name
+        for name in sequences
+        if not any(piece.chain == name and (piece.is_heavy or piece.is_light) for piece in pieces)
+    ]
     if rule.antigen != AUTO:
         antibody, how = _touching_most(rule, antibodies, list(rule.antigen), geometry)
         return _choice(antibody, list(rule.antigen), how)
@@ -135,7 +144,9 @@ def check_types(chains: Chains, heavy: Numbering | None, light: Numbering | None
     if light is not None and light.chain_type == "H":
         wrong.append(f"chain {chains.light}, stated as light, is a heavy chain (ANARCI: H)")
     if wrong:
-        raise ModelError("wrong_chain_type", f"{' and '.join(wrong)}; state them the other way round, or chains: auto", "chains")
+        raise ModelError(
+            "wrong_chain_type", f"{' and '.join(wrong)}; state them the other way round, or chains: auto", "chains"
+        )
 
 
 def _describe(sequences: Mapping[str, str], found: Mapping[str, tuple[Domain, ...]]) -> str:
@@ -229,7 +240,9 @@ def _antibodies(
     if rule.light not in (None, AUTO):
         antibodies = [antibody for antibody in antibodies if antibody.light is not None]
         if not antibodies:
-            raise ModelError("no_antibody", f"no heavy chain stands beside the light chain {rule.light}: {inventory}", "chains")
+            raise ModelError(
+                "no_antibody", f"no heavy chain stands beside the light chain {rule.light}: {inventory}", "chains"
+            )
     if rule.copy is None:
         return antibodies
     if rule.copy > len(antibodies):
@@ -249,7 +262,9 @@ def _of_role(role: str, stated: str, typed: list[_Piece], pieces: list[_Piece]) 
     if any(piece.is_heavy or piece.is_light for piece in own):
         kind = own[0].domain.chain_type
         what = "light" if role == "heavy" else "heavy"
-        raise ModelError("wrong_chain_type", f"chain {stated}, stated as {role}, is a {what} chain (ANARCI: {kind})", "chains")
+        raise ModelError(
+            "wrong_chain_type", f"chain {stated}, stated as {role}, is a {what} chain (ANARCI: {kind})", "chains"
+        )
     return own
 
 
@@ -259,9 +274,9 @@ def _paired(heavies: list[_Piece], lights: list[_Piece], geometry: _Geometry) ->
     if len(heavies) == len(lights) == 1:
         partner[heavies[0]] = lights[0]
     elif lights:
-        counts = [(-geometry.ca_pairs(h, l), i, j, h, l) for i, h in enumerate(heavies) for j, l in enumerate(lights)]
-        for count, _, _, heavy, light in sorted(counts, key=lambda found: found[:3]):
-            if -count >= LEAST_PAIRS and heavy not in partner and light not in partner.values():
+        pairs = [(geometry.ca_pairs(heavy, light), heavy, light) for heavy in heavies for light in lights]
+        for count, heavy, light in sorted(pairs, key=lambda found: -found[0]):
+            if count >= LEAST_PAIRS and heavy not in partner and light not in partner.values():
                 partner[heavy] = light
     return [_Antibody(heavy, partner.get(heavy)) for heavy in heavies]
 
@@ -279,7 +294,12 @@ def _touching_most(
 
 
 def _with_antigen(
-    rule: ChainRule, antibodies: list[_Antibody], others: list[str], names: list[str], geometry: _Geometry, inventory: str
+    rule: ChainRule,
+    antibodies: list[_Antibody],
+    others: list[str],
+    names: list[str],
+    geometry: _Geometry,
+    inventory: str,
 ) -> Choice:
     """The antibody that is asked for, or that has the largest interface, with its antigen."""
     if len(antibodies) == 1 and others:
@@ -297,7 +317,7 @@ def _with_antigen(
 
 
 def _own(sizes: np.ndarray, index: int) -> np.ndarray:
-    """Interfaces of an antibody with the chains that are its antigen's: those that no other antibody touches much more."""
+    """Sizes of an antibody's interfaces with its antigen's chains: those that no other antibody touches much more."""
     own = np.where(sizes[index] >= _SHARE * sizes.max(axis=0), sizes[index], 0)
     return own if own.any() else np.where(sizes[index] == sizes[index].max(), sizes[index], 0)
 
@@ -318,7 +338,9 @@ def _attached(own: list[str], others: list[str], sizes: np.ndarray, geometry: _G
     return [name for name in others if group.get(name)]
 
 
-def _with_antibody_as_antigen(antibodies, asked: list[int], others, names: list[str], geometry: _Geometry, inventory) -> Choice:
+def _with_antibody_as_antigen(
+    antibodies, asked: list[int], others, names: list[str], geometry: _Geometry, inventory
+) -> Choice:
     """Where no other chain is touched: an antibody against an antibody, or two that do not meet at all."""
     best, pair = 0, None
     for index in asked:

@@ -31,12 +31,13 @@ class ChainRule:
     heavy : str
         `AUTO` or a name.
     light : str or None
-        `AUTO`, a name, or None for an antibody without a light chain. The heavy chain's name: both domains are in one chain.
+        `AUTO`, a name, or None for an antibody without a light chain. The heavy chain's name: both domains are in one
+        chain.
     antigen : tuple of str or str
         Names, or `AUTO`.
     copy : int or None
-        Which copy of the antibody in the file, counted from 1 in the order of the heavy chains; None for the one with the largest
-        interface.
+        Which copy of the antibody in the file, counted from 1 in the order of the heavy chains; None for the one with
+        the largest interface.
     """
 
     heavy: str = AUTO
@@ -136,7 +137,8 @@ def parse_chains(value: Any, key: str) -> Chains | ChainRule | ChainTable:
     Parameters
     ----------
     value : object
-        ``auto``; a mapping with any of heavy, light, antigen and copy, those left out being found; or ``{table: path}``.
+        ``auto``; a mapping with any of heavy, light, antigen and copy, those left out being found; or ``{table:
+        path}``.
     key : str
         Names the value in messages.
 
@@ -152,11 +154,15 @@ def parse_chains(value: Any, key: str) -> Chains | ChainRule | ChainTable:
     if isinstance(value, str) and value.strip().lower() == AUTO:
         return ChainRule()
     if not isinstance(value, dict) or not value:
-        raise ConfigError(f"{key}: expected auto, {{heavy: H, light: L, antigen: A}} or {{table: chains.csv}}, found {value!r}")
+        raise ConfigError(
+            f"{key}: expected auto, {{heavy: H, light: L, antigen: A}} or {{table: chains.csv}}, found {value!r}"
+        )
     if "table" in value:
         if len(value) > 1:
             others = ", ".join(str(other) for other in value if other != "table")
-            raise ConfigError(f"{key}.table: {others} cannot stand beside a table; put a last row with the model * into it")
+            raise ConfigError(
+                f"{key}.table: {others} cannot stand beside a table; put a last row with the model * into it"
+            )
         return read_table(value["table"], f"{key}.table")
     rule = _rule(value, key)
     return rule.stated() if rule.is_stated else rule
@@ -178,7 +184,9 @@ def _rule(value: dict[str, Any], key: str) -> ChainRule:
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"{key}: {name} is named {names.count(name)} times; a chain has one role")
-    return ChainRule(heavy, light, AUTO if antigen == [AUTO] else tuple(antigen), _copy(value.get("copy"), f"{key}.copy"))
+    return ChainRule(
+        heavy, light, AUTO if antigen == [AUTO] else tuple(antigen), _copy(value.get("copy"), f"{key}.copy")
+    )
 
 
 def _role(value: dict[str, Any], role: str, key: str) -> str | None:
@@ -203,10 +211,10 @@ def _copy(value: Any, key: str) -> int | None:
 
 
 def read_table(path: Any, key: str = "chains.table") -> ChainTable:
-    """Reads a table of chains: a header with model, heavy, light, antigen (and copy), separated by commas, semicolons or tabs.
+    """Reads a table of chains, separated by commas, semicolons or tabs: model, heavy, light, antigen (and copy).
 
-    An antigen of several chains is written with blanks between them, or in quotes with commas. An empty cell, like a column
-    that is not there, is to be found; ``-`` is no light chain.
+    An antigen of several chains is written with blanks between them, or in quotes with commas. An empty cell, like a
+    column that is not there, is to be found; ``-`` is no light chain.
 
     Raises
     ------
@@ -227,7 +235,9 @@ def read_table(path: Any, key: str = "chains.table") -> ChainTable:
     rows.fieldnames = columns
     unknown = [name for name in columns if name not in _TABLE_COLUMNS]
     if "model" not in columns or unknown:
-        raise ConfigError(f"{key}: {path}: expected the columns {', '.join(_TABLE_COLUMNS)}, found {', '.join(columns) or 'none'}")
+        raise ConfigError(
+            f"{key}: {path}: expected the columns {', '.join(_TABLE_COLUMNS)}, found {', '.join(columns) or 'none'}"
+        )
     found = []
     for row in rows:
         where = f"{key}: {path}: line {rows.line_num}"

@@ -5,4 +5,15 @@ from .containers import FileListing, ModelRef, list_models
 from .discovery import InputFiles, discover
 from .naming import FileNames, RunNames, stem
 
-__all__ = ["AtomTable", "FileListing", "FileNames", "InputFiles", "ModelRef", "RunNames", "discover", "list_models", "read_model", "stem"]
+__all__ = [
+    "AtomTable",
+    "FileListing",
+    "FileNames",
+    "InputFiles",
+    "ModelRef",
+    "RunNames",
+    "discover",
+    "list_models",
+    "read_model",
+    "stem",
+]

@@ -69,7 +69,9 @@ def read_model(ref: ModelRef) -> AtomTable:
     real = np.isfinite(table.xyz).all(axis=1) & (np.abs(table.xyz) < _FARTHEST).all(axis=1)
     if not real.all():
         atom = int(np.argmin(real))
-        raise ModelError("bad_coordinates", f"{ref.source}: atom {atom + 1} has the coordinates {table.xyz[atom]}", "read")
+        raise ModelError(
+            "bad_coordinates", f"{ref.source}: atom {atom + 1} has the coordinates {table.xyz[atom]}", "read"
+        )
     if not (np.isin(b"N", table.atom_name) and np.isin(b"CA", table.atom_name)):
         raise ModelError("no_backbone", f"{ref.source}: none of {len(table.xyz)} atoms is an N, or none a CA", "read")
     return table
@@ -78,7 +80,11 @@ def read_model(ref: ModelRef) -> AtomTable:
 def _told_of(ref: ModelRef, failure: ModelError) -> ModelError:
     """The failure, with the file in its message."""
     message = str(failure)
-    return failure if message.startswith(ref.path) else ModelError(failure.reason, f"{ref.source}: {message}", failure.stage)
+    return (
+        failure
+        if message.startswith(ref.path)
+        else ModelError(failure.reason, f"{ref.source}: {message}", failure.stage)
+    )
 
 
 def _structure(ref: ModelRef) -> gemmi.Structure:
@@ -111,7 +117,7 @@ def _pdb_structure(content: bytes) -> gemmi.Structure:
 
 
 def _cut(content: bytes) -> bytes:
-    """Without what is behind the B factors: files from before 1996 have an identifier where element and charge should be."""
+    """Without what is behind the B factors: before 1996, an identifier stood in the place of element and charge."""
     return b"\n".join(line[:66] for line in content.splitlines())
 
 
@@ -152,7 +158,8 @@ def _as_table(structure: gemmi.Structure) -> AtomTable:
         residue=(np.cumsum(_changes(residue[keep])) - 1).astype(np.int32),
         author_number=author_number[keep],
         is_hetatm=np.asarray(flat.het_flags)[keep] == ord("H"),
-        is_hydrogen=np.isin(np.asarray(flat.element_names)[keep], (b"H", b"D")) | np.char.startswith(atom_name[keep], b"H"),
+        is_hydrogen=np.isin(np.asarray(flat.element_names)[keep], (b"H", b"D"))
+        | np.char.startswith(atom_name[keep], b"H"),
         xyz=np.round(np.asarray(flat.pos)[keep], 3),
     )
 

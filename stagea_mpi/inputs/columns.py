@@ -1,6 +1,7 @@
 """Columns of PDB files: what stands where numbers should be.
 
-gemmi reads text that is no number as 0, and a line shifted by a column as other numbers. Either gives a wrong graph in silence.
+gemmi reads text that is no number as 0, and a line shifted by a column as other numbers. Either gives a wrong graph
+in silence.
 """
 
 import re
@@ -61,7 +62,9 @@ def check_columns(content: bytes, starts: np.ndarray) -> None:
     kind = _CLASS[data[starts[:, None] + np.arange(_NUMBER.start, _COORDINATES.stop)]]
     number, coordinates = kind[:, :4], kind[:, 8:].reshape(-1, 3, 8)
     usual = _ends_in_digit(number) & (
-        _ends_in_digit(coordinates[..., :4]) & (coordinates[..., 4] == _DOT) & (coordinates[..., 5:] == _DIGIT).all(axis=2)
+        _ends_in_digit(coordinates[..., :4])
+        & (coordinates[..., 4] == _DOT)
+        & (coordinates[..., 5:] == _DIGIT).all(axis=2)
     ).all(axis=1)
     for start in starts[~usual].tolist():
         line = content[start : start + _COORDINATES.stop]

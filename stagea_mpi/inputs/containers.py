@@ -35,7 +35,8 @@ class ModelRef:
     start, stop : int
         Bytes in the (unpacked) file; 0, 0 for all of it.
     inside : tuple of int
-        First byte and the byte behind the last in what these bytes are when unpacked (an ensemble in an archive); 0, 0 for all.
+        First byte and the byte behind the last in what these bytes are when unpacked (an ensemble in an archive);
+        0, 0 for all.
     member : str
         The member of an archive.
     is_packed : bool
@@ -104,7 +105,7 @@ def _ref(path: str, names: FileNames, span: Span) -> ModelRef:
 
 
 def list_archive(source: HashedStream, path: str, names: FileNames) -> FileListing:
-    """Models of a tar archive's members, found in one pass through it; members that are no structures by name do not count.
+    """Models of a tar archive's members, found in one pass; members that are no structures by name do not count.
 
     Raises
     ------
@@ -136,13 +137,17 @@ def list_archive(source: HashedStream, path: str, names: FileNames) -> FileListi
     return FileListing(models, source.digest(to_the_end=damage is None), failures)
 
 
-def _list_member(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> tuple[ModelRef, list[Span] | ModelError]:
+def _list_member(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, path: str
+) -> tuple[ModelRef, list[Span] | ModelError]:
     where = f"{path}: {member.name}"
     ref = ModelRef(path, "", None, member.offset_data, member.offset_data + member.size, member=member.name)
     if member.name.startswith("/") or ".." in member.name.split("/"):
         return ref, ModelError("unsafe_member", f"{where}: leads out of the archive", "read")
     if not member.isreg() or member.issparse():
-        return ref, ModelError("unsafe_member", f"{where}: is a link or a special file; archive the file itself", "read")
+        return ref, ModelError(
+            "unsafe_member", f"{where}: is a link or a special file; archive the file itself", "read"
+        )
     content = archive.extractfile(member)
     try:
         with readable(where):

@@ -19,7 +19,8 @@ from .unpacking import MAX_MODEL_BYTES, check_size
 _BLOCK = 4 * 2**20
 #: Lines by which models are told apart, and what names them.
 _MARK = re.compile(
-    rb"^(?:MODEL\b[^\r\n]*|ENDMDL|END(?=[ \t\r]*$)|QV_TAG[ \t][^\r\n]*|REMARK[^\r\n]*\bMODEL[ \t]+\d+[ \t]+FROM[ \t]+\S+)",
+    rb"^(?:MODEL\b[^\r\n]*|ENDMDL|END(?=[ \t\r]*$)|QV_TAG[ \t][^\r\n]*|"
+    rb"REMARK[^\r\n]*\bMODEL[ \t]+\d+[ \t]+FROM[ \t]+\S+)",
     re.MULTILINE,
 )
 _ATOM = re.compile(rb"^(?:ATOM|HETATM)", re.MULTILINE)

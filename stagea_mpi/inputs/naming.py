@@ -1,8 +1,9 @@
 """Names of models: the key of a model everywhere downstream, so one name stands for one model in the whole run.
 
-A file's only model takes the file's stem. What a container holds brings names of its own (a REMARK line of an ensemble, a
-Quiver tag, an archive's member), which two files may share, and the shards of a run do not see each other's files. So it is
-decided once, when the run is cut, which containers may use such names as they are; all others put their file's name first.
+A file's only model takes the file's stem. What a container holds brings names of its own (a REMARK line of an
+ensemble, a Quiver tag, an archive's member), which two files may share, and the shards of a run do not see each
+other's files. So it is decided once, when the run is cut, which containers may use such names as they are; all others
+put their file's name first.
 """
 
 import os
@@ -87,8 +88,8 @@ def base_name(path: str, root: str | Path, ambiguous: Iterable[str]) -> str:
     root : path
         The input folder.
     ambiguous : collection of str
-        Stems that several files share. Their files are named by the path below the input folder, with __ for /, and by the whole
-        path with the format's suffix where this is in `ambiguous`, too (``a.pdb`` beside ``a.cif``).
+        Stems that several files share. Their files are named by the path below the input folder, with __ for /, and
+        by the whole path with the format's suffix where this is in `ambiguous`, too (``a.pdb`` beside ``a.cif``).
     """
     name = model_name(stem(path))
     if name not in ambiguous:
@@ -121,7 +122,9 @@ def ambiguous_names(files: Sequence[str], root: str | Path) -> list[str]:
     if clashes:
         name = min(clashes)
         one, other = [path for path in files if base_name(path, root, names) == name][:2]
-        raise ConfigError(f"{one} and {other} would both be the model {name}; rename one, or keep one out by stage_a.glob")
+        raise ConfigError(
+            f"{one} and {other} would both be the model {name}; rename one, or keep one out by stage_a.glob"
+        )
     return sorted(names)
 
 

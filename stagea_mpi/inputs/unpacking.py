@@ -84,7 +84,9 @@ def read_range(path: str, start: int, stop: int) -> bytes:
         else:
             content = _gzip_ranges(path, os.fstat(file.fileno()).st_mtime_ns).read(start, stop)
     if len(content) != stop - start:
-        raise ValueError(f"ends after {start + len(content)} bytes of {stop} expected; it has changed since it was listed")
+        raise ValueError(
+            f"ends after {start + len(content)} bytes of {stop} expected; it has changed since it was listed"
+        )
     return content
 
 
@@ -104,7 +106,9 @@ def check_size(n_bytes: int, path: str) -> None:
     """Refuses a model whose text would take a rank's memory."""
     if n_bytes > MAX_MODEL_BYTES:
         limit = MAX_MODEL_BYTES // 2**20
-        raise ModelError("too_large", f"{path}: a model's text is over {limit} MB; keep the chains of one complex", "read")
+        raise ModelError(
+            "too_large", f"{path}: a model's text is over {limit} MB; keep the chains of one complex", "read"
+        )
 
 
 class GzipRanges:
@@ -152,5 +156,5 @@ class GzipRanges:
 
 @functools.lru_cache(maxsize=1)
 def _gzip_ranges(path: str, mtime_ns: int) -> GzipRanges:
-    """One rank reads models of one file after the other; `mtime_ns` keeps a replaced file from being read by old places."""
+    """A rank reads models of one file after the other. (By `mtime_ns`, a file that was replaced is begun anew.)"""
     return GzipRanges(path)

@@ -1,7 +1,7 @@
 """Mutates input files by the thousand and reports every crash, hang and unexplained failure: python -m tests.fuzz
 
-A case runs in a process of its own kind, so that one that takes the process with it is told of, too. Files that were not explained
-are kept, named by their seed.
+A case runs in a process of its own kind, so that one that takes the process with it is told of, too. Files that were
+not explained are kept, named by their seed.
 """
 
 import argparse
@@ -28,7 +28,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600.0, help="how long to go on (default %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes at once (default %(default)s)")
     parser.add_argument("--first", type=int, default=0, help="first seed (default %(default)s)")
-    parser.add_argument("--keep", type=Path, default=Path("build/fuzz"), help="folder for unexplained files (default %(default)s)")
+    parser.add_argument(
+        "--keep", type=Path, default=Path("build/fuzz"), help="folder for unexplained files (default %(default)s)"
+    )
     parser.add_argument("--files", type=Path, help="folder with files to mutate beside the shipped ones")
     parser.add_argument("--work", nargs=2, type=int, metavar=("FIRST", "STEP"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -109,7 +111,16 @@ class _Worker:
 
     def begin(self, first: int) -> None:
         options = self._options
-        command = [sys.executable, "-m", "tests.fuzz", "--keep", str(options.keep), "--work", str(first), str(options.workers)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.fuzz",
+            "--keep",
+            str(options.keep),
+            "--work",
+            str(first),
+            str(options.workers),
+        ]
         command += ["--files", str(options.files)] if options.files else []
         self.seed, self.heard = first, time.monotonic()
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

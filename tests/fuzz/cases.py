@@ -1,7 +1,7 @@
 """Mutated input files, each made from its seed, and what becomes of one: a graph, or a reason.
 
-Mutations are those that files meet on their way: bytes that flip, lines that are lost, doubled or cut, fields with something
-else in them, files that end early, containers around all that.
+Mutations are those that files meet on their way: bytes that flip, lines that are lost, doubled or cut, fields with
+something else in them, files that end early, containers around all that.
 """
 
 import gzip
@@ -27,12 +27,16 @@ from stagea_mpi.parallel.teams import Solo
 TIME_LIMIT = 30.0
 
 _STRANGE = (
-    b"", b" ", b"nan", b"NaN", b"inf", b"-inf", b"****", b"********", b"99999", b"-9999", b"0", b"1e9", b"9999.999", b"-999.999",
-    b"0.000", b"1.2.3", b"abc", b"?", b".", b"\x00", b"\xff\xfe", "é".encode(), b"'", b'"', b"\t", b"A000", b"zzzz", b"A", b"*",
-    b"loop_", b"data_x", b"#", b"_atom_site.id", b"MODEL", b"END", b"TER", b"ENDMDL", b"HETATM", b"UNK", b"MSE", b"HOH", b"GLY",
+    b"", b" ", b"nan", b"NaN", b"inf", b"-inf", b"****", b"********", b"99999", b"-9999", b"0", b"1e9", b"9999.999",
+    b"-999.999", b"0.000", b"1.2.3", b"abc", b"?", b".", b"\x00", b"\xff\xfe", "é".encode(), b"'", b'"', b"\t",
+    b"A000", b"zzzz", b"A", b"*", b"loop_", b"data_x", b"#", b"_atom_site.id", b"MODEL", b"END", b"TER", b"ENDMDL",
+    b"HETATM", b"UNK", b"MSE", b"HOH", b"GLY",
 )  # fmt: skip
-_COLUMNS = ((0, 6), (6, 11), (12, 16), (16, 17), (17, 20), (21, 22), (22, 26), (26, 27), (30, 38), (38, 46), (46, 54), (54, 60),
-            (60, 66), (76, 78), (78, 80))  # fmt: skip
+#: First and last + 1 column of the fields of an ATOM line, counted from 0.
+_COLUMNS = (
+    (0, 6), (6, 11), (12, 16), (16, 17), (17, 20), (21, 22), (22, 26), (26, 27), (30, 38), (38, 46), (46, 54), (54, 60),
+    (60, 66), (76, 78), (78, 80),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,10 @@ def shipped_sources() -> list[Source]:
         nanobody[0].remove_chain(name)
     fab.setup_entities()
     sources = []
-    for stem, structure, chains in (("fab", fab, Chains("H", "L", ("A",))), ("nanobody", nanobody, Chains("N", None, ("A",)))):
+    for stem, structure, chains in (
+        ("fab", fab, Chains("H", "L", ("A",))),
+        ("nanobody", nanobody, Chains("N", None, ("A",))),
+    ):
         sources.append(Source(f"{stem}.pdb", structure.make_pdb_string().encode(), chains))
         sources.append(Source(f"{stem}.cif", structure.make_mmcif_document().as_string().encode(), chains))
     return sources
@@ -112,7 +119,9 @@ def _lines(rng: random.Random, text: bytes) -> bytes:
         case 5:
             lines[a:b] = [b" " + line for line in block]
         case _:
-            lines[a:b] = [rng.choice((b"END", b"TER", b"MODEL        1", b"ENDMDL", b"", b"QV_TAG x", b"data_y", b"loop_"))]
+            lines[a:b] = [
+                rng.choice((b"END", b"TER", b"MODEL        1", b"ENDMDL", b"", b"QV_TAG x", b"data_y", b"loop_"))
+            ]
     return b"\n".join(lines)
 
 
@@ -171,7 +180,10 @@ def _damaged(rng: random.Random, packed: bytes) -> bytes:
 def _archive(rng: random.Random, name: str, text: bytes) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path in (name, rng.choice((f"../{name}", f"/{name}", f"a/{name}", name, f"{'x' * 300}/{name}", f"{name}.gz"))):
+        for path in (
+            name,
+            rng.choice((f"../{name}", f"/{name}", f"a/{name}", name, f"{'x' * 300}/{name}", f"{name}.gz")),
+        ):
             content = gzip.compress(text, 1) if path.endswith(".gz") else text
             member = tarfile.TarInfo(path)
             member.size = len(content)
