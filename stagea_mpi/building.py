@@ -60,7 +60,9 @@ def annotate(
     wanted = dict.fromkeys(
         domain_of(chain) for entry in entries if entry.failure is None for chain in (entry.heavy, entry.light) if chain
     )
-    new = [sequence for sequence in wanted if sequence not in cache]
+    # Ranks may know different ones: another run on the folder adds to the cache while they load it one after the other.
+    lacking = comm.allgather([sequence not in cache for sequence in wanted])
+    new = [sequence for sequence, is_lacking in zip(wanted, zip(*lacking, strict=True), strict=True) if any(is_lacking)]
     at_once = max(comm.size, batches if len(new) >= max(64, 32 * batches) else 1)
     mine = new[len(new) * comm.rank // comm.size : len(new) * (comm.rank + 1) // comm.size]
     with events.timed("annotate", sequences=len(mine)):
@@ -157,7 +159,9 @@ def _build_round(comm, entries, indices, config, cache, stop, on_model, before, 
             entry, start = entries[largest_first[place]], perf_counter()
             record, failure = build_model(entry, largest_first[place], cache, comm.rank, config.stage_a.model_timeout_s)
             _note_model(events, record, start)
-            if stop and failure is not None:  # perhaps for the signal that this rank has got: it says nothing of the model
+            if (
+                stop and failure is not None
+            ):  # perhaps for the signal that this rank has got: it says nothing of the model
                 counter.close()
                 break
             records.append(record)
@@ -191,7 +195,9 @@ def build_model(
             with time_limit(timeout, entry.ref.name):
                 complex_ = merge_chains(read_model(entry.ref), entry.chains, entry.ref.name)
                 clock.lap("read")
-                numberings = {domain_of(chain): cache[domain_of(chain)] for chain in (entry.heavy, entry.light) if chain}
+                numberings = {
+                    domain_of(chain): cache[domain_of(chain)] for chain in (entry.heavy, entry.light) if chain
+                }
                 check_types(entry.chains, *(numberings.get(domain_of(chain)) for chain in (entry.heavy, entry.light)))
                 region = regions(complex_.heavy, complex_.light, complex_.sequences[0], numberings, complex_.places)
                 graph = build_graph(complex_, region, timeout, clock)
@@ -214,6 +220,9 @@ def build_model(
 def _contiguous_share(comm, records: list[ModelRecord], indices: range) -> list[ModelRecord]:
     """Hands records over among the ranks so that each holds a contiguous range of models; collective."""
     bounds = [indices.start + len(indices) * r // comm.size for r in range(comm.size + 1)]
-    parcels = [[record for record in records if low <= record.index < high] for low, high in zip(bounds, bounds[1:], strict=False)]
+    parcels = [
+        [record for record in records if low <= record.index < high]
+        for low, high in zip(bounds, bounds[1:], strict=False)
+    ]
     received = [record for parcel in comm.alltoall(parcels) for record in parcel]
     return sorted(received, key=lambda record: record.index)

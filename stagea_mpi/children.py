@@ -11,6 +11,10 @@ from .parallel.guard import STOP_SIGNALS
 
 #: Seconds within which a signal to all processes of a step has reached this rank, too, when it has ended a child.
 _SIGNAL_SPREAD_S = 1.0
+#: How a killed child ends, or a shell that has started one; that says nothing of the model, so it is started again …
+_KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
+#: … until it has been killed so often.
+_ATTEMPTS = 3
 
 
 class Child(subprocess.Popen):
@@ -74,8 +78,11 @@ def run_child(args: list[str], stdin: bytes, timeout: float | None = None) -> by
         raise LaunchError(
             f"{args[0]} is not on PATH; install it or load its module (`python -m stagea_mpi doctor` checks all)"
         )
-    with Child(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-        stdout, stderr = child.communicate(stdin, timeout)
+    for _ in range(_ATTEMPTS):
+        with Child(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+            stdout, stderr = child.communicate(stdin, timeout)
+        if child.returncode not in _KILLED:
+            break
     if -child.returncode in STOP_SIGNALS:
         time.sleep(_SIGNAL_SPREAD_S)
     if child.returncode:
