@@ -1,4 +1,5 @@
-"""Runs docking poses on one and on two ranks in turn: ``python -m benchmarks [--poses 96] [--repeats 3] [--ranks 1 2]``.
+"""Runs docking poses on one and on two ranks in turn: ``python -m benchmarks [--poses 96] [--repeats 3] [--ranks 1
+2]``.
 
 Times are medians over the repeats. The runs with different numbers of ranks alternate, so that a drift of the machine's
 speed meets all of them; quote the ratios.

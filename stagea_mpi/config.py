@@ -160,7 +160,16 @@ def parse_config(
     """Checks a configuration that is already in memory; `source` names it in messages. See `load_config`."""
     if not isinstance(content, dict):
         raise ConfigError(f"{source}: expected keys such as run_root and pdb_root, found {type(content).__name__}")
-    known = ["run_root", "pdb_root", "chains", "stage_a", "max_concurrent_a", "collect_metrics", "metrics_interval", "after"]
+    known = [
+        "run_root",
+        "pdb_root",
+        "chains",
+        "stage_a",
+        "max_concurrent_a",
+        "collect_metrics",
+        "metrics_interval",
+        "after",
+    ]
     _refuse_unknown(content, known + list(_OTHER_STAGES), source, "")
     for key in ("run_root", "pdb_root", "chains"):
         if content.get(key) in (None, ""):
@@ -175,7 +184,9 @@ def parse_config(
         run_root=_path(content["run_root"], f"{source}: run_root"),
         pdb_root=_path(content["pdb_root"], f"{source}: pdb_root"),
         chains=_chains(content["chains"], source),
-        stage_a=StageA(**{key: _CHECKS[f"stage_a.{key}"](value, f"{source}: stage_a.{key}") for key, value in stage_a.items()}),
+        stage_a=StageA(
+            **{key: _CHECKS[f"stage_a.{key}"](value, f"{source}: stage_a.{key}") for key, value in stage_a.items()}
+        ),
         phase=_overrides({"STAGEA_PHASE": "phase"}, "", environment, warn).get("phase", "full"),
         **{key: _CHECKS[key](top[key], f"{source}: {key}") for key in known[4:] if key in top},
         other_stages={key: content[key] for key in _OTHER_STAGES if key in content},
@@ -185,7 +196,7 @@ def parse_config(
 _WHAT_FOR = {
     "run_root": "set it to the output folder",
     "pdb_root": "set it to the folder with the docking models",
-    "chains": "say which chains are what: {heavy: H, light: L, antigen: A}, with light: '-' where there is none, or auto",
+    "chains": "say which chains are what: {heavy: H, light: L, antigen: A} (light: '-' where there is none), or auto",
 }
 
 
@@ -235,7 +246,9 @@ def _number(minimum: float, maximum: float = float("inf"), *, above: bool = Fals
         except (TypeError, ValueError):
             number = float("nan")
         if not (number > minimum if above else number >= minimum) or number > maximum:
-            bound = f"{'above' if above else 'of at least'} {minimum:g}" + (f" and at most {maximum:g}" if maximum < 1e300 else "")
+            bound = f"{'above' if above else 'of at least'} {minimum:g}" + (
+                f" and at most {maximum:g}" if maximum < 1e300 else ""
+            )
             raise ConfigError(f"{key}: expected a number {bound}, found {value!r}")
         return number
 
@@ -273,7 +286,9 @@ def _sbatch_options(value: Any, key: str) -> tuple[str, ...]:
     options = value if isinstance(value, list) else [value] if value else []
     for option in options:
         if not isinstance(option, str) or not re.fullmatch(r"--[a-z][a-z-]+(=\S.*)?", option):
-            raise ConfigError(f"{key}: expected a list of sbatch's long options such as --account=NAME, found {option!r}")
+            raise ConfigError(
+                f"{key}: expected a list of sbatch's long options such as --account=NAME, found {option!r}"
+            )
     return tuple(options)
 
 
@@ -352,7 +367,9 @@ _STAGE_A_VARIABLES = {
 _TOP_VARIABLES = {"COLLECT_COMPUTE_METRICS": "collect_metrics", "COMPUTE_METRICS_INTERVAL": "metrics_interval"}
 
 
-def _overrides(variables: dict[str, str], prefix: str, environment: Mapping[str, str], warn: Callable[[str], None]) -> dict[str, Any]:
+def _overrides(
+    variables: dict[str, str], prefix: str, environment: Mapping[str, str], warn: Callable[[str], None]
+) -> dict[str, Any]:
     """Values that the environment gives; one that does not parse is told and left out."""
     found = {}
     for variable, key in variables.items():

@@ -96,7 +96,9 @@ def finish_shard(
                 clusters = {i: packed.clusters(i) for i, status in enumerate(packed.statuses) if status == "ok"}
             elif clustered:
                 with events.timed("cluster", shard=shard.index):
-                    clusters = {i: cluster_two_depths(len(graph), graph.internal.nodes) for i, _, graph in packed.graphs()}
+                    clusters = {
+                        i: cluster_two_depths(len(graph), graph.internal.nodes) for i, _, graph in packed.graphs()
+                    }
                 with events.timed("publish", shard=shard.index) as published:
                     write_clustered(packed, parts[shard.packed], clusters)
                     published["bytes"] = parts[shard.packed].stat().st_size
@@ -116,7 +118,8 @@ def finish_shard(
     if result["n_fail"] > max_failed_fraction * n_models:
         message = (
             f"{shard.name}: {result['n_fail']} of {n_models} models failed, more than max_failed_fraction = "
-            f"{max_failed_fraction:g} allows; see {shard.failures}. The shard is not marked as done; mend the models, or raise max_failed_fraction"
+            f"{max_failed_fraction:g} allows; see {shard.failures}. The shard is not marked as done; "
+            "mend the models, or raise max_failed_fraction"
         )
         log.error(message)
         return Outcome(shard.index, "built", n_models, n_ok, TOO_MANY_FAILED, message)
