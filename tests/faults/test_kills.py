@@ -1,0 +1,121 @@
+"""Processes of a run are killed and stopped at random moments, again and again; nothing is lost, and nothing hangs.
+
+``FAULT_ROUNDS`` and ``FAULT_SEED`` say how many rounds there are and which (`make faults` has hundreds).
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from launching import ROOT, launch_environment, write_run_yaml
+
+from .victims import END_WITHIN, Victim, check_what_is_there, left_behind, published, send
+
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "6"))
+SEED = int(os.environ.get("FAULT_SEED", "1"))
+#: Seconds that an undisturbed run may take here, on a busy machine.
+LONG = 120.0
+SETTINGS = {"max_per_shard": 2, "min_per_shard": 1}
+
+#: What is done to whom. The children live for fractions of a second, so it is waited for one.
+FAULTS = (
+    ("rank", signal.SIGKILL),
+    ("rank", signal.SIGKILL),
+    ("mpiexec", signal.SIGKILL),
+    ("mpiexec", signal.SIGTERM),
+    ("mpiexec", signal.SIGINT),
+    ("rank", signal.SIGTERM),
+    ("everyone", signal.SIGKILL),
+    ("everyone", signal.SIGTERM),
+    ("everyone", signal.SIGUSR1),
+    ("voronota", signal.SIGKILL),
+    ("hmmscan", signal.SIGKILL),
+)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(poses, tmp_path_factory) -> dict[str, bytes]:
+    path = write_run_yaml(tmp_path_factory.mktemp("undisturbed") / "run.yaml", poses, **SETTINGS)
+    command = [sys.executable, "-m", "stagea_mpi", "run", str(path)]
+    subprocess.run(command, check=True, timeout=LONG, cwd=ROOT, env=launch_environment(), capture_output=True)
+    return published(path.with_suffix(""))
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_whoever_is_killed_whenever_a_rerun_ends_with_the_same_files(number, poses, tmp_path, undisturbed):
+    chance = random.Random(f"{SEED}/{number}")
+    path = write_run_yaml(tmp_path / "run.yaml", poses, **SETTINGS)
+    root = path.with_suffix("")
+    disturbed = disturb(chance, root, path)
+    finished = Victim(chance.choice((1, 2, 3)), "run", path)
+    assert finished.wait(LONG) == 0, f"{disturbed}\n{finished.output}"
+    assert published(root) == undisturbed, disturbed
+    assert check_what_is_there(root) == 0, disturbed
+    assert not left_behind(root), disturbed
+
+
+def disturb(chance: random.Random, root: Path, path: Path) -> list[str]:
+    """Starts a run some times and disturbs each start; what was done, for the message of a failure."""
+    done = []
+    for _ in range(chance.choice((1, 2, 3))):
+        ranks, (whom, number) = chance.choice((1, 2, 2, 3)), chance.choice(FAULTS)
+        options = chance.choice(((), (), ("--prep-graphs-only",), ("--force",)))
+        victim = Victim(ranks, "run", path, *options)
+        done.append(f"{ranks} ranks {' '.join(options)}, {signal.Signals(number).name} to {whom}")
+        wait_for_the_moment(chance, root, victim)
+        hit = strike(chance, victim, whom, number)
+        code = victim.wait(END_WITHIN if hit else LONG)
+        done[-1] += f" ({hit} hit): {code}"
+        check_code(code, hit, whom, number, victim, done)
+        check_what_is_there(root)
+    return done
+
+
+def check_code(code: int, hit: int, whom: str, number: int, victim: Victim, done: list[str]) -> None:
+    """A run says with its code and its last line how it ended."""
+    if not hit or whom in ("voronota", "hmmscan"):
+        assert code == 0, f"{done}\n{victim.output}"
+        assert "models are in" in victim.output
+    elif number == signal.SIGKILL:
+        assert code != 75, f"{done}\n{victim.output}"
+    if code == 75:
+        assert "stopped early" in victim.output, f"{done}\n{victim.output}"
+
+
+def wait_for_the_moment(chance: random.Random, root: Path, victim: Victim) -> None:
+    """Until some time after the start, or until a file of a certain kind appears, and a moment more."""
+    pattern = chance.choice((None, None, ".lock", ".packed.h5*", "failures.tsv", "packed.h5", ".graphs.h5*", "STAGEA_*"))
+    end = time.monotonic() + (chance.uniform(0.0, 5.0) if pattern is None else 20.0)
+    known = {file: file.stat().st_mtime_ns for file in root.glob(f"shards/*/{pattern}")} if pattern else {}
+    while time.monotonic() < end and victim.process.poll() is None:
+        time.sleep(0.001)
+        if pattern and any(known.get(file) != _mtime(file) for file in root.glob(f"shards/*/{pattern}")):
+            time.sleep(chance.choice((0.0, chance.uniform(0.0, 0.02), chance.uniform(0.0, 0.3))))
+            return
+
+
+def _mtime(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return -1
+
+
+def strike(chance: random.Random, victim: Victim, whom: str, number: int) -> int:
+    """Signals processes of a run; how many there were to get it."""
+    if whom == "everyone":
+        return sum(send(pid, number) for pid in victim.processes())
+    if whom == "mpiexec":
+        return int(send(victim.process.pid, number)) if victim.process.poll() is None else 0
+    while victim.process.poll() is None:
+        targets = sorted(pid for pid, name in victim.processes().items() if name == whom)
+        if targets:
+            return int(send(chance.choice(targets), number))
+        time.sleep(0.001)
+    return 0

@@ -1,0 +1,134 @@
+"""Runs that are to be disturbed: started in a session of their own, with all their processes to be found and counted."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+from launching import ROOT, launch_environment, mpiexec
+
+from stagea_mpi.verify import verify
+
+#: Seconds within which a run has to end after one of its processes was killed, or was told to stop.
+END_WITHIN = 45.0
+#: Files whose bytes do not depend on the number of ranks, nor on what happened on the way.
+PUBLISHED = ("graphs.h5", "failures.tsv", "manifest.tsv.gz")
+_MARK = "STAGEA_FAULT_ROUND"
+
+
+class Victim:
+    """One start of ``python -m stagea_mpi``.
+
+    Parameters
+    ----------
+    ranks : int
+        0: without a launcher.
+    arguments : list
+    module : str
+        What is started instead of stagea_mpi.
+    """
+
+    def __init__(self, ranks: int, *arguments, module: str = "stagea_mpi", **environment: str):
+        self.mark = uuid.uuid4().hex
+        command = [sys.executable, "-m", module, *map(str, arguments)]
+        if ranks:
+            command = [mpiexec(), "-n", str(ranks), "--oversubscribe", *command]
+        self._log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            command,
+            env={**launch_environment(), "OMPI_MCA_mpi_yield_when_idle": "1", _MARK: self.mark, **environment},
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    @property
+    def output(self) -> str:
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
+
+    def processes(self) -> dict[int, str]:
+        """Names of this start's living processes, by number: the launcher, ranks, samplers and children."""
+        mark, found = f"{_MARK}={self.mark}".encode(), {}
+        for entry in os.scandir("/proc"):
+            if not entry.name.isdigit() or int(entry.name) < self.process.pid:
+                continue
+            try:
+                if mark in Path(entry.path, "environ").read_bytes() and _state(entry.path) != "Z":
+                    found[int(entry.name)] = _name(entry.path)
+            except OSError:
+                continue
+        return found
+
+    def ranks(self) -> list[int]:
+        """Ranks that have come so far as to import our code; the launcher's own processes are none."""
+        return [pid for pid, name in self.processes().items() if name == "rank"]
+
+    def wait(self, seconds: float) -> int:
+        """The exit code; every process of this start has to be gone soon after."""
+        try:
+            code = self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            left = self.processes()
+            self.end()
+            raise AssertionError(f"still running after {seconds:.0f} s: {left}\n{self.output}") from None
+        end = time.monotonic() + 10
+        while left := self.processes():
+            if time.monotonic() > end:
+                self.end()
+                raise AssertionError(f"10 s after the run's end its processes {left} were still there\n{self.output}")
+            time.sleep(0.05)
+        return code
+
+    def end(self) -> None:
+        for pid in self.processes():
+            send(pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait(timeout=10)
+
+
+def send(pid: int, number: int) -> bool:
+    """Whether the process was still there to get the signal."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def published(run_root: Path) -> dict[str, bytes]:
+    files = (path for name in PUBLISHED for path in run_root.glob(f"shards/*/{name}"))
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in files}
+
+
+def left_behind(run_root: Path) -> list[Path]:
+    """What no finished run may leave in its folder."""
+    return [path for path in run_root.rglob(".*") if path.name.endswith(".part") or path.name == ".lock"]
+
+
+def check_what_is_there(run_root: Path) -> int:
+    """Fails where a file under a final name is wrong; the code of `verify` (0 whole, 75 unfinished)."""
+    if not (run_root / "shard_lists").is_dir():
+        return 75
+    lines: list[str] = []
+    code = verify(run_root, tell=lines.append)
+    assert code in (0, 75), "\n".join(lines)
+    return code
+
+
+def _state(process: str) -> str:
+    return Path(process, "stat").read_text().rpartition(")")[2].split()[0]
+
+
+def _name(process: str) -> str:
+    words = Path(process, "cmdline").read_bytes().split(b"\0")
+    program = os.path.basename(words[0]).decode(errors="replace")
+    if program.startswith("python"):
+        return "rank" if b"run" in words else "python"
+    return program
