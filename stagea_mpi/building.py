@@ -20,7 +20,7 @@ from .parallel.guard import StopRequest, time_limit
 from .parallel.schedule import SharedCounter
 from .quality import UNKNOWN_QUALITY, assess
 from .store.annotations import AnnotationCache
-from .store.packed import ModelRecord, PackedWriter
+from .store.packed_writer import ModelRecord, PackedWriter
 from .telemetry.events import SILENT, EventLog, WriterLine
 from .timing import STAGES, StageClock
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from .errors import RunFolderError
 from .finishing import FAILURE_COLUMNS, MANIFEST_COLUMNS
-from .store.packed import CLUSTERS, POINTERS, STATUS, PackedFile
+from .store.columns import CLUSTERS, POINTERS, STATUS
+from .store.packed import PackedFile
 from .store.records import input_hash
 from .store.rundir import ShardFolder
 from .store.stageb import both_ways

@@ -14,7 +14,8 @@ import pandas as pd
 from .errors import LaunchError, RunFolderError
 from .graphs import Edges, InterfaceGraph
 from .residues import ANTIGEN, ATOM_TYPES, REGIONS, RESIDUE_TYPES
-from .store.packed import CLUSTERS, POINTERS, PackedFile
+from .store.columns import CLUSTERS, POINTERS
+from .store.packed import PackedFile
 from .store.rundir import RunFolder
 from .store.stageb import both_ways, edge_features, node_features
 

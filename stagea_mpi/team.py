@@ -18,8 +18,9 @@ from .listing import ModelEntry, list_shard
 from .parallel.guard import StopRequest, agree
 from .progress import Progress, this_job, write_progress
 from .store.annotations import CAPACITY, AnnotationCache
-from .store.lock import ShardLock
-from .store.packed import SCHEMA_VERSION, PackedFile, root_attributes
+from .store.lock import ShardLock, holder_of
+from .store.columns import SCHEMA_VERSION, root_attributes
+from .store.packed import PackedFile
 from .store.records import complaint, hash_of, input_hash, published_files, record, withdraw
 from .store.rundir import DONE, GRAPHS_DONE, RunFolder, ShardFolder, part_name, publish, write_json
 from .telemetry.events import SILENT, EventLog
@@ -152,6 +153,7 @@ class Team:
             shard.path.mkdir(parents=True)
         paths = shard.inputs()
         if not self.options.force and self._lead_has_nothing_to_do(shard, shard.read_meta(), paths):
+            self._lead_tidy(shard)
             self._lead_skip(shard, shard.read_meta())
             return None
         self._lock = ShardLock(shard.path)
@@ -264,6 +266,20 @@ class Team:
     def _lead_queue(self, shard: ShardFolder, meta: dict[str, Any]) -> None:
         self.lead_finish_pending()
         self._pending = _Job(shard, self._lock, meta)
+
+    def _lead_tidy(self, shard: ShardFolder) -> None:
+        """Removes what a killed run has left in a shard that is done, as one with --force does."""
+        if holder_of(shard.path) is None:
+            return
+        lock = ShardLock(shard.path)
+        try:
+            lock.acquire()
+        except ShardBusyError as error:
+            log.info("%s is done, and done again: %s", shard.name, error)
+            return
+        shard.remove_parts()
+        shard.progress.unlink(missing_ok=True)
+        lock.release()
 
     def _lead_skip(self, shard: ShardFolder, meta: dict[str, Any]) -> None:
         result = meta["result"]

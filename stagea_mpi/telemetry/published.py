@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import RunFolderError
-from ..store.packed import POINTERS, PackedFile
+from ..store.columns import POINTERS
+from ..store.packed import PackedFile
 from ..store.rundir import DONE, GRAPHS_DONE, RunFolder, ShardFolder
 from ..timing import STAGES
 

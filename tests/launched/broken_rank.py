@@ -43,12 +43,12 @@ def break_something(fault: str) -> None:
     if fault == "a bug in one model":
         whole_read, building.read_model = building.read_model, read_model
     if fault == "raises while the file is open":
-        from stagea_mpi.store import packed
+        from stagea_mpi.store import packed_writer
 
         def columns_of(records, widths):
             raise RuntimeError("a fault made for the test")
 
-        packed._columns_of = columns_of
+        packed_writer._columns_of = columns_of
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ import pytest
 
 from stagea_mpi.graphs import Edges, InterfaceGraph
 from stagea_mpi.parallel.teams import Solo
-from stagea_mpi.store.packed import COLUMNS, POINTERS, ModelRecord, PackedFile, PackedWriter, root_attributes
+from stagea_mpi.store.columns import COLUMNS, POINTERS, root_attributes
+from stagea_mpi.store.packed import PackedFile
+from stagea_mpi.store.packed_writer import ModelRecord, PackedWriter
 
 pytestmark = pytest.mark.mpi
 WIDTHS = {"model/name": 8, "model/source": 12}

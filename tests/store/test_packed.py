@@ -9,7 +9,9 @@ from stagea_mpi.clustering import cluster_two_depths
 from stagea_mpi.errors import RunFolderError
 from stagea_mpi.graphs import Edges, InterfaceGraph
 from stagea_mpi.parallel.teams import Solo
-from stagea_mpi.store.packed import COLUMNS, ModelRecord, PackedFile, PackedWriter, root_attributes, write_clustered
+from stagea_mpi.store.columns import COLUMNS, root_attributes
+from stagea_mpi.store.packed import PackedFile, write_clustered
+from stagea_mpi.store.packed_writer import ModelRecord, PackedWriter
 from stagea_mpi.store.stageb import write_graphs
 from stagea_mpi.timing import STAGES
 
