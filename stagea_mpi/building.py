@@ -4,25 +4,23 @@ import logging
 import math
 import os
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
-from .annotation import domain_of, number_sequences, regions
-from .chains.finding import check_types
-from .complexes import merge_chains
+from .annotation import domain_of, number_sequences
 from .config import RunConfig
-from .errors import LaunchError, ModelError
-from .graphs import build_graph
-from .inputs import read_model
-from .listing import ModelEntry, unexpected
-from .parallel.guard import StopRequest, time_limit
+from .errors import ModelError
+from .listing import ModelEntry
+from .parallel.guard import StopRequest
 from .parallel.schedule import SharedCounter
-from .quality import UNKNOWN_QUALITY, assess
+from .quality import UNKNOWN_QUALITY
+from .single import ModelResult, compute_model
 from .store.annotations import AnnotationCache
 from .store.packed_writer import ModelRecord, PackedWriter
 from .telemetry.events import SILENT, EventLog, WriterLine
-from .timing import STAGES, StageClock
+from .timing import STAGES
+from .workbench import Workbench
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +85,7 @@ def build_shard(
     on_model: Callable[[int, int, int], None],
     before: Callable[[], None],
     events: EventLog = SILENT,
+    bench: Workbench | None = None,
 ) -> BuildReport:
     """Builds all graphs of a shard and writes packed.h5; collective.
 
@@ -111,6 +110,8 @@ def build_shard(
         Called once on every rank before its first model, when the others can already take theirs.
     events : EventLog
         Told of every model, of waiting and of writing.
+    bench : Workbench, optional
+        Where this rank's models are computed; in this process without one.
     """
     report, start = BuildReport(), perf_counter()
     per_round = config.stage_a.graph_result_queue_maxsize * comm.size
@@ -124,7 +125,7 @@ def build_shard(
     for first in range(0, max(len(entries), 1), per_round):
         indices = range(first, min(first + per_round, len(entries)))
         records, failures, finished, waited = _build_round(
-            comm, entries, indices, config, cache, stop, on_model, before if first == 0 else None, events, progress
+            comm, entries, indices, config, cache, stop, on_model, before if first == 0 else None, events, progress, bench
         )
         for part in comm.allgather(failures):
             report.failures.extend(part)
@@ -148,7 +149,7 @@ def build_shard(
     return report
 
 
-def _build_round(comm, entries, indices, config, cache, stop, on_model, before, events, progress):
+def _build_round(comm, entries, indices, config, cache, stop, on_model, before, events, progress, bench):
     """This rank's records and failures of one round, whether it came to its end, and for how long this rank waited."""
     largest_first = sorted(indices, key=lambda i: (-entries[i].n_atoms, i))
     records, failures = [], []
@@ -157,7 +158,10 @@ def _build_round(comm, entries, indices, config, cache, stop, on_model, before, 
             before()
         while (place := counter.take()) is not None:
             entry, start = entries[largest_first[place]], perf_counter()
-            record, failure = build_model(entry, largest_first[place], cache, comm.rank, config.stage_a.model_timeout_s)
+            timeout, max_atoms = config.stage_a.model_timeout_s, config.stage_a.model_max_atoms
+            record, failure = build_model(
+                entry, largest_first[place], cache, comm.rank, timeout, max_atoms, bench
+            )
             _note_model(events, record, start)
             if (
                 stop and failure is not None
@@ -185,36 +189,37 @@ def _note_model(events: EventLog, record: ModelRecord, start: float) -> None:
 
 
 def build_model(
-    entry: ModelEntry, index: int, cache: AnnotationCache, rank: int, timeout: float
+    entry: ModelEntry,
+    index: int,
+    cache: AnnotationCache,
+    rank: int,
+    timeout: float,
+    max_atoms: int = 0,
+    bench: Workbench | None = None,
 ) -> tuple[ModelRecord, Failure | None]:
-    """The graph of one model, or its failure."""
-    clock = StageClock()
-    graph, error, quality = None, entry.failure, UNKNOWN_QUALITY
-    if error is None:
+    """The graph of one model, or its failure; computed on a workbench where there is one, else in this process."""
+    result = ModelResult(None, UNKNOWN_QUALITY, (0.0,) * len(STAGES), entry.failure or _too_large(entry, max_atoms))
+    if result.failure is None:
+        numberings = {domain_of(chain): cache[domain_of(chain)] for chain in (entry.heavy, entry.light) if chain}
+        arguments = entry, numberings, timeout
         try:
-            with time_limit(timeout, entry.ref.name):
-                complex_ = merge_chains(read_model(entry.ref), entry.chains, entry.ref.name)
-                clock.lap("read")
-                numberings = {
-                    domain_of(chain): cache[domain_of(chain)] for chain in (entry.heavy, entry.light) if chain
-                }
-                check_types(entry.chains, *(numberings.get(domain_of(chain)) for chain in (entry.heavy, entry.light)))
-                region = regions(complex_.heavy, complex_.light, complex_.sequences[0], numberings, complex_.places)
-                graph = build_graph(complex_, region, timeout, clock)
-                quality = assess(complex_, graph)
-        except ModelError as failure:
-            error = failure
-        except LaunchError:
-            raise
-        except Exception as bug:
-            error = unexpected(bug, entry.ref.name, "graph")
+            result = compute_model(*arguments) if bench is None else bench.call(timeout, compute_model, *arguments)
+        except ModelError as failure:  # of the workbench
+            result = replace(result, failure=failure)
+    failure = result.failure
     record = ModelRecord(
-        index, entry.ref.name, entry.ref.path, entry.digest, entry.n_atoms, rank, tuple(clock.seconds.values()), graph,
-        error.reason if error else None, *astuple(quality),
+        index, entry.ref.name, entry.ref.path, entry.digest, entry.n_atoms, rank, result.seconds, result.graph,
+        failure.reason if failure else None, *astuple(result.quality),
     )  # fmt: skip
-    if error is None:
+    if failure is None:
         return record, None
-    return record, Failure(entry.ref.name, entry.ref.path, error.stage or "graph", error.reason, str(error))
+    return record, Failure(entry.ref.name, entry.ref.path, failure.stage or "graph", failure.reason, str(failure))
+
+
+def _too_large(entry: ModelEntry, max_atoms: int) -> ModelError | None:
+    if not max_atoms or entry.n_atoms <= max_atoms:
+        return None
+    return ModelError("too_large", f"it has {entry.n_atoms} atoms, more than model_max_atoms = {max_atoms} allows", "read")
 
 
 def _contiguous_share(comm, records: list[ModelRecord], indices: range) -> list[ModelRecord]:

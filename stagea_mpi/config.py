@@ -50,6 +50,7 @@ class StageA:
     anarci_parallel_batches: int = 1
     max_failed_fraction: float = 0.1
     model_timeout_s: float = 300.0
+    model_max_atoms: int = 200_000
     team: str | int = "node"
     job_form: str = "array"
     nodes: int = 1
@@ -341,6 +342,7 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "stage_a.anarci_parallel_batches": _integer(1),
     "stage_a.max_failed_fraction": _number(0.0, 1.0),
     "stage_a.model_timeout_s": _number(0.0, above=True),
+    "stage_a.model_max_atoms": _integer(0),
     "stage_a.team": _team,
     "stage_a.job_form": _one_of(*JOB_FORMS),
     "stage_a.nodes": _integer(1),

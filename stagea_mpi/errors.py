@@ -64,7 +64,7 @@ REASONS = {
     "child_failed": "a program that the graph needs failed or gave unreadable output",
     "timeout": "the model took longer than model_timeout_s",
     "unexpected": "an error that the program does not know; please report it with the model",
-    "too_large": "the model's text is larger than a rank may read",
+    "too_large": "the model has more text, or more atoms, than a rank may take",
     "unsafe_member": "a member of the archive leads out of it, or is a link or a special file",
     "no_backbone": "the residues have no backbone atoms",
     "unknown_residues": "the residues are none of the amino acids",
@@ -72,6 +72,7 @@ REASONS = {
     "no_antibody": "no chain with a heavy variable domain is left to be the antibody",
     "no_antigen": "no chain is left to be the antigen",
     "chains_unstated": "the table of chains has no row for the model",
+    "crashed": "the process that computed the model ended in the middle of it, twice",
 }
 
 #: What to do about each.
@@ -101,7 +102,10 @@ ADVICE = {
     ),
     "timeout": "Raise stage_a.model_timeout_s, or keep fewer chains in the model.",
     "unexpected": "Report it with the model and the log, which has the traceback.",
-    "too_large": "Keep the chains of one complex, or split an mmCIF file of many models into files.",
+    "too_large": (
+        "Keep the chains of one complex, or split an mmCIF file of many models into files; a model of more than "
+        "`model_max_atoms` atoms is computed when that is raised."
+    ),
     "unsafe_member": (
         "Make the archive anew from the files themselves, with paths below one folder (tar --dereference)."
     ),
@@ -114,6 +118,10 @@ ADVICE = {
         "antigen as one chain."
     ),
     "chains_unstated": "Add a row for the model to the table, or a last row with the pattern * for all others.",
+    "crashed": (
+        "It ran out of memory (SIGKILL: see the job's limit, and `model_max_atoms`), or a library crashed (SIGSEGV): "
+        "report it with the model."
+    ),
 }
 
 

@@ -18,13 +18,14 @@ from .listing import ModelEntry, list_shard
 from .parallel.guard import StopRequest, agree
 from .progress import Progress, this_job, write_progress
 from .store.annotations import CAPACITY, AnnotationCache
-from .store.lock import ShardLock, holder_of
 from .store.columns import SCHEMA_VERSION, root_attributes
+from .store.lock import ShardLock, holder_of
 from .store.packed import PackedFile
 from .store.records import complaint, hash_of, input_hash, published_files, record, withdraw
 from .store.rundir import DONE, GRAPHS_DONE, RunFolder, ShardFolder, part_name, publish, write_json
 from .telemetry.events import SILENT, EventLog
 from .versions import numbering_versions, versions
+from .workbench import Workbench
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +66,9 @@ class _Job:
 class Team:
     """The ranks that work on one shard together.
 
-    Methods are collective, but for those that start with ``lead``: these run on the team's first rank, which alone touches the
-    shard's folder, and which clusters and publishes a shard while the others build the graphs of the next one.
+    Methods are collective, but for those that start with ``lead``: these run on the team's first rank, which alone
+    touches the shard's folder, and which clusters and publishes a shard while the others build the graphs of the next
+    one.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Team:
         self.cache.load()
         self.domains: dict[str, tuple[Domain, ...]] = {}
         self.progress = Progress(config.stage_a.graph_writer_log_every_s, show_bar=index == 0)
+        self.bench = Workbench()
         self.outcomes: list[Outcome] = []
         self._pending: _Job | None = None
         self._lock: ShardLock | None = None
@@ -91,11 +94,14 @@ class Team:
     def work(self, shards: Iterator[int]) -> list[Outcome]:
         """Runs shards one after the other; their outcomes are whole on the first rank."""
         try:
+            if self.config.phase != "cluster_only":
+                self.bench.set_up()
             for index in self.events.waiting_for(shards, on="lead"):
                 self.events.shard = index
                 self._run_shard(self.folder.shard(index))
             self.lead_finish_pending()
         finally:
+            self.bench.clear()
             self._lead_release_all()
         return self.outcomes
 
@@ -136,7 +142,7 @@ class Team:
         report = build_shard(
             self.comm, entries, self.config, self.cache, part, attributes, self.stop,
             on_model=self.progress.models if self.leads else lambda taken, n, failed: None,
-            before=self.lead_finish_pending, events=self.events,
+            before=self.lead_finish_pending, events=self.events, bench=self.bench,
         )  # fmt: skip
         if self.leads:
             self.progress.end()
@@ -165,7 +171,9 @@ class Team:
             return None
         shard.remove_parts()
         meta = None if self.options.force else self._lead_published(shard)
-        if meta is not None and self._lead_has_nothing_to_do(shard, meta, paths):  # another run was at it until just now
+        if meta is not None and self._lead_has_nothing_to_do(
+            shard, meta, paths
+        ):  # another run was at it until just now
             self._lead_skip(shard, meta)
             self._lock.release()
             return None
@@ -308,7 +316,11 @@ class Team:
             if not marked:
                 return None
             known = meta.get("science") or {}
-            changed = [f"{key} was {known.get(key)!r}, is {science[key]!r}" for key in science if known.get(key) != science[key]]
+            changed = [
+                f"{key} was {known.get(key)!r}, is {science[key]!r}"
+                for key in science
+                if known.get(key) != science[key]
+            ]
             raise RunFolderError(
                 f"{shard.path}: its graphs were made under other settings: {'; '.join(changed)}. Restore them, choose another run_root, "
                 "or start with --force to compute the shard again"
@@ -364,4 +376,7 @@ def _changed_files(shard: ShardFolder, digests: list[tuple[str, str, str]]) -> s
         known = dict(zip(sources, (digest.decode() for digest in packed.column("model/digest").tolist()), strict=True))
     now = {path: digest for path, _, digest in digests}
     changed = sorted({path for path in known.keys() | now.keys() if known.get(path) != now.get(path)})
-    return ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "") or "the names of its models"
+    return (
+        ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+        or "the names of its models"
+    )

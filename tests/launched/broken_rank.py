@@ -5,13 +5,15 @@ import signal
 import sys
 import time
 
-from stagea_mpi import building, cli
+from stagea_mpi import building, cli, team
 from stagea_mpi.parallel.teams import connect
+from stagea_mpi.workbench import Workbench
+from tests.launched import broken_bench
 
 
 def main() -> int:
     fault, rank = sys.argv[1], connect().rank
-    if rank == connect().size - 1 or fault == "a bug in one model":
+    if rank == connect().size - 1 or fault in broken_bench.FAULTS:
         break_something(fault)
     return cli.main(sys.argv[2:])
 
@@ -34,14 +36,10 @@ def break_something(fault: str) -> None:
             raise RuntimeError("a fault made for the test")
         return result
 
-    def read_model(ref):
-        if ref.name == "pose_0002":
-            raise ZeroDivisionError("a fault made for the test")
-        return whole_read(ref)
-
     building.build_model, building._build_round = build_model, build_round
-    if fault == "a bug in one model":
-        whole_read, building.read_model = building.read_model, read_model
+    if fault in broken_bench.FAULTS:
+        os.environ[broken_bench.VARIABLE] = fault
+        team.Workbench = lambda: Workbench("tests.launched.broken_bench")
     if fault == "raises while the file is open":
         from stagea_mpi.store import packed_writer
 

@@ -1,0 +1,64 @@
+"""One model, from its file to its graph: everything in it that can fail, and nothing of MPI or HDF5."""
+
+from dataclasses import dataclass
+
+from .annotation import Numbering, domain_of, regions
+from .chains.finding import check_types
+from .complexes import merge_chains
+from .errors import LaunchError, ModelError
+from .graphs import InterfaceGraph, build_graph
+from .inputs import read_model
+from .listing import ModelEntry, unexpected
+from .parallel.guard import time_limit
+from .quality import UNKNOWN_QUALITY, Quality, assess
+from .timing import StageClock
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What became of one model.
+
+    Attributes
+    ----------
+    graph : InterfaceGraph or None
+    quality : Quality
+    seconds : tuple of float
+        By stage, in the order of `timing.STAGES`.
+    failure : ModelError or None
+        Why there is no graph.
+    """
+
+    graph: InterfaceGraph | None
+    quality: Quality
+    seconds: tuple[float, ...]
+    failure: ModelError | None = None
+
+
+def compute_model(entry: ModelEntry, numberings: dict[str, Numbering], timeout: float) -> ModelResult:
+    """The graph of one model, or its failure.
+
+    Parameters
+    ----------
+    entry : ModelEntry
+        One without a failure.
+    numberings : dict
+        By `domain_of` the entry's antibody chains.
+    timeout : float
+        Seconds.
+    """
+    clock = StageClock()
+    try:
+        with time_limit(timeout, entry.ref.name):
+            complex_ = merge_chains(read_model(entry.ref), entry.chains, entry.ref.name)
+            clock.lap("read")
+            check_types(entry.chains, *(numberings.get(domain_of(chain)) for chain in (entry.heavy, entry.light)))
+            region = regions(complex_.heavy, complex_.light, complex_.sequences[0], numberings, complex_.places)
+            graph = build_graph(complex_, region, timeout, clock)
+            return ModelResult(graph, assess(complex_, graph), tuple(clock.seconds.values()))
+    except ModelError as found:
+        failure = found
+    except LaunchError:
+        raise
+    except Exception as bug:
+        failure = unexpected(bug, entry.ref.name, "graph")
+    return ModelResult(None, UNKNOWN_QUALITY, tuple(clock.seconds.values()), failure)

@@ -1,0 +1,42 @@
+"""What one model may take: time, memory and the process that computes it. The others are not to notice."""
+
+import pytest
+from launching import write_run_yaml
+
+from .victims import Victim, check_what_is_there
+
+
+def failures(path) -> list[list[str]]:
+    table = path.with_suffix("") / "shards/shard_000000/failures.tsv"
+    return [line.split("\t") for line in table.read_text().splitlines()[1:]]
+
+
+@pytest.mark.parametrize("ranks", [0, 2])
+@pytest.mark.parametrize(
+    ("fault", "reason", "words"),
+    [
+        ("a native call that does not return", "timeout", "did not return within model_timeout_s = 2 s"),
+        ("a library that crashes", "crashed", "was ended by SIGSEGV"),
+        ("out of memory", "crashed", "was ended by SIGKILL"),
+    ],
+)
+def test_what_python_cannot_stop_ends_as_a_failed_model_and_the_rank_goes_on(
+    ranks, fault, reason, words, poses, tmp_path
+):
+    path = write_run_yaml(tmp_path / "run.yaml", poses, max_failed_fraction=0.5, model_timeout_s=2)
+    run = Victim(ranks, fault, "run", path, module="tests.launched.broken_rank")
+    assert run.wait(90) == 0, run.output
+    assert "5 of 6 models are in" in run.output
+    ((model, _, _, code, message),) = failures(path)
+    assert (model, code) == ("pose_0002", reason)
+    assert words in message
+    assert check_what_is_there(path.with_suffix("")) == 0
+
+
+def test_a_model_of_too_many_atoms_is_not_computed(poses, tmp_path):
+    path = write_run_yaml(tmp_path / "run.yaml", poses, max_failed_fraction=1.0, model_max_atoms=100)
+    run = Victim(0, "run", path)
+    assert run.wait(90) == 0, run.output
+    assert {(row[3], row[4].split(",")[1]) for row in failures(path)} == {
+        ("too_large", " more than model_max_atoms = 100 allows")
+    }
