@@ -6,7 +6,7 @@ ANARCI: Dunbar & Deane, Bioinformatics 32 (2016) 298. IMGT's CDRs: Lefranc et al
 import contextlib
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -132,17 +132,22 @@ def _find_share(sequences: Sequence[str]) -> list[tuple[Domain, ...]]:
         log.warning("ANARCI failed on %s: %s", sequences[0], error)
         return [()]
     return [
-        tuple(
-            sorted(
-                (Domain(kind, keep[start], keep[end] + 1) for (_, start, end), kind in found.get(name, ())), key=_start
-            )
-        )
+        _domains(keep, found.get(name, ()))
         for keep, (name, _) in zip(kept, queries, strict=True)
     ]
 
 
-def _start(domain: Domain) -> int:
-    return domain.start
+def _domains(keep: list[int], found: Iterable[tuple]) -> tuple[Domain, ...]:
+    """ANARCI's domains by the residues of the whole sequence.
+
+    An alignment may leave out a domain's first residues, which are as many as it has gaps there.
+    """
+    domains: list[Domain] = []
+    for (aligned, start, end), chain_type in sorted(found, key=lambda domain: domain[0][1]):
+        gaps = next((k for k, (_, letter) in enumerate(aligned) if letter != "-"), 0)
+        before = domains[-1].stop if domains else 0
+        domains.append(Domain(chain_type, max(keep[max(start - gaps, 0)], before), keep[end] + 1))
+    return tuple(domains)
 
 
 def regions(

@@ -114,6 +114,7 @@ def build_graph(
     chain, xyz = complex_.chain[atoms], complex_.xyz[atoms]
     bonded, bonded_distance = internal_pairs(xyz, chain)
     _refuse_overlaps(complex_, atoms, contacts, distance)
+    _refuse_overlaps(complex_, atoms, bonded, bonded_distance)
     clock.lap("contacts")
     areas = _voronoi_areas(complex_, atoms, np.concatenate([contacts, bonded]), timeout)
     clock.lap("voronoi")
@@ -178,9 +179,9 @@ def _nodes(complex_: Complex, is_candidate: np.ndarray) -> tuple[np.ndarray, np.
     return atoms, contacts, distance
 
 
-def _refuse_overlaps(complex_: Complex, atoms: np.ndarray, contacts: np.ndarray, distance: np.ndarray) -> None:
-    if distance.min() == 0.0:
-        first, second = (_describe(complex_, atom) for atom in atoms[contacts[np.argmin(distance)]])
+def _refuse_overlaps(complex_: Complex, atoms: np.ndarray, pairs: np.ndarray, distance: np.ndarray) -> None:
+    if len(distance) and distance.min() == 0.0:
+        first, second = (_describe(complex_, atom) for atom in atoms[pairs[np.argmin(distance)]])
         raise ModelError("bad_coordinates", f"atoms {first} and {second} have the same coordinates", "graph")
 
 

@@ -112,16 +112,12 @@ def find_chains(
     ]
     geometry = _Geometry(read)
     antibodies = _antibodies(rule, pieces, geometry, inventory, sequences)
-    others = [
-        name
-        for name in sequences
-        if not any(piece.chain == name and (piece.is_heavy or piece.is_light) for piece in pieces)
-    ]
+    asked = _asked_for(rule, antibodies, inventory)
     if rule.antigen != AUTO:
-        antibody, how = _touching_most(rule, antibodies, list(rule.antigen), geometry)
-        return _choice(antibody, list(rule.antigen), how)
-    others = [name for name in others if name not in (rule.heavy, rule.light)]
-    return _with_antigen(rule, antibodies, others, list(sequences), geometry, inventory)
+        return _touching_most(antibodies, asked, list(rule.antigen), geometry)
+    typed = {piece.chain for piece in pieces if piece.is_heavy or piece.is_light}
+    others = [name for name in sequences if name not in typed and name not in (rule.heavy, rule.light)]
+    return _with_antigen(antibodies, asked, others, list(sequences), geometry, inventory)
 
 
 def check_types(chains: Chains, heavy: Numbering | None, light: Numbering | None) -> None:
@@ -224,48 +220,56 @@ class _Geometry:
 def _antibodies(
     rule: ChainRule, pieces: list[_Piece], geometry: _Geometry, inventory: str, sequences: Mapping[str, str]
 ) -> list[_Antibody]:
-    """Heavy chains with their light ones, in file order; where one copy is asked for, this one."""
-    heavies = _of_role("heavy", rule.heavy, [piece for piece in pieces if piece.is_heavy], pieces)
+    """All antibodies of the model, in file order: heavy chains with their light ones."""
+    heavies = _with_stated("heavy", rule.heavy, [piece for piece in pieces if piece.is_heavy], pieces)
     if not heavies:
         unknown, total = sum(s.count("X") for s in sequences.values()), sum(map(len, sequences.values()))
         if unknown >= _MANY_UNKNOWN * total:
             message = f"no heavy variable domain, and {unknown} of {total} residues are unknown: {inventory}"
             raise ModelError("unknown_residues", message, "chains")
         raise ModelError("no_antibody", f"no heavy variable domain (ANARCI's type H): {inventory}", "chains")
-    lights = []
-    if rule.light is not None:
-        lights = _of_role("light", rule.light, [piece for piece in pieces if piece.is_light], pieces)
-        lights = [light for light in lights if light not in heavies]
-    antibodies = _paired(heavies, lights, geometry)
-    if rule.light not in (None, AUTO):
-        antibodies = [antibody for antibody in antibodies if antibody.light is not None]
-        if not antibodies:
-            raise ModelError(
-                "no_antibody", f"no heavy chain stands beside the light chain {rule.light}: {inventory}", "chains"
-            )
+    if rule.light is None:
+        return [_Antibody(heavy, None) for heavy in heavies]
+    lights = _with_stated("light", rule.light, [piece for piece in pieces if piece.is_light], pieces)
+    if AUTO not in (rule.heavy, rule.light):
+        heavy = next(piece for piece in heavies if piece.chain == rule.heavy)
+        light = next((piece for piece in lights if piece.chain == rule.light and piece != heavy), None)
+        if light is None:
+            raise ModelError("no_antibody", f"chain {rule.light} has no light variable domain: {inventory}", "chains")
+        return [_Antibody(heavy, light)]
+    return _paired(heavies, [light for light in lights if light not in heavies], geometry)
+
+
+def _asked_for(rule: ChainRule, antibodies: list[_Antibody], inventory: str) -> list[int]:
+    """Which of the antibodies fit what is stated."""
+    asked = [
+        index
+        for index, antibody in enumerate(antibodies)
+        if rule.heavy in (AUTO, antibody.heavy.chain)
+        and (rule.light in (None, AUTO) or (antibody.light is not None and antibody.light.chain == rule.light))
+    ]
+    if not asked:
+        message = f"no heavy chain stands beside the light chain {rule.light}: {inventory}"
+        raise ModelError("no_antibody", message, "chains")
     if rule.copy is None:
-        return antibodies
-    if rule.copy > len(antibodies):
-        names = "; ".join(" and ".join(antibody.names) for antibody in antibodies)
-        message = f"copy {rule.copy} of the antibody is asked for, but there are {len(antibodies)}: {names}"
+        return asked
+    if rule.copy > len(asked):
+        names = "; ".join(" and ".join(antibodies[index].names) for index in asked)
+        message = f"copy {rule.copy} of the antibody is asked for, but there are {len(asked)}: {names}"
         raise ModelError("chain_missing", message, "chains")
-    return antibodies
+    return [asked[rule.copy - 1]]
 
 
-def _of_role(role: str, stated: str, typed: list[_Piece], pieces: list[_Piece]) -> list[_Piece]:
-    """Pieces that can have a role: all of its type, or those of the stated chain."""
-    if stated == AUTO:
-        return typed
-    if found := [piece for piece in typed if piece.chain == stated]:
-        return found
+def _with_stated(role: str, stated: str, typed: list[_Piece], pieces: list[_Piece]) -> list[_Piece]:
+    """Pieces of a role's type; a stated chain is among them also where it has no domain at all."""
     own = [piece for piece in pieces if piece.chain == stated]
-    if any(piece.is_heavy or piece.is_light for piece in own):
-        kind = own[0].domain.chain_type
-        what = "light" if role == "heavy" else "heavy"
-        raise ModelError(
-            "wrong_chain_type", f"chain {stated}, stated as {role}, is a {what} chain (ANARCI: {kind})", "chains"
-        )
-    return own
+    if stated == AUTO or any(piece in typed for piece in own):
+        return typed
+    if own and own[0].domain is not None:
+        kind, other = own[0].domain.chain_type, {"heavy": "light", "light": "heavy"}[role]
+        what = f"chain {stated}, stated as {role}, is a {other} chain (ANARCI: {kind})"
+        raise ModelError("wrong_chain_type", f"{what}; state it so, or leave it to be found", "chains")
+    return sorted([*typed, *own], key=pieces.index)
 
 
 def _paired(heavies: list[_Piece], lights: list[_Piece], geometry: _Geometry) -> list[_Antibody]:
@@ -281,39 +285,34 @@ def _paired(heavies: list[_Piece], lights: list[_Piece], geometry: _Geometry) ->
     return [_Antibody(heavy, partner.get(heavy)) for heavy in heavies]
 
 
-def _touching_most(
-    rule: ChainRule, antibodies: list[_Antibody], antigen: list[str], geometry: _Geometry
-) -> tuple[_Antibody, str]:
-    """The antibody that is asked for, or that touches a known antigen most."""
-    if rule.copy is not None:
-        return antibodies[rule.copy - 1], _how(antibodies, rule.copy - 1)
-    if len(antibodies) == 1:
-        return antibodies[0], _how(antibodies, 0)
-    sizes = [sum(geometry.contacts(antibody, name) for name in antigen) for antibody in antibodies]
-    return antibodies[int(np.argmax(sizes))], _how(antibodies, int(np.argmax(sizes)))
+def _touching_most(antibodies: list[_Antibody], asked: list[int], antigen: list[str], geometry: _Geometry) -> Choice:
+    """The antibody that touches a known antigen most."""
+    index = asked[0]
+    if len(asked) > 1:
+        index = max(asked, key=lambda k: (sum(geometry.contacts(antibodies[k], name) for name in antigen), -k))
+    return _choice(antibodies, index, antigen)
 
 
 def _with_antigen(
-    rule: ChainRule,
     antibodies: list[_Antibody],
+    asked: list[int],
     others: list[str],
     names: list[str],
     geometry: _Geometry,
     inventory: str,
 ) -> Choice:
-    """The antibody that is asked for, or that has the largest interface, with its antigen."""
+    """The antibody that has the largest interface, with its antigen."""
     if len(antibodies) == 1 and others:
-        return _choice(antibodies[0], others, _how(antibodies, 0))
-    sizes = np.array([[geometry.contacts(antibody, name) for name in others] for antibody in antibodies]).reshape(
-        len(antibodies), len(others)
-    )
-    asked = [rule.copy - 1] if rule.copy is not None else range(len(antibodies))
+        return _choice(antibodies, 0, others)
+    sizes = np.zeros((len(antibodies), len(others)), dtype=int)
+    for index, antibody in enumerate(antibodies):
+        sizes[index] = [geometry.contacts(antibody, name) for name in others]
     touching = [index for index in asked if sizes[index].any()]
     if touching:
         index = max(touching, key=lambda k: (_own(sizes, k).sum(), -k))
         own = [name for name, is_own in zip(others, _own(sizes, index) > 0, strict=True) if is_own]
-        return _choice(antibodies[index], _attached(own, others, sizes, geometry), _how(antibodies, index))
-    return _with_antibody_as_antigen(antibodies, list(asked), others, names, geometry, inventory)
+        return _choice(antibodies, index, _attached(own, others, sizes, geometry))
+    return _with_antibody_as_antigen(antibodies, asked, others, names, geometry, inventory)
 
 
 def _own(sizes: np.ndarray, index: int) -> np.ndarray:
@@ -350,19 +349,16 @@ def _with_antibody_as_antigen(
             if other is not antibodies[index] and size > best:
                 best, pair = size, (index, chains)
     if pair is not None:
-        return _choice(antibodies[pair[0]], pair[1], _how(antibodies, pair[0]))
+        return _choice(antibodies, *pair)
     left = others or [name for name in names if not any(name in antibody.names for antibody in antibodies)]
     if not left:
         raise ModelError("no_antigen", f"no chain is left to be the antigen: {inventory}", "chains")
-    return _choice(antibodies[asked[0]], left, _how(antibodies, asked[0]))
+    return _choice(antibodies, asked[0], left)
 
 
-def _how(antibodies: list[_Antibody], index: int) -> str:
-    return "found" if len(antibodies) == 1 else f"found: copy {index + 1} of {len(antibodies)}"
-
-
-def _choice(antibody: _Antibody, antigen: list[str], how: str) -> Choice:
-    heavy, light = antibody.heavy, antibody.light
+def _choice(antibodies: list[_Antibody], index: int, antigen: list[str]) -> Choice:
+    how = "found" if len(antibodies) == 1 else f"found: copy {index + 1} of {len(antibodies)}"
+    heavy, light = antibodies[index].heavy, antibodies[index].light
     if light is None:
         return Choice(Chains(heavy.chain, None, tuple(antigen), heavy.part), how)
     return Choice(Chains(heavy.chain, light.chain, tuple(antigen), heavy.part, light.part), how)

@@ -1,14 +1,15 @@
 """One model's atoms as arrays, read by gemmi from PDB or mmCIF."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import gemmi
 import numpy as np
 
 from ..errors import ModelError
 from ..residues import is_water
-from .columns import atom_lines, check_columns, has_foreign_elements
+from .columns import are_chains_segments, atom_lines, check_columns, has_foreign_elements, repeated_residues
 from .containers import ModelRef
 from .ensembles import atom_block
 from .formats import HEAD_BYTES, MMCIF, format_of
@@ -18,6 +19,7 @@ from .unpacking import read_range, read_whole, readable, unpacked
 _FARTHEST = 1e6
 #: gemmi's arrays have room for so many letters of a name.
 _LONGEST_NAME = 7
+_MODEL_LINE = re.compile(rb"^(?:MODEL|ENDMD)", re.MULTILINE)
 _END_LINE = re.compile(rb"^END(?=[ \t\r]*$)", re.MULTILINE)
 #: What a blank chain identifier is called.
 BLANK_CHAIN = "_"
@@ -61,7 +63,7 @@ def read_model(ref: ModelRef) -> AtomTable:
     """
     try:
         with readable(ref.source):
-            table = _as_table(_structure(ref))
+            table = _as_table([_columns(structure) for structure in _structures(ref)])
     except ModelError as failure:
         raise _told_of(ref, failure) from failure
     if not len(table.xyz):
@@ -87,7 +89,8 @@ def _told_of(ref: ModelRef, failure: ModelError) -> ModelError:
     )
 
 
-def _structure(ref: ModelRef) -> gemmi.Structure:
+def _structures(ref: ModelRef) -> list[gemmi.Structure]:
+    """The model as gemmi reads it; in pieces, where gemmi would take residues of one number for one residue."""
     content = read_range(ref.path, ref.start, ref.stop) if ref.stop else read_whole(ref.path)
     if ref.is_packed:
         content = unpacked(content, ref.source)
@@ -95,24 +98,33 @@ def _structure(ref: ModelRef) -> gemmi.Structure:
         content = content[slice(*ref.inside)]
     if format_of(ref.member or ref.path, content[:HEAD_BYTES]) == MMCIF:
         structure = gemmi.make_structure_from_block(atom_block(gemmi.cif.read_string(content)))
-        return _keep_model(structure, structure[0].num if ref.serial is None else ref.serial)
-    return _pdb_structure(content)
+        return [_keep_model(structure, structure[0].num if ref.serial is None else ref.serial)]
+    return _pdb_structures(content)
 
 
-def _pdb_structure(content: bytes) -> gemmi.Structure:
+def _pdb_structures(content: bytes) -> list[gemmi.Structure]:
     if b"\n" not in content:
         content = content.replace(b"\r", b"\n")
     starts, lengths = atom_lines(content)
     check_columns(content, starts)
     is_old = has_foreign_elements(content, starts, lengths)
+    by_segment = are_chains_segments(content, starts, lengths)
+    cuts = [0, *repeated_residues(content, starts, by_segment), len(content)]
     if len(starts):  # gemmi stops at the first END, and what follows belongs to the model
-        content = _END_LINE.sub(b"REMARK", content[: starts[-1]]) + content[starts[-1] :]
+        content = _END_LINE.sub(b"REM", content[: starts[-1]]) + content[starts[-1] :]
+    if len(cuts) > 2:
+        content = _MODEL_LINE.sub(b"REM  ", content)
+    return [_read_pdb(content[first:stop], is_old, by_segment) for first, stop in pairwise(cuts)]
+
+
+def _read_pdb(content: bytes, is_old: bool, by_segment: bool) -> gemmi.Structure:
     try:
         structure = gemmi.read_pdb_string(_cut(content) if is_old else content)
     except RuntimeError:
         structure = gemmi.read_pdb_string(_cut(content))
-    if len(structure) and all(chain.name in ("", " ") for chain in structure[0]):
-        _name_chains_by_segment(structure[0])
+    if by_segment:
+        for model in structure:
+            _name_chains_by_segment(model)
     return structure
 
 
@@ -123,8 +135,6 @@ def _cut(content: bytes) -> bytes:
 
 def _name_chains_by_segment(model: gemmi.Model) -> None:
     segments = list(dict.fromkeys(residue.segment for chain in model for residue in chain))
-    if len(segments) < 2:
-        return
     residues = [residue.clone() for chain in model for residue in chain]
     for name in [chain.name for chain in model]:
         model.remove_chain(name)
@@ -141,26 +151,58 @@ def _keep_model(structure: gemmi.Structure, serial: int) -> gemmi.Structure:
     return structure
 
 
-def _as_table(structure: gemmi.Structure) -> AtomTable:
+@dataclass(frozen=True)
+class _Columns:
+    """All atoms of a structure, in the order in which gemmi holds them."""
+
+    chain: np.ndarray
+    residue_name: np.ndarray
+    atom_name: np.ndarray
+    author_number: np.ndarray
+    altloc: np.ndarray
+    occupancy: np.ndarray
+    is_hetatm: np.ndarray
+    element: np.ndarray
+    xyz: np.ndarray
+
+
+def _columns(structure: gemmi.Structure) -> _Columns:
     flat, chain = _flat(structure)
-    residue_name, atom_name = _as_bytes(flat.residue_names), _as_bytes(flat.atom_names)
-    author_number = np.asarray(flat.resnums).astype(np.int64) * 256 + np.asarray(flat.icodes)
-    site_starts = _changes(chain, author_number)
+    return _Columns(
+        chain=chain,
+        residue_name=_as_bytes(flat.residue_names),
+        atom_name=_as_bytes(flat.atom_names),
+        author_number=np.asarray(flat.resnums).astype(np.int64) * 256 + np.asarray(flat.icodes),
+        altloc=np.array(flat.altlocs),
+        occupancy=np.array(flat.occ),
+        is_hetatm=np.asarray(flat.het_flags) == ord("H"),
+        element=np.array(flat.element_names),
+        xyz=np.round(np.asarray(flat.pos), 3),
+    )
+
+
+def _as_table(pieces: list[_Columns]) -> AtomTable:
+    columns = {f.name: np.concatenate([getattr(piece, f.name) for piece in pieces]) for f in fields(_Columns)}
+    chain, residue_name, atom_name = (columns[name] for name in ("chain", "residue_name", "atom_name"))
+    site_starts = _changes(chain, columns["author_number"])
+    ends = np.cumsum([len(piece.chain) for piece in pieces])[:-1]
+    site_starts[ends[ends < len(chain)]] = True
     residue = np.cumsum(site_starts | _changes(residue_name))
-    altloc = np.asarray(flat.altlocs)
     keep = ~np.isin(residue_name, [name for name in np.unique(residue_name) if is_water(name.decode(errors="replace"))])
-    if altloc.any():
-        keep &= _preferred_locations(np.cumsum(site_starts), residue, atom_name, altloc, np.asarray(flat.occ))
+    if columns["altloc"].any():
+        keep &= _preferred_locations(
+            np.cumsum(site_starts), residue, atom_name, columns["altloc"], columns["occupancy"]
+        )
+    is_hydrogen = np.isin(columns["element"], (b"H", b"D")) | np.char.startswith(atom_name, b"H")
     return AtomTable(
         chain=chain[keep],
         residue_name=residue_name[keep],
         atom_name=atom_name[keep],
         residue=(np.cumsum(_changes(residue[keep])) - 1).astype(np.int32),
-        author_number=author_number[keep],
-        is_hetatm=np.asarray(flat.het_flags)[keep] == ord("H"),
-        is_hydrogen=np.isin(np.asarray(flat.element_names)[keep], (b"H", b"D"))
-        | np.char.startswith(atom_name[keep], b"H"),
-        xyz=np.round(np.asarray(flat.pos)[keep], 3),
+        author_number=columns["author_number"][keep],
+        is_hetatm=columns["is_hetatm"][keep],
+        is_hydrogen=is_hydrogen[keep],
+        xyz=columns["xyz"][keep],
     )
 
 
@@ -176,7 +218,7 @@ def _flat(structure: gemmi.Structure) -> tuple[gemmi.FlatStructure, np.ndarray]:
     for index, chain in enumerate(chain for model in structure for chain in model):
         chain.name = str(index)
         for residue in chain:
-            residue.subchain = ""
+            residue.subchain = residue.entity_id = ""
     flat = gemmi.FlatStructure(structure)
     return flat, np.array(names, dtype="S")[_as_bytes(flat.chain_ids).astype(np.int64)]
 

@@ -11,8 +11,13 @@ import numpy as np
 from ..errors import ModelError
 
 # Places of a line, counted from 0.
+_ATOM_AND_LOCATION = slice(12, 17)
+_RESIDUE = slice(17, 27)
+_SITE = slice(20, 27)  # chain, number, insertion code
+_CHAIN = slice(20, 22)
 _NUMBER = slice(22, 26)
 _COORDINATES = slice(30, 54)
+_SEGMENT = slice(72, 76)
 _ELEMENT = slice(76, 78)
 
 _SPACE, _SIGN, _DIGIT, _DOT, _OTHER = range(5)
@@ -90,3 +95,55 @@ def has_foreign_elements(content: bytes, starts: np.ndarray, lengths: np.ndarray
     data = np.frombuffer(content, dtype=np.uint8)
     long = starts[lengths >= _ELEMENT.stop]
     return bool((_CLASS[data[long[:, None] + np.arange(_ELEMENT.start, _ELEMENT.stop)]] == _DIGIT).any())
+
+
+def are_chains_segments(content: bytes, starts: np.ndarray, lengths: np.ndarray) -> bool:
+    """Whether all chain identifiers are blank, and there are several segment identifiers instead."""
+    data = np.frombuffer(content, dtype=np.uint8)
+    if not len(starts) or (data[starts[:, None] + np.arange(_CHAIN.start, _CHAIN.stop)] != ord(" ")).any():
+        return False
+    if (lengths < _SEGMENT.stop).any():
+        return False
+    segments = data[starts[:, None] + np.arange(_SEGMENT.start, _SEGMENT.stop)]
+    return bool((segments != segments[0]).any())
+
+
+def repeated_residues(content: bytes, starts: np.ndarray, by_segment: bool = False) -> list[int]:
+    """Where a residue begins that has the number of an earlier one of its chain, as first bytes of lines.
+
+    gemmi takes the two for one residue, and it should where the second has the atoms that the first one lacks (hydrogens
+    behind all other atoms, say). With the same atoms again, it is another residue.
+
+    Parameters
+    ----------
+    content : bytes
+    starts : ndarray of int, shape=(n,)
+        First bytes of the atom lines.
+    by_segment : bool
+        Whether chains are told apart by their segments.
+    """
+    if not len(starts):
+        return []
+    data = np.frombuffer(content, dtype=np.uint8)
+    columns = [*range(_SITE.start, _SITE.stop), *(range(_SEGMENT.start, _SEGMENT.stop) if by_segment else ())]
+    site = data[starts[:, None] + np.array(columns)]
+    runs = np.flatnonzero(np.concatenate([[True], (site[1:] != site[:-1]).any(axis=1)]))
+    if len({row.tobytes() for row in site[runs]}) == len(runs):
+        return []
+    found: list[int] = []
+    seen: dict[bytes, set[bytes]] = {}
+    for first, stop in zip(runs.tolist(), [*runs[1:].tolist(), len(starts)], strict=True):
+        atoms: dict[bytes, set[bytes]] = {}
+        for start in starts[first:stop].tolist():
+            residue = content[start + _RESIDUE.start : start + _RESIDUE.stop]
+            if by_segment:
+                residue += content[start + _SEGMENT.start : start + _SEGMENT.stop]
+            atoms.setdefault(residue, set()).add(
+                content[start + _ATOM_AND_LOCATION.start : start + _ATOM_AND_LOCATION.stop]
+            )
+        if any(names & seen.get(residue, set()) for residue, names in atoms.items()):
+            found.append(int(starts[first]))
+            seen = {}
+        for residue, names in atoms.items():
+            seen.setdefault(residue, set()).update(names)
+    return found

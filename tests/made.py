@@ -1,0 +1,89 @@
+"""Structures made for a test: the shipped Fab without its constant domains as PDB lines, and ways to spoil it."""
+
+import functools
+import gzip
+from pathlib import Path
+
+import numpy as np
+from shipped import FAB_CHAINS, STRUCTURES
+
+from stagea_mpi.annotation import domain_of, number_sequences, regions
+from stagea_mpi.chains.rules import ChainRule
+from stagea_mpi.complexes import Chains, merge_chains
+from stagea_mpi.errors import ModelError
+from stagea_mpi.graphs import InterfaceGraph, build_graph
+from stagea_mpi.inputs import FileNames, list_models, read_model, stem
+from stagea_mpi.listing import ModelEntry, list_shard
+from stagea_mpi.parallel.teams import Solo
+
+
+@functools.cache
+def fv_lines() -> tuple[str, ...]:
+    """ATOM lines of the Fv and its antigen: chains A, H and L."""
+    text = gzip.decompress((STRUCTURES / "7DAA_model.pdb.gz").read_bytes()).decode()
+    last = {"A": 999, "H": 112, "L": 110}
+    return tuple(line for line in text.splitlines() if line.startswith("ATOM") and int(line[22:26]) <= last[line[21]])
+
+
+def text_of(lines) -> bytes:
+    return ("\n".join(lines) + "\nEND\n").encode()
+
+
+def changed(line: str, first: int, value: str) -> str:
+    """A line with something else from a column on (counted from 0)."""
+    return line[:first] + value + line[first + len(value) :]
+
+
+def moved(line: str, shift: tuple[float, float, float]) -> str:
+    """An ATOM line with its atom elsewhere."""
+    xyz = [float(line[k : k + 8]) + by for k, by in zip((30, 38, 46), shift, strict=True)]
+    return changed(line, 30, "".join(f"{value:8.3f}" for value in xyz))
+
+
+def write(path: Path, lines) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(lines if isinstance(lines, bytes) else text_of(lines))
+    return str(path)
+
+
+def entries_of(path: str, chains: Chains | ChainRule = FAB_CHAINS) -> list[ModelEntry]:
+    """What a run finds in a file."""
+    return list_shard(Solo(), [(path, FileNames.of_stem(stem(path)))], chains)
+
+
+def reasons_of(path: str, chains: Chains | ChainRule = FAB_CHAINS) -> list[str]:
+    """By model the reason of its failure, empty where there is none."""
+    return [entry.failure.reason if entry.failure else "" for entry in entries_of(path, chains)]
+
+
+@functools.cache
+def _numbering(sequence: str):
+    return number_sequences([sequence])[0]
+
+
+def graph_of(path: str, chains: Chains = FAB_CHAINS) -> InterfaceGraph:
+    """The graph of a file's first model."""
+    complex_ = merge_chains(read_model(list_models(path).models[0]), chains, path)
+    numberings = {domain_of(chain): _numbering(domain_of(chain)) for chain in (complex_.heavy, complex_.light) if chain}
+    region = regions(complex_.heavy, complex_.light, complex_.sequences[0], numberings, complex_.places)
+    return build_graph(complex_, region)
+
+
+def same_graphs(one: InterfaceGraph, other: InterfaceGraph) -> bool:
+    """Whether two graphs have the same nodes with the same features and the same edges."""
+    columns = ("chain", "residue_number", "residue_type", "atom_type", "region", "position", "bsa")
+    edges = ("nodes", "dist", "elec", "vdw", "voro_area", "orientation")
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in columns) and all(
+        np.array_equal(getattr(getattr(one, kind), name), getattr(getattr(other, kind), name))
+        for kind in ("interface", "internal")
+        for name in edges
+    )
+
+
+def refusal(work, *arguments) -> ModelError:
+    """The failure that a call ends in."""
+    try:
+        work(*arguments)
+    except ModelError as failure:
+        return failure
+    raise AssertionError(f"{work.__name__} did not refuse {arguments}")
