@@ -109,7 +109,7 @@ def are_chains_segments(content: bytes, starts: np.ndarray, lengths: np.ndarray)
 
 
 def repeated_residues(content: bytes, starts: np.ndarray, by_segment: bool = False) -> list[int]:
-    """Where a residue begins that has the number of an earlier one of its chain, as first bytes of lines.
+    """Where residues begin that have the number of an earlier one of their chain, as first bytes of lines.
 
     gemmi takes the two for one residue, and it should where the second has the atoms that the first one lacks (hydrogens
     behind all other atoms, say). With the same atoms again, it is another residue.

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from made import fv_lines, graph_of, moved, write
+from shipped import FAB_CHAINS, NANOBODY_CHAINS, fab, nanobody
+
+from stagea_mpi.complexes import merge_chains
+from stagea_mpi.inputs import list_models, read_model
+from stagea_mpi.quality import VDW_BOUNDS, assess, heavy_light_contacts, vdw_outside
+
+
+def _contacts_as_deeprank_ab_counts_them(lines, heavy, light):
+    """`ca_coords` and `flag_low_contacts` of DeepRank-Ab 1.0.2, on the lines of the input."""
+
+    def first(chain, last):
+        found = [line for line in lines if line[21] == chain and line[12:16].strip() == "CA"][: last + 1]
+        return np.array([[float(line[k : k + 8]) for k in (30, 38, 46)] for line in found])
+
+    distance = np.linalg.norm(first(heavy, 125)[:, None] - first(light, 115)[None], axis=-1)
+    return int((distance < 8.0).sum())
+
+
+def _complex_of(path):
+    return merge_chains(read_model(list_models(path).models[0]), FAB_CHAINS, path)
+
+
+@pytest.mark.parametrize("gap", [0.0, 2.0, 4.0, 30.0])
+def test_contacts_of_heavy_and_light_are_those_that_deeprank_ab_counts(gap, tmp_path):
+    lines = [moved(line, (gap, 0, 0)) if line[21] == "L" else line for line in fv_lines()]
+    path = write(tmp_path / "x.pdb", lines)
+    expected = _contacts_as_deeprank_ab_counts_them(lines, "H", "L")
+    assert heavy_light_contacts(_complex_of(path)) == expected
+    quality = assess(_complex_of(path), graph_of(path))
+    assert quality.low_heavy_light == (expected < 15)
+
+
+def test_without_a_light_chain_there_is_no_flag():
+    quality = assess(nanobody().complex_, nanobody().graph)
+    assert (quality.heavy_light_contacts, quality.low_heavy_light) == (-1, False)
+    assert NANOBODY_CHAINS.light is None
+
+
+def test_a_good_model_has_no_flag():
+    quality = assess(fab().complex_, fab().graph)
+    assert not quality.low_heavy_light
+    assert not quality.vdw_clash
+    assert 0 < quality.vdw_outside < 0.05
+
+
+def test_the_share_of_edges_outside_the_bounds_is_counted():
+    low, high = VDW_BOUNDS
+    assert vdw_outside(np.array([low - 0.01, low + 0.01, 0, high - 0.01, high + 0.01], dtype=np.float32)) == 0.4
+
+
+def test_an_antigen_pushed_into_the_antibody_is_flagged(tmp_path):
+    antigen = np.mean([[float(x[k : k + 8]) for k in (30, 38, 46)] for x in fv_lines() if x[21] == "A"], axis=0)
+    antibody = np.mean([[float(x[k : k + 8]) for k in (30, 38, 46)] for x in fv_lines() if x[21] != "A"], axis=0)
+    shift = tuple(4.0 * (antibody - antigen) / np.linalg.norm(antibody - antigen))
+    lines = [moved(line, shift) if line[21] == "A" else line for line in fv_lines()]
+    path = write(tmp_path / "x.pdb", lines)
+    assert assess(_complex_of(path), graph_of(path)).vdw_clash
