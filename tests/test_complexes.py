@@ -1,6 +1,7 @@
+import gemmi
 import numpy as np
 import pytest
-from made import changed, fv_lines, graph_of, moved, refusal, same_graphs, write
+from made import changed, fv_lines, graph_of, moved, refusal, same_graphs, text_of, write
 from shipped import FAB_CHAINS
 
 from stagea_mpi.complexes import Chains, Part, chain_sequences, merge_chains
@@ -76,6 +77,24 @@ def test_where_numbers_repeat_the_order_of_the_file_stays(tmp_path):
     lines = [changed(line, 22, f"{int(line[22:26]) % 50:4d}") for line in fv_lines()]
     path, plain = write(tmp_path / "x.pdb", lines), write(tmp_path / "p.pdb", fv_lines())
     assert same_graphs(graph_of(path), graph_of(plain))
+
+
+def test_where_numbers_repeat_in_mmcif_the_order_of_the_file_stays(tmp_path):
+    structure = gemmi.read_pdb_string(text_of(fv_lines()))
+    structure.setup_entities()
+    document = structure.make_mmcif_document()
+    numbers = document[0].find_loop("_atom_site.auth_seq_id")
+    for k in range(len(numbers)):
+        numbers[k] = str(int(numbers[k]) % 50)
+    document.write_file(str(tmp_path / "x.cif"))
+    assert same_graphs(graph_of(str(tmp_path / "x.cif")), graph_of(write(tmp_path / "p.pdb", fv_lines())))
+
+
+def test_hydrogens_behind_all_other_atoms_belong_to_their_residues(tmp_path):
+    late = [line for line in fv_lines() if line[13:15] == "CB"]
+    path = write(tmp_path / "x.pdb", [*(line for line in fv_lines() if line[13:15] != "CB"), *late])
+    complex_ = merge_chains(read_model(list_models(path).models[0]), FAB_CHAINS, "x")
+    assert complex_.sequences == merged(tmp_path, fv_lines()).sequences
 
 
 def test_missing_atoms_and_residues_leave_a_graph(tmp_path):

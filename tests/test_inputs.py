@@ -379,6 +379,8 @@ def test_blank_chains_are_told_apart_by_segments_else_they_are_one(tmp_path, pla
     by_segment = [changed(changed(line.ljust(80), 21, " "), 72, f"PRO{line[21]}") for line in fv_lines()]
     chains = type(FAB_CHAINS)("PROH", "PROL", ("PROA",))
     assert same_graphs(graph_of(write(tmp_path / "x.pdb", by_segment), chains), plain)
+    from_one = [changed(line, 22, f"{int(line[22:26]) % 200:4d}") for line in by_segment]
+    assert same_graphs(graph_of(write(tmp_path / "z.pdb", from_one), chains), plain)
     antigen = [changed(line, 21, " ") if line[21] == "A" else line for line in fv_lines()]
     assert same_graphs(graph_of(write(tmp_path / "y.pdb", antigen), type(FAB_CHAINS)("H", "L", ("_",))), plain)
 

@@ -2,24 +2,22 @@
 
 import re
 from dataclasses import dataclass, fields
-from itertools import pairwise
 
 import gemmi
 import numpy as np
 
 from ..errors import ModelError
 from ..residues import is_water
-from .columns import are_chains_segments, atom_lines, check_columns, has_foreign_elements, repeated_residues
+from .columns import are_chains_segments, atom_lines, check_columns, has_foreign_elements, split_repeated
 from .containers import ModelRef
-from .ensembles import atom_block
 from .formats import HEAD_BYTES, MMCIF, format_of
+from .mmcif import mmcif_structure
 from .unpacking import read_range, read_whole, readable, unpacked
 
 #: Å; farther from the origin than any real structure, and where three decimals are still exact.
 _FARTHEST = 1e6
 #: gemmi's arrays have room for so many letters of a name.
 _LONGEST_NAME = 7
-_MODEL_LINE = re.compile(rb"^(?:MODEL|ENDMD)", re.MULTILINE)
 _END_LINE = re.compile(rb"^END(?=[ \t\r]*$)", re.MULTILINE)
 #: What a blank chain identifier is called.
 BLANK_CHAIN = "_"
@@ -97,8 +95,7 @@ def _structures(ref: ModelRef) -> list[gemmi.Structure]:
     if ref.inside[1]:
         content = content[slice(*ref.inside)]
     if format_of(ref.member or ref.path, content[:HEAD_BYTES]) == MMCIF:
-        structure = gemmi.make_structure_from_block(atom_block(gemmi.cif.read_string(content)))
-        return [_keep_model(structure, structure[0].num if ref.serial is None else ref.serial)]
+        return [mmcif_structure(content, ref.serial)]
     return _pdb_structures(content)
 
 
@@ -109,12 +106,11 @@ def _pdb_structures(content: bytes) -> list[gemmi.Structure]:
     check_columns(content, starts)
     is_old = has_foreign_elements(content, starts, lengths)
     by_segment = are_chains_segments(content, starts, lengths)
-    cuts = [0, *repeated_residues(content, starts, by_segment), len(content)]
-    if len(starts):  # gemmi stops at the first END, and what follows belongs to the model
+    if (
+        len(starts) and content.find(b"\nEND", 0, starts[-1]) >= 0
+    ):  # gemmi stops there; what follows belongs to the model
         content = _END_LINE.sub(b"REM", content[: starts[-1]]) + content[starts[-1] :]
-    if len(cuts) > 2:
-        content = _MODEL_LINE.sub(b"REM  ", content)
-    return [_read_pdb(content[first:stop], is_old, by_segment) for first, stop in pairwise(cuts)]
+    return [_read_pdb(piece, is_old, by_segment) for piece in split_repeated(content, starts, by_segment)]
 
 
 def _read_pdb(content: bytes, is_old: bool, by_segment: bool) -> gemmi.Structure:
@@ -142,13 +138,6 @@ def _name_chains_by_segment(model: gemmi.Model) -> None:
         chain = gemmi.Chain(segment or BLANK_CHAIN)
         chain.append_residues([residue for residue in residues if residue.segment == segment])
         model.add_chain(chain)
-
-
-def _keep_model(structure: gemmi.Structure, serial: int) -> gemmi.Structure:
-    for i in reversed(range(len(structure))):
-        if structure[i].num != serial:
-            del structure[i]
-    return structure
 
 
 @dataclass(frozen=True)

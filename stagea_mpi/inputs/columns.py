@@ -25,13 +25,27 @@ _CLASS = np.full(256, _OTHER, dtype=np.uint8)
 _CLASS[ord(" ")], _CLASS[ord("-")], _CLASS[ord(".")] = _SPACE, _SIGN, _DOT
 _CLASS[ord("0") : ord("9") + 1] = _DIGIT
 #: What may stand before the last digit of a number: blanks, a sign, digits.
-_LEADS = np.zeros((5, 5, 5), dtype=bool)
+_LEADS = np.zeros(5**3, dtype=bool)
 for _lead in ("   ", "  -", "  0", " -0", " 00", "-00", "000"):
-    _LEADS[tuple(_CLASS[list(_lead.encode())])] = True
+    _first, _second, _third = (int(_CLASS[code]) for code in _lead.encode())
+    _LEADS[(_first * 5 + _second) * 5 + _third] = True
 
 _ANY_COORDINATE = re.compile(rb" *[+-]?(\d+\.?\d*|\.\d+) *")
 #: Decimal, or hybrid-36 from 10,000 on.
 _ANY_NUMBER = re.compile(rb" *-?\d+ *|[A-Za-z][0-9A-Za-z]{3}")
+
+
+#: Records of atoms, and the mask by which letters are upper case: gemmi minds no case.
+_RECORDS = np.frombuffer(b"ATOMHETA", dtype="<u4").astype(np.uint64)
+_UPPER_CASE = np.uint64(0xDFDFDFDF)
+
+
+def _packed(data: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
+    """Up to eight characters from each start on as one integer."""
+    result = np.zeros(len(starts), dtype=np.uint64)
+    for place in range(width):
+        result |= data[starts + place].astype(np.uint64) << np.uint64(8 * place)
+    return result
 
 
 def atom_lines(content: bytes) -> tuple[np.ndarray, np.ndarray]:
@@ -44,8 +58,7 @@ def atom_lines(content: bytes) -> tuple[np.ndarray, np.ndarray]:
     starts = np.concatenate([[0], breaks + 1])
     lengths = np.concatenate([breaks, [len(data)]]) - starts
     starts, lengths = (column[lengths >= _COORDINATES.stop] for column in (starts, lengths))
-    first = data[starts[:, None] + np.arange(4)] & 0xDF  # upper case, as gemmi reads the record's name
-    is_atom = (first == list(b"ATOM")).all(axis=1) | (first == list(b"HETA")).all(axis=1)
+    is_atom = np.isin(_packed(data, starts, 4) & _UPPER_CASE, _RECORDS)
     return starts[is_atom], lengths[is_atom]
 
 
@@ -64,13 +77,13 @@ def check_columns(content: bytes, starts: np.ndarray) -> None:
         ``bad_coordinates`` or ``unreadable``, with the line.
     """
     data = np.frombuffer(content, dtype=np.uint8)
-    kind = _CLASS[data[starts[:, None] + np.arange(_NUMBER.start, _COORDINATES.stop)]]
-    number, coordinates = kind[:, :4], kind[:, 8:].reshape(-1, 3, 8)
-    usual = _ends_in_digit(number) & (
-        _ends_in_digit(coordinates[..., :4])
-        & (coordinates[..., 4] == _DOT)
-        & (coordinates[..., 5:] == _DIGIT).all(axis=2)
-    ).all(axis=1)
+    # Column by column, each contiguous: this is looked at in every model.
+    kind = _CLASS[data[starts + np.arange(_NUMBER.start, _COORDINATES.stop)[:, None]]]
+    usual = _ends_in_digit(kind[:4])
+    for place in range(_COORDINATES.start - _NUMBER.start, len(kind), 8):
+        field = kind[place : place + 8]
+        usual &= _ends_in_digit(field[:4]) & (field[4] == _DOT)
+        usual &= (field[5] == _DIGIT) & (field[6] == _DIGIT) & (field[7] == _DIGIT)
     for start in starts[~usual].tolist():
         line = content[start : start + _COORDINATES.stop]
         fields = [line[place : place + 8] for place in range(_COORDINATES.start, _COORDINATES.stop, 8)]
@@ -81,7 +94,8 @@ def check_columns(content: bytes, starts: np.ndarray) -> None:
 
 
 def _ends_in_digit(four: np.ndarray) -> np.ndarray:
-    return (four[..., 3] == _DIGIT) & _LEADS[four[..., 0], four[..., 1], four[..., 2]]
+    """Whether four characters are a number that ends with the last of them."""
+    return (four[3] == _DIGIT) & _LEADS[(four[0] * 5 + four[1]) * 5 + four[2]]
 
 
 def _refusal(reason: str, content: bytes, start: int, expected: str) -> ModelError:
@@ -94,13 +108,13 @@ def has_foreign_elements(content: bytes, starts: np.ndarray, lengths: np.ndarray
     """Whether there are digits where elements should be: files from before 1996 have a line number there."""
     data = np.frombuffer(content, dtype=np.uint8)
     long = starts[lengths >= _ELEMENT.stop]
-    return bool((_CLASS[data[long[:, None] + np.arange(_ELEMENT.start, _ELEMENT.stop)]] == _DIGIT).any())
+    return any(bool((_CLASS[data[long + place]] == _DIGIT).any()) for place in range(_ELEMENT.start, _ELEMENT.stop))
 
 
 def are_chains_segments(content: bytes, starts: np.ndarray, lengths: np.ndarray) -> bool:
     """Whether all chain identifiers are blank, and there are several segment identifiers instead."""
     data = np.frombuffer(content, dtype=np.uint8)
-    if not len(starts) or (data[starts[:, None] + np.arange(_CHAIN.start, _CHAIN.stop)] != ord(" ")).any():
+    if not len(starts) or any((data[starts + place] != ord(" ")).any() for place in range(_CHAIN.start, _CHAIN.stop)):
         return False
     if (lengths < _SEGMENT.stop).any():
         return False
@@ -108,11 +122,12 @@ def are_chains_segments(content: bytes, starts: np.ndarray, lengths: np.ndarray)
     return bool((segments != segments[0]).any())
 
 
-def repeated_residues(content: bytes, starts: np.ndarray, by_segment: bool = False) -> list[int]:
-    """Where residues begin that have the number of an earlier one of their chain, as first bytes of lines.
+def split_repeated(content: bytes, starts: np.ndarray, by_segment: bool = False) -> list[bytes]:
+    """The text in pieces in none of which a residue's number occurs again behind other residues of its chain.
 
-    gemmi takes the two for one residue, and it should where the second has the atoms that the first one lacks (hydrogens
-    behind all other atoms, say). With the same atoms again, it is another residue.
+    gemmi takes residues of one number and name for one. Where the second has atoms that the first one lacks
+    (hydrogens behind all other atoms, say), it is indeed the same, and its lines are put beside the first one's. With
+    the same atoms again it is another residue, and stands in another piece.
 
     Parameters
     ----------
@@ -121,29 +136,50 @@ def repeated_residues(content: bytes, starts: np.ndarray, by_segment: bool = Fal
         First bytes of the atom lines.
     by_segment : bool
         Whether chains are told apart by their segments.
+
+    Returns
+    -------
+    pieces : list of bytes
+        The text itself where no number occurs again; else atom lines alone.
     """
-    if not len(starts):
-        return []
-    data = np.frombuffer(content, dtype=np.uint8)
-    columns = [*range(_SITE.start, _SITE.stop), *(range(_SEGMENT.start, _SEGMENT.stop) if by_segment else ())]
-    site = data[starts[:, None] + np.array(columns)]
-    runs = np.flatnonzero(np.concatenate([[True], (site[1:] != site[:-1]).any(axis=1)]))
-    if len({row.tobytes() for row in site[runs]}) == len(runs):
-        return []
-    found: list[int] = []
-    seen: dict[bytes, set[bytes]] = {}
-    for first, stop in zip(runs.tolist(), [*runs[1:].tolist(), len(starts)], strict=True):
+    runs = _runs_of_sites(content, starts, by_segment)
+    if runs is None:
+        return [content]
+    lines = [content[start : content.find(b"\n", start) + 1 or len(content)] for start in starts.tolist()]
+    groups: list[list[int]] = []
+    keys: list[set[bytes]] = []
+    seen: dict[bytes, tuple[int, set[bytes]]] = {}
+    for first, stop in zip(runs, [*runs[1:], len(lines)], strict=True):
         atoms: dict[bytes, set[bytes]] = {}
-        for start in starts[first:stop].tolist():
-            residue = content[start + _RESIDUE.start : start + _RESIDUE.stop]
-            if by_segment:
-                residue += content[start + _SEGMENT.start : start + _SEGMENT.stop]
-            atoms.setdefault(residue, set()).add(
-                content[start + _ATOM_AND_LOCATION.start : start + _ATOM_AND_LOCATION.stop]
-            )
-        if any(names & seen.get(residue, set()) for residue, names in atoms.items()):
-            found.append(int(starts[first]))
-            seen = {}
-        for residue, names in atoms.items():
-            seen.setdefault(residue, set()).update(names)
-    return found
+        for line in lines[first:stop]:
+            residue = line[_RESIDUE] + (line[_SEGMENT] if by_segment else b"")
+            atoms.setdefault(residue, set()).add(line[_ATOM_AND_LOCATION])
+        if all(residue in seen and not names & seen[residue][1] for residue, names in atoms.items()):
+            groups[seen[next(iter(atoms))][0]] += range(first, stop)
+            for residue, names in atoms.items():
+                seen[residue][1].update(names)
+        else:
+            seen |= {residue: (len(groups), names) for residue, names in atoms.items()}
+            groups.append(list(range(first, stop)))
+            keys.append(set(atoms))
+    pieces: list[list[bytes]] = [[]]
+    in_piece: set[bytes] = set()
+    for group, residues in zip(groups, keys, strict=True):
+        if in_piece & residues:
+            pieces.append([])
+            in_piece = set()
+        in_piece |= residues
+        pieces[-1] += [lines[k].rstrip(b"\r\n") + b"\n" for k in group]
+    return [b"".join(piece) for piece in pieces]
+
+
+def _runs_of_sites(content: bytes, starts: np.ndarray, by_segment: bool) -> list[int] | None:
+    """Lines at which another chain, number or insertion code begins; None where none of these comes back."""
+    data = np.frombuffer(content, dtype=np.uint8)
+    first = _NUMBER.start if by_segment else _SITE.start
+    site = _packed(data, starts + first, _SITE.stop - first)
+    if by_segment:  # the chain is blank then; of the segment, the letters that fit beside the number
+        site |= _packed(data, starts + _SEGMENT.start + 1, 3) << np.uint64(40)
+    is_first = np.ones(len(site), dtype=bool)
+    is_first[1:] = site[1:] != site[:-1]
+    return None if len(np.unique(site[is_first])) == is_first.sum() else np.flatnonzero(is_first).tolist()

@@ -13,6 +13,7 @@ import gemmi
 
 from ..errors import ModelError
 from .formats import HEAD_BYTES, MMCIF, QUIVER, format_of
+from .mmcif import atom_block
 from .naming import FileNames, model_name, stem
 from .unpacking import MAX_MODEL_BYTES, check_size
 
@@ -23,6 +24,7 @@ _MARK = re.compile(
     rb"REMARK[^\r\n]*\bMODEL[ \t]+\d+[ \t]+FROM[ \t]+\S+)",
     re.MULTILINE,
 )
+_WORDS = (b"MODEL", b"END", b"QV_TAG", b"REMARK")
 _ATOM = re.compile(rb"^(?:ATOM|HETATM)", re.MULTILINE)
 _CHAIN = re.compile(rb"^(?:ATOM..|HETATM).{14}(..)", re.MULTILINE)
 
@@ -140,10 +142,18 @@ def _scan(source: HashedStream, path: str) -> _Text:
 
 def _marks(block: bytes, offset: int) -> list[tuple[str, int, int, bytes]]:
     found = []
-    for match in _MARK.finditer(block):
+    for match in _MARK.finditer(block, _first_mark(block)):
         words = match[0].split(None, 1)
         found.append((words[0].decode(), offset + match.start(), offset + match.end(), words[1] if words[1:] else b""))
     return found
+
+
+def _first_mark(block: bytes) -> int:
+    """Where the first line that may be a mark begins; most files have none but END, and a plain search is faster."""
+    if block.startswith(_WORDS):
+        return 0
+    places = [place for word in _WORDS if (place := block.find(b"\n" + word)) >= 0]
+    return min(places) + 1 if places else len(block)
 
 
 def _tagged(text: _Text) -> list[Span]:
@@ -205,21 +215,6 @@ def _numbered_in_mmcif(content: bytes) -> list[Span]:
     block = atom_block(gemmi.cif.read_string(content))
     numbers = list(dict.fromkeys(block.find_values("_atom_site.pdbx_PDB_model_num")))
     return [Span(None, int(number)) for number in numbers] if len(numbers) > 1 else [Span()]
-
-
-def atom_block(document: gemmi.cif.Document) -> gemmi.cif.Block:
-    """The data block with atoms.
-
-    Raises
-    ------
-    ModelError
-        ``no_models`` where no block, or more than one, has atoms.
-    """
-    blocks = [block for block in document if len(block.find_values("_atom_site.Cartn_x"))]
-    if len(blocks) != 1:
-        found = f"{len(blocks)} of {len(document)} data blocks hold atoms (_atom_site), expected 1"
-        raise ModelError("no_models", found, "read")
-    return blocks[0]
 
 
 def stated_names(head: bytes) -> list[str]:
