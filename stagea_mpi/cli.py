@@ -47,15 +47,24 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("config", help="run.yaml")
     phase = run.add_mutually_exclusive_group()
     phase.add_argument("--phase", choices=("full", "prep_graphs", "cluster_only"), help="beats STAGEA_PHASE")
-    phase.add_argument("--prep-graphs-only", dest="phase", action="store_const", const="prep_graphs", help="--phase prep_graphs")
-    phase.add_argument("--cluster-only", dest="phase", action="store_const", const="cluster_only", help="--phase cluster_only")
+    phase.add_argument(
+        "--prep-graphs-only", dest="phase", action="store_const", const="prep_graphs", help="--phase prep_graphs"
+    )
+    phase.add_argument(
+        "--cluster-only", dest="phase", action="store_const", const="cluster_only", help="--phase cluster_only"
+    )
     which = run.add_mutually_exclusive_group()
     which.add_argument("--shards", type=_shard_list, metavar="0,3-7", help="only these shards")
     which.add_argument(
-        "--share", type=_share, metavar="I/N", help="every Nth shard from the Ith on, of a run that is cut already (array tasks)"
+        "--share",
+        type=_share,
+        metavar="I/N",
+        help="every Nth shard from the Ith on, of a run that is cut already (array tasks)",
     )
     run.add_argument("--no-cluster", action="store_true", help="publish the graphs without clusters")
-    run.add_argument("--force", action="store_true", help="compute again what was made from another input or under other settings")
+    run.add_argument(
+        "--force", action="store_true", help="compute again what was made from another input or under other settings"
+    )
     run.set_defaults(command=_run)
 
     submit = commands.add_parser("submit", help="sbatch the phases with their dependencies")
@@ -217,7 +226,9 @@ def _run_on(comm, parsed: argparse.Namespace, stop: StopRequest) -> int:
 
 def _log_to_stderr(comm) -> None:
     level = logging.INFO if comm.rank == 0 else logging.WARNING
-    logging.basicConfig(level=level, stream=sys.stderr, format=f"%(asctime)s rank {comm.rank} %(message)s", datefmt="%H:%M:%S")
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format=f"%(asctime)s rank {comm.rank} %(message)s", datefmt="%H:%M:%S"
+    )
 
 
 def _warn(message: str) -> None:
@@ -232,14 +243,18 @@ def _tell(summary, folder, stop: StopRequest) -> None:
     for outcome in summary.outcomes:
         if outcome.message:
             print(f"stagea_mpi: {outcome.message}")
+    done = ", ".join(f"{n} {action}" for action, n in sorted(actions.items()))
     print(
         f"stagea_mpi: {n_ok} of {n_models} models are in {folder.shards}/*/graphs.h5 "
-        f"({len(finished)} of {summary.n_shards} shards; {', '.join(f'{n} {action}' for action, n in sorted(actions.items()))})"
+        f"({len(finished)} of {summary.n_shards} shards; {done})"
     )
     if n_models > n_ok:
         reasons = _failure_counts(folder, [o.shard for o in finished])
         listed = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
-        print(f"stagea_mpi: {n_models - n_ok} models failed ({listed}); each with its reason in {folder.shards}/*/failures.tsv")
+        print(
+            f"stagea_mpi: {n_models - n_ok} models failed ({listed}); "
+            f"each with its reason in {folder.shards}/*/failures.tsv"
+        )
     if summary.stopped:
         name = stop.signal.name if stop.signal else "a signal"
         print(f"stagea_mpi: stopped early by {name}; run the same command again to finish", flush=True)
@@ -252,5 +267,3 @@ def _failure_counts(folder, shards: list[int]) -> Counter:
             next(lines, None)
             counts.update(line.split("\t")[3] for line in lines)
     return counts
-
-

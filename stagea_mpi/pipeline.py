@@ -19,6 +19,7 @@ from .team import Options, Team
 from .telemetry.recording import recording
 from .versions import versions
 
+
 @dataclass
 class RunSummary:
     """What became of a run, on its first rank."""
@@ -89,8 +90,8 @@ def _selected(options: Options, n_shards: int) -> list[int]:
 def _shared_out(comm, team, selected: list[int], stop: StopRequest) -> Iterator[int]:
     """Shards for this team, in order, until there are none or a rank of the team is to stop.
 
-    Collective. Every rank of the team gets the same shards, and all leave by the end of this function, together with the
-    other teams: a team that left earlier would have the others wait for it.
+    Collective. Every rank of the team gets the same shards, and all leave by the end of this function, together with
+    the other teams: a team that left earlier would have the others wait for it.
     """
     first_ranks = comm.Split(int(team.rank == 0), comm.rank)
     with SharedCounter(first_ranks if team.rank == 0 else Solo(), len(selected)) as counter:

@@ -241,7 +241,9 @@ def write_ensemble(path: Path, source: ShippedComplex, count: int = 96, seed: in
     part = path.with_name(path.name + ".part")
     with part.open("w") as out:
         out.writelines(_remark(pose, source, seed) for pose in poses)
-        out.writelines(f"REMARK   4      MODEL     {n} FROM poses/{pose.name}.pdb\n" for n, pose in enumerate(poses, start=1))
+        out.writelines(
+            f"REMARK   4      MODEL     {n} FROM poses/{pose.name}.pdb\n" for n, pose in enumerate(poses, start=1)
+        )
         for n, pose in enumerate(poses, start=1):
             out.write(f"MODEL {n:8d}\n{_coordinates(structure, source, pose)}ENDMDL\n")
         out.write("END\n")

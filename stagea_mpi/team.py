@@ -183,7 +183,8 @@ class Team:
             return None
         if clusters_only:
             raise RunFolderError(
-                f"{shard.path}: there are no graphs to cluster; run `python -m stagea_mpi run` with --phase prep_graphs (or full) first"
+                f"{shard.path}: there are no graphs to cluster; "
+                "run `python -m stagea_mpi run` with --phase prep_graphs (or full) first"
             )
         return [(path, self.names.of(path)) for path in paths]
 
@@ -204,8 +205,8 @@ class Team:
                 return None
             if shard.has(GRAPHS_DONE):
                 raise RunFolderError(
-                    f"{shard.path}: its graphs were made from other input: {_changed_files(shard, digests)}. Restore it, choose another "
-                    "run_root, or start with --force to compute the shard again"
+                    f"{shard.path}: its graphs were made from other input: {_changed_files(shard, digests)}. "
+                    "Restore it, choose another run_root, or start with --force to compute the shard again"
                 )
         science = self._science()
         return {
@@ -231,7 +232,8 @@ class Team:
             part.unlink(missing_ok=True)
             self.progress.write("stopped", taken=0)
             self._lock.release()
-            message = f"{shard.name}: stopped by {self.stop.signal.name if self.stop else 'a signal'} before all models were built"
+            by = self.stop.signal.name if self.stop else "a signal"
+            message = f"{shard.name}: stopped by {by} before all models were built"
             self.outcomes.append(Outcome(shard.index, "stopped", n_models, message=message))
             return
         meta["result"] |= {
@@ -307,8 +309,9 @@ class Team:
         wrong = self._lead_complaint(shard, meta)
         if wrong and marked:
             raise RunFolderError(
-                f"{wrong}, though the shard is marked as done; `python -m stagea_mpi verify {self.folder.root} --repair` removes what is "
-                "wrong, and running again fills it in"
+                f"{wrong}, though the shard is marked as done; "
+                f"`python -m stagea_mpi verify {self.folder.root} --repair` removes what is wrong, "
+                "and running again fills it in"
             )
         if wrong:
             return None
@@ -322,8 +325,8 @@ class Team:
                 if known.get(key) != science[key]
             ]
             raise RunFolderError(
-                f"{shard.path}: its graphs were made under other settings: {'; '.join(changed)}. Restore them, choose another run_root, "
-                "or start with --force to compute the shard again"
+                f"{shard.path}: its graphs were made under other settings: {'; '.join(changed)}. "
+                "Restore them, choose another run_root, or start with --force to compute the shard again"
             )
         with PackedFile(shard.packed) as packed:
             found = packed.attributes["science_sha256"], packed.attributes["inputs_sha256"]

@@ -5,7 +5,6 @@ It reads alone unless `--repair` is given. What is unfinished is no fault: the n
 
 import hashlib
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,7 +74,9 @@ def verify(run_root: str | Path, *, repair: bool = False, tell=print) -> int:
     """
     folder = RunFolder(Path(run_root).absolute())
     if not folder.shard_lists.is_dir():
-        raise RunFolderError(f"{folder.root}: is not the folder of a run: {folder.shard_lists} is missing; name a run_root")
+        raise RunFolderError(
+            f"{folder.root}: is not the folder of a run: {folder.shard_lists} is missing; name a run_root"
+        )
     run, n_shards = _check_cut(folder)
     _check_annotations(folder, run, repair)
     findings = [run, *(check_shard(folder.shard(index)) for index in range(n_shards))]
@@ -92,12 +93,18 @@ def verify(run_root: str | Path, *, repair: bool = False, tell=print) -> int:
         tell(f"stagea_mpi: and {len(unfinished) - 20} more are not finished")
     done = sum(not finding.problems and not finding.unfinished for finding in findings[1:])
     n_problems = sum(len(finding.problems) for finding in wrong)
-    tell(f"stagea_mpi: {n_problems} problems; {done} of {n_shards} shards are whole and right, {len(unfinished)} not finished")
+    tell(
+        f"stagea_mpi: {n_problems} problems; {done} of {n_shards} shards are whole and right, "
+        f"{len(unfinished)} not finished"
+    )
     if wrong and repair:
         removed = sum(len(finding.to_remove) for finding in wrong)
         tell(f"stagea_mpi: removed {removed} files; run the same command as before, and it fills in what is missing")
     elif wrong:
-        tell(f"stagea_mpi: `python -m stagea_mpi verify {folder.root} --repair` removes what is wrong; a run then fills it in")
+        tell(
+            f"stagea_mpi: `python -m stagea_mpi verify {folder.root} --repair` removes what is wrong; "
+            "a run then fills it in"
+        )
     return FAILED if wrong else STOPPED_EARLY if unfinished else OK
 
 
@@ -134,8 +141,12 @@ def _check_cut(folder: RunFolder) -> tuple[Finding, int]:
     beyond = [index for index in there if params is not None and not run.problems and index >= n_shards]
     for index in sorted(beyond):
         shard = folder.shard(index)
-        run.problems.append(f"{shard.path}: the run has {n_shards} shards; this one is of another cut, and is to be removed by hand")
-    return run, n_shards if params is not None and not run.problems else max([n_shards, *(i + 1 for i in listed + there)])
+        run.problems.append(
+            f"{shard.path}: the run has {n_shards} shards; this one is of another cut, and is to be removed by hand"
+        )
+    return run, n_shards if params is not None and not run.problems else max(
+        [n_shards, *(i + 1 for i in listed + there)]
+    )
 
 
 def _problem_of_cut(folder: RunFolder, params: dict[str, Any]) -> str | None:
@@ -153,9 +164,8 @@ def _problem_of_cut(folder: RunFolder, params: dict[str, Any]) -> str | None:
             digest.update((f"\n{line}" if n_found else line).encode("utf-8", "surrogateescape"))
             n_found += 1
     if n_found != n_files or digest.hexdigest() != params.get("files_sha256"):
-        return (
-            f"{folder.shard_lists}: the lists hold {n_found} files, the run was cut from {n_files}"
-            + ("" if n_found != n_files else ", but others than these")
+        return f"{folder.shard_lists}: the lists hold {n_found} files, the run was cut from {n_files}" + (
+            "" if n_found != n_files else ", but others than these"
         )
     return None
 
@@ -222,5 +232,3 @@ def _check_markers(shard: ShardFolder, markers: list[str], finding: Finding) -> 
 
 def _is_whole(meta: dict[str, Any]) -> bool:
     return all(key in meta for key in _META_KEYS) and isinstance(meta["files"], dict)
-
-

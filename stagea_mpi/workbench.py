@@ -20,7 +20,8 @@ from typing import Any
 from .children import Child
 from .errors import LaunchError, ModelError
 
-#: Seconds beyond a model's time limit after which a workbench is ended: the limit itself stops all that Python can stop.
+#: Seconds beyond a model's time limit after which a workbench is ended: the limit itself stops all that Python can
+#: stop.
 GRACE_S = 5.0
 #: Seconds that a workbench may take to be set up, on a file system that is busy with all ranks' imports.
 _SET_UP_S = 300.0

@@ -1,4 +1,4 @@
-"""`verify` finds every damage, repairs by removing no more than what is wrong, and a rerun brings back the same bytes."""
+"""`verify` finds every damage, repairs by removing only what is wrong, and a rerun brings back the same bytes."""
 
 import gzip
 import json
@@ -52,7 +52,11 @@ def told(root: Path, repair: bool = False) -> tuple[int, str]:
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    return {f"{path.parent.name}/{path.name}": path.read_bytes() for name in PUBLISHED for path in root.glob(f"shards/*/{name}")}
+    return {
+        f"{path.parent.name}/{path.name}": path.read_bytes()
+        for name in PUBLISHED
+        for path in root.glob(f"shards/*/{name}")
+    }
 
 
 def change_byte(path: Path) -> None:
@@ -140,14 +144,20 @@ DAMAGES = {
     "manifest without a row": ("1 of 2 rows are missing", drop_manifest_row),
     "failures empty": ("failures.tsv", lambda root: (root / SHARD / "failures.tsv").write_text("")),
     "failures without a row": ("1 of 1 rows are missing", drop_failure),
-    "meta cut": ("meta_stageA.json: is damaged", lambda root: (root / SHARD / "meta_stageA.json").write_text('{"stage"')),
+    "meta cut": (
+        "meta_stageA.json: is damaged",
+        lambda root: (root / SHARD / "meta_stageA.json").write_text('{"stage"'),
+    ),
     "meta gone": ("meta_stageA.json: is missing", lambda root: (root / SHARD / "meta_stageA.json").unlink()),
     "meta miscounts": ("result.n_ok is 7, packed.h5 has 1", miscount),
     "marker empty": ("STAGEA_DONE: is empty", lambda root: (root / SHARD / "STAGEA_DONE").write_text("")),
     "first marker gone": ("without STAGEA_GRAPHS_DONE", lambda root: (root / SHARD / "STAGEA_GRAPHS_DONE").unlink()),
     "a list of inputs cut": ("shard_lists", lambda root: (root / "shard_lists/shard_000001.lst").write_text("")),
     "a list of inputs gone": ("shard_000001.lst", lambda root: (root / "shard_lists/shard_000001.lst").unlink()),
-    "parameters of the cut damaged": ("shards.params", lambda root: (root / "shard_lists/shards.params").write_text("{")),
+    "parameters of the cut damaged": (
+        "shards.params",
+        lambda root: (root / "shard_lists/shards.params").write_text("{"),
+    ),
     "cache changed": (
         "team_0000_0.jsonl: 1 lines",
         lambda root: [
@@ -200,4 +210,6 @@ def test_verify_without_repair_changes_nothing(damaged):
     change_byte(damaged / SHARD / "packed.h5")
     before = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in damaged.rglob("*") if path.is_file()}
     told(damaged)
-    assert {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in damaged.rglob("*") if path.is_file()} == before
+    assert {
+        path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in damaged.rglob("*") if path.is_file()
+    } == before

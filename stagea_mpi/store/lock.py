@@ -1,8 +1,8 @@
 """One writer a shard: a lock file that says who holds it, and is taken over when its holder is dead.
 
 On the holder's own host the process decides, elsewhere its signs of life do: a thread of the holder renews the file's
-time. Clocks of hosts differ and jump, so a silent holder is watched for a while before it is taken for dead, and a writer
-makes sure that the lock is still its own before it publishes.
+time. Clocks of hosts differ and jump, so a silent holder is watched for a while before it is taken for dead, and a
+writer makes sure that the lock is still its own before it publishes.
 """
 
 import contextlib
@@ -75,8 +75,8 @@ class ShardLock:
         """Raises ShardBusyError where the lock is another's by now, because this process was taken for dead."""
         if self._content is None or self._read() != self._content:
             raise ShardBusyError(
-                f"{self._path}: is no longer held by this process, which was silent for so long that another has taken over; "
-                "what this one has built of the shard is dropped"
+                f"{self._path}: is no longer held by this process, which was silent for so long that another has taken "
+                "over; what this one has built of the shard is dropped"
             )
 
     def release(self) -> None:
@@ -139,10 +139,11 @@ class ShardLock:
             job = f" in job {holder['job_id']}" if holder.get("job_id") else ""
             raise ShardBusyError(
                 f"{self._path.parent}: is being written by process {holder.get('pid', '?')} on "
-                f"{holder.get('host', '?')}{job} since {holder.get('since', '?')} (last sign of life {silence:.0f} s ago); "
-                "wait for it, or end it and start again"
+                f"{holder.get('host', '?')}{job} since {holder.get('since', '?')} "
+                f"(last sign of life {silence:.0f} s ago); wait for it, or end it and start again"
             )
-        # Of several that find the holder dead, one gets to rename the file; who comes late may have got its successor's.
+        # Of several that find the holder dead, one gets to rename the file; who comes late may have got its
+        # successor's.
         grave = self._aside()
         with contextlib.suppress(FileNotFoundError):
             os.rename(self._path, grave)
@@ -153,7 +154,7 @@ class ShardLock:
 
 
 def holder_of(folder: Path) -> tuple[dict[str, Any], float, bool] | None:
-    """Who holds a folder's lock, the seconds since the last sign of life, and whether the holder is alive; None if free."""
+    """Who holds a folder's lock, the seconds since its last sign of life, and whether it is alive; None if free."""
     path = folder / ".lock"
     try:
         silence = time.time() - path.stat().st_mtime

@@ -1,7 +1,7 @@
 """Records of a shard's published files: size and SHA-256 of each, in the shard's metadata.
 
-The metadata vouch for the files at every moment: they are written before the files get their final names, and while several
-files are replaced they also say, under ``replaced``, what each of them was before.
+The metadata vouch for the files at every moment: they are written before the files get their final names, and while
+several files are replaced they also say, under ``replaced``, what each of them was before.
 """
 
 import hashlib

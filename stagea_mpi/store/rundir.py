@@ -114,7 +114,9 @@ class RunFolder:
             for folder in (self.root, self.shard_lists, self.shards, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunFolderError(f"run_root: {self.root} cannot be written: {error.strerror}; choose another folder") from error
+            raise RunFolderError(
+                f"run_root: {self.root} cannot be written: {error.strerror}; choose another folder"
+            ) from error
 
 
 @contextlib.contextmanager

@@ -90,7 +90,9 @@ def check_code(code: int, hit: int, whom: str, number: int, victim: Victim, done
 
 def wait_for_the_moment(chance: random.Random, root: Path, victim: Victim) -> None:
     """Until some time after the start, or until a file of a certain kind appears, and a moment more."""
-    pattern = chance.choice((None, None, ".lock", ".packed.h5*", "failures.tsv", "packed.h5", ".graphs.h5*", "STAGEA_*"))
+    pattern = chance.choice(
+        (None, None, ".lock", ".packed.h5*", "failures.tsv", "packed.h5", ".graphs.h5*", "STAGEA_*")
+    )
     end = time.monotonic() + (chance.uniform(0.0, 5.0) if pattern is None else 20.0)
     known = {file: file.stat().st_mtime_ns for file in root.glob(f"shards/*/{pattern}")} if pattern else {}
     while time.monotonic() < end and victim.process.poll() is None:

@@ -1,4 +1,4 @@
-"""Runs that are to be disturbed: started in a session of their own, with all their processes to be found and counted."""
+"""Runs that are to be disturbed: started in a session of their own, all their processes to be found and counted."""
 
 import os
 import signal
