@@ -46,6 +46,15 @@ class RunFolderError(StageAError):
     exit_code = WRONG_USE
 
 
+class StorageError(StageAError):
+    """The disk is full, read-only or failing."""
+
+    @classmethod
+    def of(cls, error: OSError, path) -> "StorageError":
+        """The same, said of a file."""
+        return cls(f"{path}: {error.strerror or error}; see to the file system and run the same command again")
+
+
 class ShardBusyError(StageAError):
     """Another run is writing this shard."""
 

@@ -1,15 +1,19 @@
 """Ends that all ranks share: an error of one stops all at once, a signal lets all finish what they have in hand."""
 
 import contextlib
+import errno
 import signal
 import sys
 import threading
 import traceback
 
-from ..errors import FAILED, ModelError, StageAError
+from ..errors import FAILED, ModelError, StageAError, StorageError
 
 #: Signals that ask for an early, orderly end: Slurm's, a user's, a time limit's forerunner.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+#: What file systems say when they are full, read-only, forbidden or failing.
+_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
 
 
 @contextlib.contextmanager
@@ -30,6 +34,8 @@ def abort_on_error(comm):
 def report(error: BaseException, rank: int | None = None) -> None:
     """Prints an error: one line for those that we know, the traceback for all others."""
     who = "stagea_mpi: " if rank is None else f"stagea_mpi: rank {rank}: "
+    if isinstance(error, OSError) and error.errno in _STORAGE:
+        error = StorageError.of(error, error.filename or "writing")
     if isinstance(error, StageAError):
         print(f"{who}error: {error}", file=sys.stderr, flush=True)
     else:

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import RunFolderError
 from ..graphs import Edges, InterfaceGraph
 from .columns import CLUSTERS, POINTERS, SCHEMA, SCHEMA_VERSION, STATUS
+from .memory import MemoryFile
 
 #: In the clustered file, which one rank writes, columns of so many bytes are compressed, in chunks of so many rows.
 _COMPRESS_FROM = 1024
@@ -118,7 +119,7 @@ def write_clustered(source: PackedFile, path, clusters: dict[int, tuple[np.ndarr
         Labels of depth 0 and 1 by model index.
     """
     old = source._file
-    with h5py.File(path, "w", libver="latest") as new:  # HDF5 1.10 and later; a tenth of the overhead
+    with MemoryFile(libver="latest") as new:  # HDF5 1.10 and later; a tenth of the overhead
         for key in sorted(old.attrs):
             new.attrs[key] = old.attrs[key]
         for table in ("model", *POINTERS):
@@ -133,6 +134,7 @@ def write_clustered(source: PackedFile, path, clusters: dict[int, tuple[np.ndarr
             _create_compressed(new, CLUSTERS[depth], labels)
         lengths = [0 if c is None else len(c[1]) for c in ordered]
         _create_compressed(new, CLUSTERS[2], np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+        new.close_to(path)
 
 
 def _create_compressed(file: h5py.File, path: str, data: np.ndarray) -> h5py.Dataset:

@@ -9,6 +9,7 @@ import numpy as np
 from ..graphs import InterfaceGraph
 from ..parallel.guard import abort_on_error
 from .columns import COLUMNS, POINTERS, STATUS, Column
+from .memory import MemoryFile, check_space
 
 #: Rows of a chunk in a file that is written in several rounds.
 _CHUNK_ROWS = 4096
@@ -69,8 +70,8 @@ class PackedWriter:
         self._widths = text_widths
         self._growing = rounds > 1
         self._ends = dict.fromkeys(("model", *POINTERS), 0)
-        parallel = {"driver": "mpio", "comm": comm} if comm.size > 1 else {}
-        self._file = h5py.File(path, "w", **parallel)
+        self._path = path
+        self._file = h5py.File(path, "w", driver="mpio", comm=comm) if comm.size > 1 else MemoryFile()
         with abort_on_error(comm):
             for key, value in attributes.items():
                 self._file.attrs[key] = np.bytes_(value.encode())
@@ -98,6 +99,9 @@ class PackedWriter:
             for table, end in self._ends.items():
                 starts[table] = end + sum(other[table] for other in all_lengths[: self._comm.rank])
                 totals[table] = end + sum(other[table] for other in all_lengths)
+            n_bytes = sum(self._comm.allgather(sum(data.nbytes for data in values.values())))
+            if self._comm.size > 1 and self._comm.rank == 0:
+                check_space(self._path, n_bytes)
             for column in COLUMNS:
                 data = values[column.path]
                 dataset = self._dataset(column.path, data.dtype, totals[column.table], column.row, first_round, column)
@@ -114,6 +118,9 @@ class PackedWriter:
 
     def close(self) -> None:
         with abort_on_error(self._comm):
+            if self._comm.size == 1:
+                self._file.close_to(self._path)
+                return
             self._file.flush()
             self._file.close()
 

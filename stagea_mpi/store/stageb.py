@@ -12,6 +12,7 @@ import numpy as np
 from ..features.forcefield import COVALENT_CUTOFF
 from ..graphs import Edges, InterfaceGraph
 from ..residues import ATOM_TYPES, HYDROPATHY, POLARITIES, POLARITY, REGIONS, RESIDUE_TYPES
+from .memory import MemoryFile
 
 _CHAIN_NAMES = np.array([b"A", b"B"])
 _RESIDUE_NAMES = np.array(RESIDUE_TYPES, dtype="S")
@@ -35,11 +36,10 @@ def write_graphs(path: str, models: Iterable[tuple[str, InterfaceGraph, Clusters
     size : int
         Bytes written.
     """
-    with h5py.File(path, "w") as file:
+    with MemoryFile() as file:
         for name, graph, clusters in models:
             _write_model(file.create_group(name), graph, clusters)
-        file.flush()
-        return file.id.get_filesize()
+        return file.close_to(path)
 
 
 def _write_model(group: h5py.Group, graph: InterfaceGraph, clusters: Clusters | None) -> None:
