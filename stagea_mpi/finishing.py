@@ -30,7 +30,7 @@ class Outcome:
     ----------
     shard : int
     action : str
-        ``built``, ``clustered``, ``skipped``, ``stopped`` or ``busy``.
+        ``built``, ``clustered``, ``skipped``, ``stopped``, ``busy``, or ``lost`` where input files have vanished.
     n_models, n_ok : int
     exit_code : int
     message : str

@@ -11,6 +11,7 @@ from typing import Any
 from .annotation import Domain
 from .building import annotate, build_shard
 from .config import RunConfig, chains_as_dict
+from .errors import DONE as OK
 from .errors import FAILED, RunFolderError, ShardBusyError, StageAError
 from .finishing import Outcome, finish_shard, write_lists
 from .inputs import FileNames, RunNames
@@ -228,13 +229,14 @@ class Team:
     def lead_publish_packed(self, shard, entries: list[ModelEntry], meta: dict[str, Any], report, part) -> None:
         """Publishes what all ranks have written, the lists first, and queues the shard for its end."""
         n_models = len(entries)
+        vanished = _vanished(entries, {failure.model for failure in report.failures})
         if report.stopped:
-            part.unlink(missing_ok=True)
-            self.progress.write("stopped", taken=0)
-            self._lock.release()
-            by = self.stop.signal.name if self.stop else "a signal"
-            message = f"{shard.name}: stopped by {by} before all models were built"
-            self.outcomes.append(Outcome(shard.index, "stopped", n_models, message=message))
+            who = self.stop.signal.name if self.stop else "a signal"
+            self._lead_drop(shard, part, n_models, "stopped", f"stopped by {who} before all models were built")
+            return
+        if vanished:
+            message = f"{', '.join(vanished[:5])}: has vanished since the shard was listed; put it back and run again"
+            self._lead_drop(shard, part, n_models, "lost", message, FAILED)
             return
         meta["result"] |= {
             "n_models": n_models,
@@ -250,6 +252,13 @@ class Team:
             meta["files"] = {path.name: record(content) for path, content in files.items()}
             write_json(shard.meta, meta)
         self._lead_queue(shard, meta)
+
+    def _lead_drop(self, shard: ShardFolder, part, n_models: int, action: str, message: str, code: int = OK) -> None:
+        """Leaves a shard to be built by another run."""
+        part.unlink(missing_ok=True)
+        self.progress.write("stopped", taken=0)
+        self._lock.release()
+        self.outcomes.append(Outcome(shard.index, action, n_models, 0, code, f"{shard.name}: {message}"))
 
     def lead_finish_pending(self) -> None:
         """Clusters and publishes the shard that is waiting for it."""
@@ -359,6 +368,12 @@ class Team:
     def _science(self) -> dict[str, Any]:
         """All settings that a graph's numbers depend on."""
         return {"features": FEATURES, "schema_version": SCHEMA_VERSION, "chains": self.config.chains.fingerprint()}
+
+
+def _vanished(entries: list[ModelEntry], failed: set[str]) -> list[str]:
+    """Files that are no longer there, and whose models therefore failed: nothing is known of these models."""
+    paths = dict.fromkeys(entry.ref.path for entry in entries if entry.ref.name in failed)
+    return [path for path in paths if not os.path.lexists(path)]
 
 
 def _stat_hash(paths: list[str]) -> str:

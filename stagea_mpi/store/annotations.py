@@ -97,8 +97,8 @@ class AnnotationCache:
 def damaged_lines(path: Path) -> int:
     """How many lines of a file are damaged; those that a kill has cut short do not count."""
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    bad = 0 if "versions" in _parse(lines[0]) else 1
-    return bad + sum(not _is_good(line) and line.rstrip().endswith("}") for line in lines[1:])
+    is_bad = ["versions" not in _parse(lines[0]), *(not _is_good(line) for line in lines[1:])]
+    return sum(bad and line.rstrip().endswith("}") for bad, line in zip(is_bad, lines, strict=True))
 
 
 def remove_damaged_lines(path: Path) -> None:

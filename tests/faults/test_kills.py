@@ -6,21 +6,18 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from launching import ROOT, launch_environment, write_run_yaml
+from launching import write_run_yaml
 
-from .victims import END_WITHIN, Victim, check_what_is_there, left_behind, published, send
+from .victims import END_WITHIN, SETTINGS, Victim, check_what_is_there, left_behind, published, send
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "6"))
 SEED = int(os.environ.get("FAULT_SEED", "1"))
 #: Seconds that an undisturbed run may take here, on a busy machine.
 LONG = 120.0
-SETTINGS = {"max_per_shard": 2, "min_per_shard": 1}
 
 #: What is done to whom. The children live for fractions of a second, so it is waited for one.
 FAULTS = (
@@ -36,14 +33,6 @@ FAULTS = (
     ("voronota", signal.SIGKILL),
     ("hmmscan", signal.SIGKILL),
 )
-
-
-@pytest.fixture(scope="module")
-def undisturbed(poses, tmp_path_factory) -> dict[str, bytes]:
-    path = write_run_yaml(tmp_path_factory.mktemp("undisturbed") / "run.yaml", poses, **SETTINGS)
-    command = [sys.executable, "-m", "stagea_mpi", "run", str(path)]
-    subprocess.run(command, check=True, timeout=LONG, cwd=ROOT, env=launch_environment(), capture_output=True)
-    return published(path.with_suffix(""))
 
 
 @pytest.mark.timeout(600)

@@ -3,21 +3,31 @@
 import ctypes
 import os
 import signal
+from pathlib import Path
 
 from stagea_mpi import single, workbench
 
 VARIABLE = "STAGEA_BROKEN_BENCH"
-FAULTS = ("a bug in one model", "a native call that does not return", "a library that crashes", "out of memory")
+FAULTS = (
+    "a bug in one model",
+    "a native call that does not return",
+    "a library that crashes",
+    "out of memory",
+    "a file that vanishes",
+)
 MODEL = "pose_0002"
 
 
 def read_model(ref):
     if ref.name == MODEL:
-        break_something(os.environ[VARIABLE])
+        break_something(os.environ[VARIABLE], Path(ref.path))
     return whole_read(ref)
 
 
-def break_something(fault: str) -> None:
+def break_something(fault: str, file: Path) -> None:
+    if fault == "a file that vanishes":
+        file.rename(file.parents[1] / file.name)
+        return
     if fault == "a bug in one model":
         raise ZeroDivisionError("a fault made for the test")
     if fault == "a native call that does not return":

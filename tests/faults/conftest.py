@@ -1,0 +1,17 @@
+"""The run that all disturbed ones are compared with."""
+
+import subprocess
+import sys
+
+import pytest
+from launching import ROOT, launch_environment, write_run_yaml
+
+from .victims import SETTINGS, published
+
+
+@pytest.fixture(scope="session")
+def undisturbed(poses, tmp_path_factory) -> dict[str, bytes]:
+    path = write_run_yaml(tmp_path_factory.mktemp("undisturbed") / "run.yaml", poses, **SETTINGS)
+    command = [sys.executable, "-m", "stagea_mpi", "run", str(path)]
+    subprocess.run(command, check=True, timeout=120, cwd=ROOT, env=launch_environment(), capture_output=True)
+    return published(path.with_suffix(""))
