@@ -84,6 +84,9 @@ REASONS = {
     "crashed": "the process that computed the model ended in the middle of it, twice",
 }
 
+#: Reasons that may lie in the machine instead of the model: a shard with too many failures is built again for them.
+PASSING = {"numbering_failed", "child_failed", "timeout", "unexpected", "crashed"}
+
 #: What to do about each.
 ADVICE = {
     "unreadable": (

@@ -12,7 +12,7 @@ from .annotation import Domain
 from .building import annotate, build_shard
 from .config import RunConfig, chains_as_dict
 from .errors import DONE as OK
-from .errors import FAILED, RunFolderError, ShardBusyError, StageAError
+from .errors import FAILED, PASSING, RunFolderError, ShardBusyError, StageAError
 from .finishing import Outcome, finish_shard, write_lists
 from .inputs import FileNames, RunNames
 from .listing import ModelEntry, list_shard
@@ -244,8 +244,8 @@ class Team:
             "n_fail": len(report.failures),
             "graphs_s": round(report.graphs_s, 3),
         }
-        self._lock.check()
         with publish(shard.packed, part):
+            self._lock.check()
             withdraw(shard)  # what an earlier run has published stays until the new files are whole
             write_lists(shard, entries, report.failures)
             files = {shard.packed: part, shard.manifest: shard.manifest, shard.failures: shard.failures}
@@ -313,8 +313,8 @@ class Team:
         RunFolderError
             The shard is marked as done, but under other settings or with a file missing or damaged.
         """
+        marked = shard.has(GRAPHS_DONE) or shard.has(DONE)  # before the metadata, which are there before the markers
         meta, science = shard.read_meta(), self._science()
-        marked = shard.has(GRAPHS_DONE) or shard.has(DONE)
         wrong = self._lead_complaint(shard, meta)
         if wrong and marked:
             raise RunFolderError(
@@ -339,6 +339,10 @@ class Team:
             )
         with PackedFile(shard.packed) as packed:
             found = packed.attributes["science_sha256"], packed.attributes["inputs_sha256"]
+            failed = [status for status in packed.statuses if status != "ok"]
+        if not marked and len(failed) > self.config.stage_a.max_failed_fraction * meta["result"]["n_models"]:
+            if PASSING & set(failed):
+                return None
         return meta if found == (meta["science_sha256"], meta["inputs_sha256"]) else None
 
     def _lead_has_nothing_to_do(self, shard: ShardFolder, meta: dict[str, Any] | None, paths: list[str]) -> bool:

@@ -8,6 +8,7 @@ import subprocess
 from importlib import metadata
 
 from . import __version__
+from .errors import LaunchError
 
 _PACKAGES = ("numpy", "scipy", "h5py", "mpi4py", "gemmi", "freesasa", "anarci")
 
@@ -34,6 +35,9 @@ def numbering_versions() -> str:
 def _program_version(command: list[str], pattern: str) -> str:
     if shutil.which(command[0]) is None:
         return "missing"
-    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise LaunchError(f"`{' '.join(command)}` gave no answer within 30 s; see what it waits for") from error
     match = re.search(pattern, result.stdout + result.stderr)
     return match[1] if match else "unknown"

@@ -77,7 +77,8 @@ class ShardFolder:
 
     def inputs(self) -> list[str]:
         """Paths of the shard's input files."""
-        return self.list_path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        text = self.list_path.read_text(encoding="utf-8", errors="surrogateescape")
+        return text.removesuffix("\n").split("\n") if text else []  # splitlines() knows line breaks that names may have
 
     def read_meta(self) -> dict[str, Any] | None:
         """The shard's metadata, None where there is none that can be read."""

@@ -1,0 +1,56 @@
+"""Programs that are missing, hang, print garbage or fail: told as such, and a rerun with the right ones finishes."""
+
+import os
+import shutil
+
+import pytest
+from launching import write_run_yaml
+
+from .victims import SETTINGS, Victim, check_what_is_there, published
+
+FAULTS = {
+    "hangs": ('[ "$1" ] && exec sleep 600', 4, "timeout"),
+    "prints garbage": ("cat > /dev/null; echo garbage", 4, None),
+    "prints nothing": ("cat > /dev/null", 4, None),
+    "fails": ("echo no licence >&2; exit 3", 4, None),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("program", ["voronota", "hmmscan"])
+def test_a_program_that_does_not_do_its_work_is_told_and_a_rerun_with_a_good_one_finishes(
+    program, fault, poses, tmp_path, undisturbed
+):
+    if (program, fault) == ("hmmscan", "hangs"):
+        pytest.skip("its limit is minutes; tests/test_children.py has the limit itself")
+    script, code, reason = FAULTS[fault]
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / program).write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "bin" / program).chmod(0o755)
+    path = write_run_yaml(tmp_path / "run.yaml", poses, model_timeout_s=2, **SETTINGS)
+    broken = Victim(0, "run", path, PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    # Without mpiexec, which puts its own folder, with the good programs, before all others.
+    assert broken.wait(90) == code, broken.output
+    assert "more than max_failed_fraction" in broken.output
+    failures = [row.split("\t") for row in (path.with_suffix("") / "shards/shard_000000/failures.tsv").open()][1:]
+    assert {row[3] for row in failures} == {reason or {"voronota": "child_failed"}.get(program, "numbering_failed")}
+    assert all(program in row[4] for row in failures if fault != "hangs")
+    assert check_what_is_there(path.with_suffix("")) == 75
+    again = Victim(2, "run", path)
+    assert again.wait(90) == 0, again.output
+    assert published(path.with_suffix("")) == undisturbed
+
+
+@pytest.mark.parametrize("program", ["voronota", "hmmscan"])
+def test_a_program_that_is_missing_ends_the_run_and_says_which(program, poses, tmp_path, undisturbed):
+    (tmp_path / "bin").mkdir()
+    for name in ("hmmscan", "voronota", "setpriv", "orted"):
+        if name != program and shutil.which(name):
+            (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    path = write_run_yaml(tmp_path / "run.yaml", poses, **SETTINGS)
+    broken = Victim(0, "run", path, PATH=str(tmp_path / "bin"))
+    assert broken.wait(60) == 1, broken.output
+    assert f"{program} is not on PATH" in broken.output
+    again = Victim(2, "run", path)
+    assert again.wait(90) == 0, again.output
+    assert published(path.with_suffix("")) == undisturbed
