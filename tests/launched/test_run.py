@@ -254,10 +254,13 @@ def test_a_missing_program_is_one_clear_error_on_any_rank(poses, run_yaml, launc
 
 
 def test_separate_worlds_are_refused_at_once(poses, run_yaml, launch):
-    done = launch(0, "run", run_yaml(poses), SLURM_STEP_NUM_TASKS="4", SLURM_STEP_ID="0", SLURM_PROCID="1")
-    assert done.returncode == 1
-    assert "this process is alone in its world" in done.stdout
-    assert "--mpi" in done.stdout
+    path = run_yaml(poses)
+    without_pmix = launch(0, "run", path, SLURM_STEP_NUM_TASKS="4", SLURM_STEP_ID="0", SLURM_PROCID="0")
+    assert without_pmix.returncode == 1
+    assert "srun started 4 ranks without PMIx" in without_pmix.stdout
+    other_mpi = launch(0, "run", path, PMI_SIZE="4", PMI_RANK="0")
+    assert other_mpi.returncode == 1
+    assert "this process is alone in its world" in other_mpi.stdout
 
 
 def test_a_wrong_key_ends_with_2_and_names_the_nearest(poses, run_yaml, launch):
