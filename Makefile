@@ -19,8 +19,12 @@ SPARE := $(if $(filter 1,$(shell env -u OMP_NUM_THREADS nproc)),--oversubscribe)
 # A parallel test that hangs is ended from outside; 2 minutes later without mercy.
 PARALLEL_TESTS := $(PY) -m pytest --with-mpi -m mpi tests/parallel
 LIMIT := timeout --kill-after=120 1200
+# How long `make faults` is, and which random moments it takes.
+ROUNDS ?= 300
+SEED ?= 1
+SOAK ?= 5000
 
-.PHONY: help env demo test bench fuzz lint clean
+.PHONY: help env demo test faults bench fuzz lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -40,6 +44,9 @@ test: env ## lint, then the serial tests, then the parallel ones on two and thre
 	$(PY) -m pytest -m "not mpi"
 	$(LIMIT) $(MPIEXEC) -n 2 $(SPARE) $(PARALLEL_TESTS)
 	$(LIMIT) $(MPIEXEC) -n 3 --oversubscribe $(PARALLEL_TESTS)
+
+faults: env ## hundreds of kills at random moments, full disks, and thousands of models in one process
+	FAULT_ROUNDS=$(ROUNDS) FAULT_SEED=$(SEED) SOAK_MODELS=$(SOAK) $(PY) -m pytest tests/faults
 
 bench: env ## seconds a model by stage, speed-up and peak memory on one and two ranks
 	$(PY) -m benchmarks
