@@ -434,6 +434,14 @@ def test_coordinates_that_are_no_numbers_in_mmcif_are_refused(tmp_path):
         assert refusal(read, str(tmp_path / "x.cif")).reason == "bad_coordinates"
 
 
+def test_names_in_other_letters_than_ascii_are_legible(tmp_path):
+    lines = [*fv_lines(), changed(changed(moved(fv_lines()[-1], (3, 3, 3)), 12, " \xe9\xe9 "), 17, "\xe9AL")]
+    path = write(tmp_path / "x.pdb", "\n".join(lines).encode("latin-1"))
+    table = read(path)
+    assert (table.atom_name[-1], table.residue_name[-1]) == (b"??", b"?AL")
+    assert len(graph_of(path)) > 0
+
+
 def test_models_without_backbone_are_refused(tmp_path):
     assert (
         refusal(read, write(tmp_path / "x.pdb", [line for line in fv_lines() if line[13:15] == "CB"])).reason

@@ -158,9 +158,9 @@ class _Columns:
 def _columns(structure: gemmi.Structure) -> _Columns:
     flat, chain = _flat(structure)
     return _Columns(
-        chain=chain,
-        residue_name=_as_bytes(flat.residue_names),
-        atom_name=_as_bytes(flat.atom_names),
+        chain=_legible(chain),
+        residue_name=_legible(_as_bytes(flat.residue_names)),
+        atom_name=_legible(_as_bytes(flat.atom_names)),
         author_number=np.asarray(flat.resnums).astype(np.int64) * 256 + np.asarray(flat.icodes),
         altloc=np.array(flat.altlocs),
         occupancy=np.array(flat.occ),
@@ -252,6 +252,13 @@ def _changes(*columns: np.ndarray) -> np.ndarray:
     for column in columns:
         change[1:] |= column[1:] != column[:-1]
     return change
+
+
+def _legible(names: np.ndarray) -> np.ndarray:
+    """Names in ASCII, a question mark for what is not: the programs that they are handed to take nothing else."""
+    codes = np.ascontiguousarray(names).view(np.uint8)
+    odd = (codes > 126) | ((codes < 32) & (codes != 0))
+    return np.where(odd, np.uint8(ord("?")), codes).view(names.dtype) if odd.any() else names
 
 
 def _as_bytes(characters: np.ndarray) -> np.ndarray:

@@ -26,6 +26,9 @@ from stagea_mpi.parallel.teams import Solo
 #: Seconds after which a model fails.
 TIME_LIMIT = 30.0
 
+#: A text larger than this is not doubled: a case of a thousand models takes long and shows nothing new.
+_MOST_BYTES = 1_000_000
+
 _STRANGE = (
     b"", b" ", b"nan", b"NaN", b"inf", b"-inf", b"****", b"********", b"99999", b"-9999", b"0", b"1e9", b"9999.999",
     b"-999.999", b"0.000", b"1.2.3", b"abc", b"?", b".", b"\x00", b"\xff\xfe", "é".encode(), b"'", b'"', b"\t",
@@ -153,6 +156,8 @@ def _cut(rng: random.Random, text: bytes) -> bytes:
 
 
 def _ensemble(rng: random.Random, text: bytes) -> bytes:
+    if len(text) > _MOST_BYTES:
+        return text
     number = rng.choice((b"1", b"2", b"-3", b"99999999999999999999", b"x", b""))
     model = b"MODEL     " + number + b"\n" + text + rng.choice((b"ENDMDL\n", b""))
     return b"REMARK     MODEL 1 FROM a/b/" + rng.choice(_STRANGE) + b".pdb\n" + b"MODEL        1\n" + text + model
