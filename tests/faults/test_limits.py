@@ -3,7 +3,7 @@
 import pytest
 from launching import write_run_yaml
 
-from .victims import Victim, check_what_is_there
+from .victims import LONG, Victim, check_what_is_there
 
 
 def failures(path) -> list[list[str]]:
@@ -11,7 +11,7 @@ def failures(path) -> list[list[str]]:
     return [line.split("\t") for line in table.read_text().splitlines()[1:]]
 
 
-@pytest.mark.parametrize("ranks", [0, 2])
+@pytest.mark.parametrize("ranks", [0, 2] if LONG else [2])
 @pytest.mark.parametrize(
     ("fault", "reason", "words"),
     [

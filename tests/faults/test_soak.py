@@ -14,7 +14,7 @@ from launching import write_run_yaml
 
 from .victims import Victim, check_what_is_there, left_behind
 
-MODELS = int(os.environ.get("SOAK_MODELS", "60"))
+MODELS = int(os.environ.get("SOAK_MODELS", "40"))
 #: MB by which a process may grow from its first quarter to its last; a leak of one graph a model would be 100 kB each.
 MAY_GROW_MB = 12.0
 

@@ -10,11 +10,11 @@ from launching import write_run_yaml
 
 from stagea_mpi.store.rundir import RunFolder
 
-from .victims import SETTINGS, Victim, check_what_is_there, left_behind, published
+from .victims import LONG, SETTINGS, Victim, check_what_is_there, left_behind, published
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.3, 1.5])
-@pytest.mark.parametrize("ranks", [(1, 1), (2, 2), (2, 1)])
+@pytest.mark.parametrize("delay", [0.0, 0.3, 1.5] if LONG else [0.0])
+@pytest.mark.parametrize("ranks", [(1, 1), (2, 2), (2, 1)] if LONG else [(1, 1)])
 def test_two_runs_started_together_write_no_shard_twice(ranks, delay, poses, tmp_path, undisturbed):
     path = write_run_yaml(tmp_path / "run.yaml", poses, **SETTINGS)
     first = Victim(ranks[0], "run", path)
