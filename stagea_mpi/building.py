@@ -125,7 +125,17 @@ def build_shard(
     for first in range(0, max(len(entries), 1), per_round):
         indices = range(first, min(first + per_round, len(entries)))
         records, failures, finished, waited = _build_round(
-            comm, entries, indices, config, cache, stop, on_model, before if first == 0 else None, events, progress, bench
+            comm,
+            entries,
+            indices,
+            config,
+            cache,
+            stop,
+            on_model,
+            before if first == 0 else None,
+            events,
+            progress,
+            bench,
         )
         for part in comm.allgather(failures):
             report.failures.extend(part)
@@ -219,7 +229,8 @@ def build_model(
 def _too_large(entry: ModelEntry, max_atoms: int) -> ModelError | None:
     if not max_atoms or entry.n_atoms <= max_atoms:
         return None
-    return ModelError("too_large", f"it has {entry.n_atoms} atoms, more than model_max_atoms = {max_atoms} allows", "read")
+    message = f"it has {entry.n_atoms} atoms, more than model_max_atoms = {max_atoms} allows"
+    return ModelError("too_large", message, "read")
 
 
 def _contiguous_share(comm, records: list[ModelRecord], indices: range) -> list[ModelRecord]:
