@@ -42,9 +42,17 @@ class Victim:
         if ranks:
             command = [mpiexec(), "-n", str(ranks), "--oversubscribe", *command]
         self._log = tempfile.TemporaryFile()
+        # Open MPI leaves its shared memory and sockets behind when all of it is killed: here they go with this object.
+        self._folder = tempfile.TemporaryDirectory(prefix="faults", ignore_cleanup_errors=True)
+        own = {
+            "OMPI_MCA_btl_vader_backing_directory": self._folder.name,
+            "OMPI_MCA_osc_sm_backing_directory": self._folder.name,
+            "OMPI_MCA_orte_tmpdir_base": self._folder.name,
+            "OMPI_MCA_mpi_yield_when_idle": "1",
+        }
         self.process = subprocess.Popen(
             command,
-            env={**launch_environment(), "OMPI_MCA_mpi_yield_when_idle": "1", _MARK: self.mark, **environment},
+            env={**launch_environment(), **own, _MARK: self.mark, **environment},
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
