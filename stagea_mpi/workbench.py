@@ -159,8 +159,9 @@ def serve() -> None:
     os.dup2(2, 1)
     _answer(sink, (True, None))
     while len(head := source.read(_LENGTH.size)) == _LENGTH.size:
-        function, args = pickle.loads(source.read(_LENGTH.unpack(head)[0]))
+        message = source.read(_LENGTH.unpack(head)[0])
         try:
+            function, args = pickle.loads(message)
             answer = True, function(*args)
         except Exception as error:
             answer = False, error
