@@ -12,27 +12,23 @@ from .annotation import Domain
 from .building import annotate, build_shard
 from .config import RunConfig, chains_as_dict
 from .errors import DONE as OK
-from .errors import FAILED, PASSING, RunFolderError, ShardBusyError, StageAError
+from .errors import FAILED, RunFolderError, ShardBusyError, StageAError
 from .finishing import Outcome, finish_shard, write_lists
 from .inputs import FileNames, RunNames
 from .listing import ModelEntry, list_shard
 from .parallel.guard import StopRequest, agree
 from .progress import Progress, this_job, write_progress
+from .published import Published, changed_files, stat_hash
 from .store.annotations import CAPACITY, AnnotationCache
-from .store.columns import SCHEMA_VERSION, root_attributes
+from .store.columns import root_attributes
 from .store.lock import ShardLock, holder_of
-from .store.packed import PackedFile
-from .store.records import complaint, hash_of, input_hash, published_files, record, withdraw
-from .store.rundir import DONE, GRAPHS_DONE, RunFolder, ShardFolder, part_name, publish, write_json
+from .store.records import hash_of, input_hash, record, withdraw
+from .store.rundir import GRAPHS_DONE, RunFolder, ShardFolder, part_name, publish, write_json
 from .telemetry.events import SILENT, EventLog
 from .versions import numbering_versions, versions
 from .workbench import Workbench
 
 log = logging.getLogger(__name__)
-
-#: Whose definitions the features follow; graphs made under others are not mixed with these.
-FEATURES = "deeprank-ab 1.0.2"
-
 
 @dataclass(frozen=True)
 class Options:
@@ -84,6 +80,7 @@ class Team:
         self.domains: dict[str, tuple[Domain, ...]] = {}
         self.progress = Progress(config.stage_a.graph_writer_log_every_s, show_bar=index == 0)
         self.bench = Workbench()
+        self.published = Published(config, folder.root, wants_clusters=options.cluster)
         self.outcomes: list[Outcome] = []
         self._pending: _Job | None = None
         self._lock: ShardLock | None = None
@@ -159,7 +156,7 @@ class Team:
         if not shard.path.is_dir():
             shard.path.mkdir(parents=True)
         paths = shard.inputs()
-        if not self.options.force and self._lead_has_nothing_to_do(shard, shard.read_meta(), paths):
+        if not self.options.force and self.published.is_up_to_date(shard, shard.read_meta(), paths):
             self._lead_tidy(shard)
             self._lead_skip(shard, shard.read_meta())
             return None
@@ -171,15 +168,15 @@ class Team:
             self.outcomes.append(Outcome(shard.index, "busy", exit_code=FAILED, message=str(error)))
             return None
         shard.remove_parts()
-        meta = None if self.options.force else self._lead_published(shard)
-        if meta is not None and self._lead_has_nothing_to_do(
+        meta = None if self.options.force else self.published.metadata(shard)
+        if meta is not None and self.published.is_up_to_date(
             shard, meta, paths
         ):  # another run was at it until just now
             self._lead_skip(shard, meta)
             self._lock.release()
             return None
         clusters_only = self.config.phase == "cluster_only"  # and then the input does not matter any more
-        if meta is not None and (clusters_only or meta.get("inputs_stat_sha256") == _stat_hash(paths)):
+        if meta is not None and (clusters_only or meta.get("inputs_stat_sha256") == stat_hash(paths)):
             self._lead_queue(shard, meta)
             return None
         if clusters_only:
@@ -193,11 +190,11 @@ class Team:
         """The metadata to build a shard with; None where what is published is still good."""
         digests = [(entry.ref.path, entry.ref.name, entry.digest) for entry in entries]
         inputs = input_hash(*zip(*digests, strict=True)) if digests else input_hash((), (), ())
-        published = None if self.options.force else self._lead_published(shard)
+        published = None if self.options.force else self.published.metadata(shard)
         if published is not None:
             if published["inputs_sha256"] == inputs:
-                published["inputs_stat_sha256"] = _stat_hash(shard.inputs())  # touched, but of the same content
-                if self._lead_is_complete(shard, published):
+                published["inputs_stat_sha256"] = stat_hash(shard.inputs())  # touched, but of the same content
+                if self.published.is_complete(shard, published):
                     write_json(shard.meta, published)
                     self._lead_skip(shard, published)
                     self._lock.release()
@@ -206,10 +203,10 @@ class Team:
                 return None
             if shard.has(GRAPHS_DONE):
                 raise RunFolderError(
-                    f"{shard.path}: its graphs were made from other input: {_changed_files(shard, digests)}. "
+                    f"{shard.path}: its graphs were made from other input: {changed_files(shard, digests)}. "
                     "Restore it, choose another run_root, or start with --force to compute the shard again"
                 )
-        science = self._science()
+        science = self.published.science()
         return {
             "stage": "A",
             "shard_id": shard.name,
@@ -222,7 +219,7 @@ class Team:
             "science": science,
             "science_sha256": hash_of(science),
             "inputs_sha256": inputs,
-            "inputs_stat_sha256": _stat_hash(shard.inputs()),
+            "inputs_stat_sha256": stat_hash(shard.inputs()),
             "versions": versions(),
         }
 
@@ -305,100 +302,8 @@ class Team:
         log.info("%s: done already", shard.name)
         self.outcomes.append(Outcome(shard.index, "skipped", result["n_models"], result["n_ok"]))
 
-    def _lead_published(self, shard: ShardFolder) -> dict[str, Any] | None:
-        """Metadata of a shard whose packed.h5 and lists are whole and of these settings, else None.
-
-        Raises
-        ------
-        RunFolderError
-            The shard is marked as done, but under other settings or with a file missing or damaged.
-        """
-        marked = shard.has(GRAPHS_DONE) or shard.has(DONE)  # before the metadata, which are there before the markers
-        meta, science = shard.read_meta(), self._science()
-        wrong = self._lead_complaint(shard, meta)
-        if wrong and marked:
-            raise RunFolderError(
-                f"{wrong}, though the shard is marked as done; "
-                f"`python -m stagea_mpi verify {self.folder.root} --repair` removes what is wrong, "
-                "and running again fills it in"
-            )
-        if wrong:
-            return None
-        if meta.get("science") != science:
-            if not marked:
-                return None
-            known = meta.get("science") or {}
-            changed = [
-                f"{key} was {known.get(key)!r}, is {science[key]!r}"
-                for key in science
-                if known.get(key) != science[key]
-            ]
-            raise RunFolderError(
-                f"{shard.path}: its graphs were made under other settings: {'; '.join(changed)}. "
-                "Restore them, choose another run_root, or start with --force to compute the shard again"
-            )
-        with PackedFile(shard.packed) as packed:
-            found = packed.attributes["science_sha256"], packed.attributes["inputs_sha256"]
-            failed = [status for status in packed.statuses if status != "ok"]
-        if not marked and len(failed) > self.config.stage_a.max_failed_fraction * meta["result"]["n_models"]:
-            if PASSING & set(failed):
-                return None
-        return meta if found == (meta["science_sha256"], meta["inputs_sha256"]) else None
-
-    def _lead_has_nothing_to_do(self, shard: ShardFolder, meta: dict[str, Any] | None, paths: list[str]) -> bool:
-        """Whether a shard is done for this phase, of these settings and of input files that nobody has touched."""
-        if meta is None or meta.get("science") != self._science() or not self._lead_is_complete(shard, meta):
-            return False
-        same_input = self.config.phase == "cluster_only" or meta.get("inputs_stat_sha256") == _stat_hash(paths)
-        return same_input and self._lead_complaint(shard, meta) is None
-
-    def _lead_complaint(self, shard: ShardFolder, meta: dict[str, Any] | None) -> str | None:
-        """What is wrong with a shard's files, by their records. Where nothing more is to be done, sizes have to do."""
-        if meta is None:
-            return f"{shard.meta}: is missing or damaged"
-        complete = self._lead_is_complete(shard, meta)
-        files = [path for path in published_files(shard) if path != shard.graphs or complete]
-        return next(filter(None, (complaint(path, meta, sizes_only=complete) for path in files)), None)
-
-    def _lead_is_complete(self, shard: ShardFolder, meta: dict[str, Any]) -> bool:
-        """Whether this phase has nothing more to do for the shard."""
-        if meta.get("replaced"):
-            return False
-        if self.config.phase == "prep_graphs":
-            return shard.has(GRAPHS_DONE) and shard.graphs.exists()
-        wants_clusters = self.options.cluster or self.config.phase == "cluster_only"
-        return shard.has(DONE) and shard.graphs.exists() and (meta["do_cluster"] or not wants_clusters)
-
-    def _science(self) -> dict[str, Any]:
-        """All settings that a graph's numbers depend on."""
-        return {"features": FEATURES, "schema_version": SCHEMA_VERSION, "chains": self.config.chains.fingerprint()}
-
 
 def _vanished(entries: list[ModelEntry], failed: set[str]) -> list[str]:
     """Files that are no longer there, and whose models therefore failed: nothing is known of these models."""
     paths = dict.fromkeys(entry.ref.path for entry in entries if entry.ref.name in failed)
     return [path for path in paths if not os.path.lexists(path)]
-
-
-def _stat_hash(paths: list[str]) -> str:
-    """Hash of the files' sizes and times: equal ones spare reading the files again."""
-    found = []
-    for path in paths:
-        try:
-            stat = os.stat(path)
-            found.append((path, stat.st_size, stat.st_mtime_ns))
-        except OSError:
-            found.append((path, -1, -1))
-    return hash_of(found)
-
-
-def _changed_files(shard: ShardFolder, digests: list[tuple[str, str, str]]) -> str:
-    with PackedFile(shard.packed) as packed:
-        sources = [source.decode("utf-8", "surrogateescape") for source in packed.column("model/source").tolist()]
-        known = dict(zip(sources, (digest.decode() for digest in packed.column("model/digest").tolist()), strict=True))
-    now = {path: digest for path, _, digest in digests}
-    changed = sorted({path for path in known.keys() | now.keys() if known.get(path) != now.get(path)})
-    return (
-        ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
-        or "the names of its models"
-    )

@@ -12,6 +12,7 @@ from typing import Any
 from .consistency import inconsistencies
 from .errors import DONE as OK
 from .errors import FAILED, STOPPED_EARLY, RunFolderError
+from .published import is_whole
 from .shards import read_params
 from .store.annotations import damaged_lines, remove_damaged_lines
 from .store.lock import ShardLock, holder_of
@@ -19,10 +20,6 @@ from .store.records import complaint, published_files
 from .store.rundir import DONE, GRAPHS_DONE, RunFolder, ShardFolder
 
 log = logging.getLogger(__name__)
-
-#: What the metadata of a shard have to have.
-_META_KEYS = ("result", "files", "science", "science_sha256", "inputs_sha256", "do_cluster", "wall_s")
-
 
 @dataclass
 class Finding:
@@ -194,7 +191,7 @@ def check_shard(shard: ShardFolder) -> Finding:
     paths = [shard.path / marker for marker in (DONE, GRAPHS_DONE)]
     meta = shard.read_meta()
     _check_markers(shard, markers, finding)
-    if meta is None or not _is_whole(meta):
+    if not is_whole(meta):
         if markers or shard.meta.exists():
             missing = "is missing" if not shard.meta.exists() else "is damaged"
             finding.blame(shard.meta, f"{shard.meta}: {missing}", *paths)
@@ -228,7 +225,3 @@ def _check_markers(shard: ShardFolder, markers: list[str], finding: Finding) -> 
         path = shard.path / marker
         if not path.read_text(errors="replace").strip():
             finding.blame(path, f"{path}: is empty, expected the time at which the shard was done", shard.path / DONE)
-
-
-def _is_whole(meta: dict[str, Any]) -> bool:
-    return all(key in meta for key in _META_KEYS) and isinstance(meta["files"], dict)
