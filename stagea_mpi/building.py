@@ -20,7 +20,7 @@ from .store.annotations import AnnotationCache
 from .store.packed_writer import ModelRecord, PackedWriter
 from .telemetry.events import SILENT, EventLog, WriterLine
 from .timing import STAGES
-from .workbench import Workbench
+from .workbench import SameProcess, Workbench
 
 log = logging.getLogger(__name__)
 
@@ -205,7 +205,7 @@ def build_model(
     rank: int,
     timeout: float,
     max_atoms: int = 0,
-    bench: Workbench | None = None,
+    bench: Workbench | SameProcess | None = None,
 ) -> tuple[ModelRecord, Failure | None]:
     """The graph of one model, or its failure; computed on a workbench where there is one, else in this process."""
     result = ModelResult(None, UNKNOWN_QUALITY, (0.0,) * len(STAGES), entry.failure or _too_large(entry, max_atoms))
@@ -213,7 +213,7 @@ def build_model(
         numberings = {domain_of(chain): cache[domain_of(chain)] for chain in (entry.heavy, entry.light) if chain}
         arguments = entry, numberings, timeout
         try:
-            result = compute_model(*arguments) if bench is None else bench.call(timeout, compute_model, *arguments)
+            result = (bench or SameProcess()).call(timeout, compute_model, *arguments)
         except ModelError as failure:  # of the workbench
             result = replace(result, failure=failure)
     failure = result.failure

@@ -1,17 +1,23 @@
 """What a shard holds: every model of its files with its chains and sequences, found by all ranks together."""
 
+import contextlib
 import logging
+import os
 import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .annotation import Domain, find_domains
-from .chains.finding import find_chains
+from .chains.finding import Choice, find_chains
 from .chains.rules import ChainRule, ChainTable
 from .complexes import Chains, chain_sequences, merge_chains
 from .errors import LaunchError, ModelError
 from .inputs import FileNames, ModelRef, list_models, read_model
+from .inputs.unpacking import MAX_MODEL_BYTES
+from .parallel.guard import time_limit
+from .workbench import SameProcess, Workbench
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +61,8 @@ def list_shard(
     files: list[tuple[str, FileNames]],
     chains: Chains | ChainRule | ChainTable,
     domains: dict[str, tuple[Domain, ...]] | None = None,
+    timeout: float = 300.0,
+    bench: Workbench | SameProcess | None = None,
 ) -> list[ModelEntry]:
     """Models of some files, in the files' order; collective, the ranks share the reading.
 
@@ -66,17 +74,24 @@ def list_shard(
         What is stated of the models' chains.
     domains : dict, optional
         Variable domains by sequence that are known already; those found are added.
+    timeout : float
+        Seconds that reading a model may take; a file of many may take that for every 32 MB.
+    bench : Workbench, optional
+        Where this rank reads files; in this process without one.
 
     Returns
     -------
     entries : list of ModelEntry
         Equal on all ranks. Of two models with one name the later one has failed.
     """
-    listed = _shared(comm, files, lambda file: _list_file(*file))
+    reader = _Reader(bench or SameProcess(), timeout)
+    listed = _shared(comm, files, lambda file: _list_file(reader, *file))
     entries = _unique_names([entry for found in listed for entry in found])
     if not isinstance(chains, Chains):
-        entries = _with_chains(comm, entries, chains, {} if domains is None else domains)
-    return _shared(comm, entries, lambda entry: _attempt(entry, lambda: _with_sequences(entry, chains)))
+        entries = _with_chains(comm, reader, entries, chains, {} if domains is None else domains)
+    else:
+        entries = [replace(entry, chains=chains, how="stated") for entry in entries]
+    return _shared(comm, entries, lambda entry: _with_sequences(reader, entry))
 
 
 def _shared(comm, items: list, work: Callable) -> list:
@@ -93,56 +108,100 @@ def unexpected(bug: Exception, name: str, stage: str) -> ModelError:
     return ModelError("unexpected", f"{type(bug).__name__}: {bug} (in {place.name}, line {place.lineno})", stage)
 
 
-def _attempt(entry: ModelEntry, work: Callable[[], ModelEntry]) -> ModelEntry:
-    """The entry that `work` gives, or this one with its failure."""
-    if entry.failure is not None:
-        return entry
+class _Reader:
+    """Reads files on a workbench, so that one which a library cannot take costs only itself."""
+
+    def __init__(self, bench: Workbench | SameProcess, timeout: float):
+        self._bench, self._timeout = bench, timeout
+
+    def read(self, name: str, work: Callable, *args, n_bytes: int = 0) -> tuple[Any, ModelError | None]:
+        """What `work` makes of its arguments, or why it could not.
+
+        Parameters
+        ----------
+        name : str
+            The model or the file, for messages.
+        work : callable
+            Of a module's top level.
+        *args
+        n_bytes : int
+            Size of a file of many models, which may take the longer.
+        """
+        limit = self._timeout * (1 + n_bytes // MAX_MODEL_BYTES)
+        try:
+            return self._bench.call(limit, _attempt, name, limit, work, *args)
+        except ModelError as failure:  # of the workbench
+            return None, ModelError(failure.reason, str(failure), "read")
+
+
+def _attempt(name: str, limit: float, work: Callable, *args) -> tuple[Any, ModelError | None]:
     try:
-        return work()
+        with time_limit(limit, name):
+            return work(*args), None
     except ModelError as failure:
-        return replace(entry, failure=failure)
+        return None, failure
     except LaunchError:
         raise
     except Exception as bug:
-        return replace(entry, failure=unexpected(bug, entry.ref.name, "read"))
+        return None, unexpected(bug, name, "read")
 
 
-def _list_file(path: str, names: FileNames) -> list[ModelEntry]:
-    try:
-        listing = list_models(path, names)
-    except ModelError as failure:
+def _list_file(reader: _Reader, path: str, names: FileNames) -> list[ModelEntry]:
+    n_bytes = 0
+    with contextlib.suppress(OSError):  # told of when it is opened
+        n_bytes = os.stat(path).st_size
+    listing, failure = reader.read(path, list_models, path, names, n_bytes=n_bytes)
+    if failure is not None:
         return [ModelEntry(ModelRef(path, names.base), failure=failure)]
-    except Exception as bug:
-        return [ModelEntry(ModelRef(path, names.base), failure=unexpected(bug, names.base, "read"))]
     entries = [ModelEntry(ref, listing.digest) for ref in listing.models]
     return entries + [ModelEntry(ref, listing.digest, failure=failure) for ref, failure in listing.failures]
 
 
-def _with_chains(comm, entries: list[ModelEntry], rule: ChainRule | ChainTable, domains: dict) -> list[ModelEntry]:
+def _with_chains(
+    comm, reader: _Reader, entries: list[ModelEntry], rule: ChainRule | ChainTable, domains: dict
+) -> list[ModelEntry]:
     """Entries with their chains, where these are not stated; the sequences of all are searched for domains at once."""
     inventories: dict[int, dict[str, str]] = {}
 
     def take_stock(index: int) -> ModelEntry:
         entry = entries[index]
-        own = rule.for_model(entry.ref)
+        if entry.failure is not None:
+            return entry
+        try:
+            own = rule.for_model(entry.ref)
+        except ModelError as failure:
+            return replace(entry, failure=failure)
         if own.is_stated:
             return replace(entry, chains=own.stated(), how="stated in the table")
-        inventories[index] = chain_sequences(read_model(entry.ref))
+        found, failure = reader.read(entry.ref.name, _inventory, entry.ref)
+        if failure is not None:
+            return replace(entry, failure=failure)
+        inventories[index] = found
         return entry
 
-    entries = _shared(comm, range(len(entries)), lambda index: _attempt(entries[index], lambda: take_stock(index)))
+    entries = _shared(comm, range(len(entries)), take_stock)
     _search(comm, [sequence for found in inventories.values() for sequence in found.values()], domains)
 
     def choose(index: int) -> ModelEntry:
         entry = entries[index]
-        choice = find_chains(rule.for_model(entry.ref), inventories[index], domains, lambda: read_model(entry.ref))
+        if index not in inventories:
+            return entry
+        known = {sequence: domains[sequence] for sequence in inventories[index].values()}
+        own = rule.for_model(entry.ref)
+        choice, failure = reader.read(entry.ref.name, _choose, own, inventories[index], known, entry.ref)
+        if failure is not None:
+            return replace(entry, failure=failure)
         return replace(entry, chains=choice.chains, how=choice.how)
 
-    return _shared(
-        comm,
-        range(len(entries)),
-        lambda index: _attempt(entries[index], lambda: choose(index)) if index in inventories else entries[index],
-    )
+    return _shared(comm, range(len(entries)), choose)
+
+
+def _inventory(ref: ModelRef) -> dict[str, str]:
+    return chain_sequences(read_model(ref))
+
+
+def _choose(rule: ChainRule, sequences: dict[str, str], domains: dict, ref: ModelRef) -> Choice:
+    return find_chains(rule, sequences, domains, lambda: read_model(ref))
 
 
 def _search(comm, sequences: list[str], domains: dict[str, tuple[Domain, ...]]) -> None:
@@ -154,11 +213,21 @@ def _search(comm, sequences: list[str], domains: dict[str, tuple[Domain, ...]]) 
         domains.update(part)
 
 
-def _with_sequences(entry: ModelEntry, chains: Chains | ChainRule | ChainTable) -> ModelEntry:
-    if isinstance(chains, Chains):
-        entry = replace(entry, chains=chains, how="stated")
+def _with_sequences(reader: _Reader, entry: ModelEntry) -> ModelEntry:
+    if entry.failure is not None:
+        return entry
+    found, failure = reader.read(entry.ref.name, _sequences, entry)
+    return replace(entry, failure=failure) if failure is not None else replace(entry, **found)
+
+
+def _sequences(entry: ModelEntry) -> dict[str, Any]:
     merged = merge_chains(read_model(entry.ref), entry.chains, entry.ref.name)
-    return replace(entry, n_atoms=len(merged.chain), sequences=merged.sequences, heavy=merged.heavy, light=merged.light)
+    return {
+        "n_atoms": len(merged.chain),
+        "sequences": merged.sequences,
+        "heavy": merged.heavy,
+        "light": merged.light,
+    }
 
 
 def _unique_names(entries: list[ModelEntry]) -> list[ModelEntry]:

@@ -109,7 +109,8 @@ class Team:
         if files is None:
             return
         with self.events.timed("list", files=len(files)):
-            entries = list_shard(self.comm, files, self.config.chains, self.domains)
+            timeout = self.config.stage_a.model_timeout_s
+            entries = list_shard(self.comm, files, self.config.chains, self.domains, timeout, self.bench)
         meta = self._on_lead(self.lead_decide, shard, entries)
         if meta is None:
             return
