@@ -69,6 +69,7 @@ def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSumm
 
 def _prepare_run(folder: RunFolder, config: RunConfig, options: Options) -> dict[str, Any]:
     folder.create()
+    folder.remove_parts()
     params = ensure_cut(folder, config, options.force, trust_list=options.share is not None)
     resolved = yaml.safe_dump({**config.as_dict(), "versions": versions()}, sort_keys=False, allow_unicode=True)
     write_text(folder.config, resolved)

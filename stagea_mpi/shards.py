@@ -161,6 +161,7 @@ def ensure_cut(folder: RunFolder, config: RunConfig, force: bool, trust_list: bo
                 "or start with --force to cut anew and compute the changed shards again"
             )
     folder.create()
+    folder.params.unlink(missing_ok=True)  # they do not vouch for lists that are being replaced
     for index, paths in enumerate(cut.shards):
         write_text(folder.shard(index).list_path, "".join(f"{path}\n" for path in paths))
     for stale in range(len(cut.shards), (known or {}).get("n_shards", 0)):

@@ -10,11 +10,14 @@ import gzip
 import io
 import json
 import os
+import re
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from ..errors import RunFolderError
 
@@ -118,6 +121,18 @@ class RunFolder:
             raise RunFolderError(
                 f"run_root: {self.root} cannot be written: {error.strerror}; choose another folder"
             ) from error
+
+    def remove_parts(self) -> None:
+        """Removes what killed runs of this host have left half written beside the shards.
+
+        Another run may be at work in the folder: what a living process writes stays. Shards are left to their locks.
+        """
+        own = re.compile(rf"\..*\.{re.escape(socket.gethostname())}\.(\d+){re.escape(_PART)}")
+        for folder in (self.root, self.shard_lists, self.annotations):
+            for path in folder.glob(f".*{_PART}"):
+                match = own.fullmatch(path.name)
+                if match and not psutil.pid_exists(int(match[1])):
+                    path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

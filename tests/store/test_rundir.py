@@ -1,4 +1,8 @@
 import gzip
+import os
+import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -63,3 +67,16 @@ def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
     shard.packed.write_text("whole")
     shard.remove_parts()
     assert [path.name for path in shard.path.iterdir()] == ["packed.h5"]
+
+
+def test_what_killed_runs_left_beside_the_shards_is_removed_and_what_others_are_writing_stays(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.create()
+    child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    dead, host = int(child.stdout), socket.gethostname()
+    gone = [tmp_path / f".run.yaml.{host}.{dead}.part", folder.shard_lists / f".shard_000001.lst.{host}.{dead}.part"]
+    stays = [tmp_path / f".run.yaml.{host}.{os.getpid()}.part", tmp_path / f".run.yaml.elsewhere.{dead}.part"]
+    for path in gone + stays:
+        path.write_text("half")
+    folder.remove_parts()
+    assert [path for path in gone + stays if path.exists()] == stays
