@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from launching import write_run_yaml
 
-from .victims import END_WITHIN, SETTINGS, Victim, check_what_is_there, left_behind, published, send
+from .victims import END_WITHIN, SEED, SETTINGS, Victim, check_what_is_there, left_behind, published, send
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "4"))
-SEED = int(os.environ.get("FAULT_SEED", "1"))
 #: Seconds that an undisturbed run may take here, on a busy machine.
 LONG = 120.0
 

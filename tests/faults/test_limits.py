@@ -20,15 +20,16 @@ def failures(path) -> list[list[str]]:
         ("out of memory", "crashed", "was ended by SIGKILL"),
     ],
 )
+@pytest.mark.parametrize("place", ["", ", in the listing"])
 def test_what_python_cannot_stop_ends_as_a_failed_model_and_the_rank_goes_on(
-    ranks, fault, reason, words, poses, tmp_path
+    ranks, place, fault, reason, words, poses, tmp_path
 ):
     path = write_run_yaml(tmp_path / "run.yaml", poses, max_failed_fraction=0.5, model_timeout_s=2)
-    run = Victim(ranks, fault, "run", path, module="tests.launched.broken_rank")
+    run = Victim(ranks, fault + place, "run", path, module="tests.launched.broken_rank")
     assert run.wait(90) == 0, run.output
     assert "5 of 6 models are in" in run.output
-    ((model, _, _, code, message),) = failures(path)
-    assert (model, code) == ("pose_0002", reason)
+    ((model, _, stage, code, message),) = failures(path)
+    assert (model, stage, code) == ("pose_0002", "read" if place else "graph", reason)
     assert words in message
     assert check_what_is_there(path.with_suffix("")) == 0
 

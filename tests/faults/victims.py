@@ -19,6 +19,8 @@ END_WITHIN = 45.0
 PUBLISHED = ("graphs.h5", "failures.tsv", "manifest.tsv.gz")
 #: `make faults` does everything, `make test` a part of each.
 LONG = "FAULT_ROUNDS" in os.environ
+#: Which random moments.
+SEED = int(os.environ.get("FAULT_SEED", "1"))
 #: Three shards of the six poses.
 SETTINGS = {"max_per_shard": 2, "min_per_shard": 1}
 _MARK = "STAGEA_FAULT_ROUND"

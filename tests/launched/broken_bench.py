@@ -1,27 +1,23 @@
-"""A workbench with a fault in one model."""
+"""A workbench with a fault in one model, when its graph is built or already when its file is read for the list."""
 
 import ctypes
 import os
 import signal
 from pathlib import Path
 
-from stagea_mpi import single, workbench
+from stagea_mpi import listing, single, workbench
 
 VARIABLE = "STAGEA_BROKEN_BENCH"
-FAULTS = (
+_KINDS = (
     "a bug in one model",
     "a native call that does not return",
     "a library that crashes",
     "out of memory",
     "a file that vanishes",
 )
+_LISTING = ", in the listing"
+FAULTS = (*_KINDS, *(kind + _LISTING for kind in _KINDS))
 MODEL = "pose_0002"
-
-
-def read_model(ref):
-    if ref.name == MODEL:
-        break_something(os.environ[VARIABLE], Path(ref.path))
-    return whole_read(ref)
 
 
 def break_something(fault: str, file: Path) -> None:
@@ -36,6 +32,19 @@ def break_something(fault: str, file: Path) -> None:
     os.kill(os.getpid(), {"a library that crashes": signal.SIGSEGV, "out of memory": signal.SIGKILL}[fault])
 
 
-if __name__ == "__main__":
-    whole_read, single.read_model = single.read_model, read_model
+def main() -> None:
+    fault = os.environ[VARIABLE]
+    module = listing if fault.endswith(_LISTING) else single
+    whole_read = module.read_model
+
+    def read_model(ref):
+        if ref.name == MODEL:
+            break_something(fault.removesuffix(_LISTING), Path(ref.path))
+        return whole_read(ref)
+
+    module.read_model = read_model
     workbench.serve()
+
+
+if __name__ == "__main__":
+    main()

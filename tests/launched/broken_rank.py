@@ -1,52 +1,97 @@
-"""The command line with a fault in one rank: ``python -m tests.launched.broken_rank FAULT run run.yaml``."""
+"""The command line with a fault in one rank: ``python -m tests.launched.broken_rank FAULT run run.yaml``.
 
+FAULT is ``KIND WHEN STAGE on RANK`` (raises before write on last), ``dies at file operation N``, ``short limits``,
+``slow``, or one of `broken_bench.FAULTS`.
+"""
+
+import functools
+import itertools
 import os
 import signal
 import sys
 import time
 
-from stagea_mpi import building, cli, team
+from stagea_mpi import building, cli, finishing, hmmscan, pipeline, team
 from stagea_mpi.parallel.teams import connect
+from stagea_mpi.store import packed_writer, rundir
 from stagea_mpi.workbench import Workbench
 from tests.launched import broken_bench
 
+#: Where a run can be broken, in the order in which it gets there: who has the function, and its name.
+STAGES = {
+    "cut": (pipeline, "ensure_cut"),
+    "take": (team.Team, "lead_open"),
+    "list": (team, "list_shard"),
+    "decide": (team.Team, "lead_decide"),
+    "number": (team, "annotate"),
+    "models": (building, "_build_round"),
+    "model": (building, "build_model"),
+    "exchange": (building, "_contiguous_share"),
+    "open": (building, "PackedWriter"),
+    "write": (packed_writer.PackedWriter, "append"),
+    "columns": (packed_writer, "_columns_of"),  # while the file is open
+    "close": (packed_writer.PackedWriter, "close"),
+    "publish": (team.Team, "lead_publish_packed"),
+    "lists": (team, "write_lists"),
+    "cluster": (finishing, "cluster_two_depths"),
+    "graphs": (finishing, "write_graphs"),
+    "mark": (rundir.ShardFolder, "mark"),
+}
+#: Those of the team's first rank alone.
+LEAD_ONLY = ("cut", "take", "decide", "publish", "lists", "cluster", "graphs", "mark")
+#: By which a run's folder changes for good.
+_FILE_OPERATIONS = ("fsync", "link", "mkdir", "rename", "replace", "unlink")
+
 
 def main() -> int:
-    fault, rank = sys.argv[1], connect().rank
-    if rank == connect().size - 1 or fault in broken_bench.FAULTS:
-        break_something(fault)
+    break_something(sys.argv[1], connect())
     return cli.main(sys.argv[2:])
 
 
-def break_something(fault: str) -> None:
-    whole_build, whole_round = building.build_model, building._build_round
-
-    def build_model(entry, *arguments):
-        if fault == "killed while it builds":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if fault == "slow":
-            time.sleep(0.5)
-        return whole_build(entry, *arguments)
-
-    def build_round(*arguments):
-        if fault == "raises before the models":
-            raise RuntimeError("a fault made for the test")
-        result = whole_round(*arguments)
-        if fault == "raises between collectives":
-            raise RuntimeError("a fault made for the test")
-        return result
-
-    building.build_model, building._build_round = build_model, build_round
+def break_something(fault: str, comm) -> None:
+    words = fault.split()
     if fault in broken_bench.FAULTS:
         os.environ[broken_bench.VARIABLE] = fault
         team.Workbench = lambda: Workbench("tests.launched.broken_bench")
-    if fault == "raises while the file is open":
-        from stagea_mpi.store import packed_writer
+    elif fault == "slow":
+        break_at(building, "build_model", "before", lambda: time.sleep(0.5))
+    elif fault == "short limits":
+        hmmscan._LIMIT, hmmscan._LIMIT_A_SEQUENCE = 2.0, 0.0
+    elif words[0:4] == ["dies", "at", "file", "operation"]:
+        numbers, last = itertools.count(1), int(words[4])
+        for name in _FILE_OPERATIONS:
+            break_at(os, name, "before", lambda: next(numbers) == last and die())
+    else:
+        kind, when, stage, _, rank = words
+        if comm.rank == {"first": 0, "last": comm.size - 1}[rank]:
+            break_at(*STAGES[stage], when, KINDS[kind])
 
-        def columns_of(records, widths):
-            raise RuntimeError("a fault made for the test")
 
-        packed_writer._columns_of = columns_of
+def break_at(owner, name: str, when: str, fault) -> None:
+    """Lets a fault happen before or after each call of a function."""
+    whole = getattr(owner, name)
+
+    @functools.wraps(whole)
+    def broken(*args, **options):
+        if when == "before":
+            fault()
+        result = whole(*args, **options)
+        if when == "after":
+            fault()
+        return result
+
+    setattr(owner, name, broken)
+
+
+def fail():
+    raise RuntimeError("a fault made for the test")
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+KINDS = {"raises": fail, "dies": die, "stops": lambda: os.kill(os.getpid(), signal.SIGTERM)}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,90 @@
+"""A rank raises, dies or is told to stop before and after each stage, and at each operation that changes the folder."""
+
+import random
+import shutil
+import subprocess
+import sys
+
+import pytest
+from launching import ROOT, launch_environment, write_run_yaml
+
+from tests.launched.broken_rank import LEAD_ONLY, STAGES
+
+from .victims import END_WITHIN, LONG, SEED, SETTINGS, Victim, check_what_is_there, left_behind, published
+
+BROKEN = "tests.launched.broken_rank"
+FAULTS = [
+    f"{kind} {when} {stage} on {rank}"
+    for stage in STAGES
+    for rank in ("first", "last")
+    for when in ("before", "after")
+    for kind in ("raises", "dies", "stops")
+    if rank == "first" or stage not in LEAD_ONLY
+]
+SHORT = ("raises before list on last", "raises after models on last", "raises before columns on last")
+CODES = {"raises": {1}, "stops": {0, 75}}  # after the last shard has begun, there is nothing left to stop
+#: More operations than a run of two shards has.
+OPERATIONS = 150
+
+
+@pytest.mark.parametrize("fault", FAULTS if LONG else SHORT)
+def test_a_fault_of_one_rank_ends_all_soon_and_a_rerun_finishes(fault, poses, tmp_path, undisturbed):
+    path = write_run_yaml(tmp_path / "run.yaml", poses, **SETTINGS)
+    broken = Victim(2, fault, "run", path, module=BROKEN)
+    code, kind = broken.wait(END_WITHIN), fault.split()[0]
+    assert code in CODES.get(kind, {code} - {0, 75}), broken.output
+    if kind == "raises":
+        rank = {"first": 0, "last": 1}[fault.split()[-1]]
+        assert f"rank {rank}: unexpected error" in broken.output
+        assert "a fault made for the test" in broken.output
+    assert ("stopped early by" in broken.output) == (code == 75), broken.output
+    check_what_is_there(path.with_suffix(""))
+    finish_and_compare(Victim(2, "run", path), path, undisturbed)
+
+
+@pytest.fixture(scope="module")
+def two_shards(poses, tmp_path_factory):
+    """A finished run of two shards with a model each, and one without its clusters."""
+    folder, expected = tmp_path_factory.mktemp("two_shards"), {}
+    for name, options in (("whole", ()), ("prepared", ("--prep-graphs-only",))):
+        path = write_two_shards(folder / f"{name}.yaml", poses)
+        command = [sys.executable, "-m", "stagea_mpi", "run", str(path), *options]
+        subprocess.run(command, check=True, timeout=120, cwd=ROOT, env=launch_environment(), capture_output=True)
+        expected[name] = published(folder / name)
+    return folder, expected["whole"]
+
+
+def write_two_shards(path, poses):
+    return write_run_yaml(path, poses, glob='"pose_000[12].pdb"', max_per_shard=1, min_per_shard=1)
+
+
+@pytest.mark.parametrize(
+    ("start", "options"),
+    [(None, ()), ("whole", ("--force",)), ("prepared", ())],
+    ids=["first run", "made again by force", "only clustered"],
+)
+@pytest.mark.parametrize(
+    "number", range(1, OPERATIONS) if LONG else sorted(random.Random(SEED).sample(range(1, 60), 2))
+)
+def test_killed_before_any_operation_on_files_a_rerun_ends_with_the_same_files(
+    number, start, options, poses, tmp_path, two_shards
+):
+    folder, expected = two_shards
+    path = write_two_shards(tmp_path / "run.yaml", poses)
+    if start is not None:
+        shutil.copytree(folder / start, path.with_suffix(""))
+    killed = Victim(0, f"dies at file operation {number}", "run", path, *options, module=BROKEN)
+    code = killed.wait(END_WITHIN)
+    if code == 0:
+        pytest.skip(f"a run has fewer than {number} operations")
+    assert code == -9, killed.output
+    check_what_is_there(path.with_suffix(""))
+    finish_and_compare(Victim(0, "run", path), path, expected)
+
+
+def finish_and_compare(again: Victim, path, expected: dict[str, bytes]) -> None:
+    root = path.with_suffix("")
+    assert again.wait(120) == 0, again.output
+    assert published(root) == expected
+    assert check_what_is_there(root) == 0
+    assert not left_behind(root)
