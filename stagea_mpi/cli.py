@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from . import __version__
-from .errors import ConfigError, LaunchError, StageAError
+from .errors import FAILED, ConfigError, LaunchError, StageAError
 from .parallel.guard import StopRequest, abort_on_error, report
 
 log = logging.getLogger("stagea_mpi")
@@ -26,9 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         return parsed.command(parsed)
-    except StageAError as error:
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) and parsed.command is not _run:  # as in `status … | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes it once more
+            return FAILED
         report(error)
-        return error.exit_code
+        return getattr(error, "exit_code", FAILED)
     except KeyboardInterrupt:
         print("stagea_mpi: interrupted", file=sys.stderr)
         return 130

@@ -12,8 +12,11 @@ from ..errors import FAILED, ModelError, StageAError, StorageError
 #: Signals that ask for an early, orderly end: Slurm's, a user's, a time limit's forerunner.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
-#: What file systems say when they are full, read-only, forbidden or failing.
-_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
+#: What file systems say when they are full, read-only, forbidden or failing, or have a folder where a file should be.
+_STORAGE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE,
+    errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY,
+)  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -35,7 +38,7 @@ def report(error: BaseException, rank: int | None = None) -> None:
     """Prints an error: one line for those that we know, the traceback for all others."""
     who = "stagea_mpi: " if rank is None else f"stagea_mpi: rank {rank}: "
     if isinstance(error, OSError) and error.errno in _STORAGE:
-        error = StorageError.of(error, error.filename or "writing")
+        error = StorageError.of(error, error.filename2 or error.filename or "writing")
     if isinstance(error, StageAError):
         print(f"{who}error: {error}", file=sys.stderr, flush=True)
     else:
