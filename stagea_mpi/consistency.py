@@ -12,20 +12,32 @@ import numpy as np
 
 from .errors import RunFolderError
 from .finishing import FAILURE_COLUMNS, MANIFEST_COLUMNS
+from .graphs import InterfaceGraph
+from .residues import RESIDUE_TYPES, one_letter
 from .store.columns import CLUSTERS, POINTERS, STATUS
 from .store.packed import PackedFile
 from .store.records import input_hash
 from .store.rundir import ShardFolder
-from .store.stageb import both_ways
+from .store.stageb import EMPTY_GROUP, datasets
 
 #: Columns of packed.h5 that are numbers everywhere.
 _FINITE = ("node/position", "node/bsa", "edge/dist", "edge/elec", "edge/vdw", "edge/voro_area", "internal_edge/dist")
+#: By residue type.
+_LETTERS = np.array([one_letter(name) for name in RESIDUE_TYPES])
 #: What HDF5, gzip and text raise of damaged content.
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, IndexError, EOFError, TypeError, zlib.error, RunFolderError)
 
 
-def inconsistencies(shard: ShardFolder, meta: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+def inconsistencies(shard: ShardFolder, meta: dict[str, Any], lists_are_right: bool) -> Iterator[tuple[Path, str]]:
     """What does not fit together in a shard whose files are all there.
+
+    Parameters
+    ----------
+    shard : ShardFolder
+    meta : dict
+        Its metadata.
+    lists_are_right : bool
+        Whether the run's lists of inputs are whole, so that a shard can be measured by its list.
 
     Yields
     ------
@@ -46,6 +58,8 @@ def inconsistencies(shard: ShardFolder, meta: dict[str, Any]) -> Iterator[tuple[
         if problem:  # and then nothing can be measured by it
             yield shard.packed, f"{shard.packed}: {problem}"
             return
+        if lists_are_right:
+            yield from ((shard.meta, f"{shard.meta}: {problem}") for problem in _check_inputs(shard, packed, meta))
         for path, check in (
             (shard.meta, _check_meta),
             (shard.failures, _check_failures),
@@ -92,15 +106,26 @@ def _check_clusters(packed: PackedFile) -> Iterator[str]:
         yield f"{CLUSTERS[0]} has labels that {CLUSTERS[1]} does not know"
 
 
+def _check_inputs(shard: ShardFolder, packed: PackedFile, meta: dict[str, Any]) -> Iterator[str]:
+    """Whether the graphs are those of the files that the shard is to hold."""
+    listed = shard.inputs()
+    if meta["result"].get("n_inputs") != len(listed):
+        yield f"n_inputs is {meta['result'].get('n_inputs')!r}, {shard.list_path} has {len(listed)} lines"
+    yield from _difference("input files", sorted(set(_sources(packed))), sorted(set(listed)))
+
+
+def _sources(packed: PackedFile) -> list[str]:
+    return [source.decode("utf-8", "surrogateescape") for source in packed.column("model/source").tolist()]
+
+
 def _check_meta(path: Path, packed: PackedFile, meta: dict[str, Any]) -> Iterator[str]:
     n_ok = packed.statuses.count("ok")
     counts = {"n_models": len(packed.statuses), "n_ok": n_ok, "n_fail": len(packed.statuses) - n_ok}
     for key, expected in counts.items():
         if meta["result"].get(key) != expected:
             yield f"result.{key} is {meta['result'].get(key)!r}, packed.h5 has {expected}"
-    sources = [source.decode("utf-8", "surrogateescape") for source in packed.column("model/source").tolist()]
     digests = [digest.decode() for digest in packed.column("model/digest").tolist()]
-    if input_hash(sources, packed.names, digests) != packed.attributes.get("inputs_sha256"):
+    if input_hash(_sources(packed), packed.names, digests) != packed.attributes.get("inputs_sha256"):
         yield "inputs_sha256 is not that of the sources, names and digests in packed.h5"
     for key in ("science_sha256", "inputs_sha256"):
         if meta.get(key) != packed.attributes.get(key):
@@ -135,13 +160,26 @@ def _check_manifest(path: Path, packed: PackedFile, meta: dict[str, Any]) -> Ite
         return
     expected = [(_cell(name), chain) for name in _with_graph(packed) for chain in "AB"]
     yield from _difference("rows", [(row[1], row[2]) for row in rows], expected)
-    lengths = {(row[1], row[2]): int(row[3]) for row in rows}
+    sequences = {(row[1], row[2]): row[4] for row in rows}
     for name, index in _with_graph(packed).items():
         graph, name = packed.graph(index), _cell(name)
         for code, letter in enumerate("AB"):
-            last = int(graph.residue_number[graph.chain == code].max(initial=0))
-            if last > lengths.get((name, letter), last):
-                yield f"{name}.{letter} has {lengths[name, letter]} residues, its graph has a residue {last}"
+            yield from _check_sequence(f"{name}.{letter}", sequences.get((name, letter)), graph, code)
+
+
+def _check_sequence(label: str, sequence: str | None, graph: InterfaceGraph, chain: int) -> Iterator[str]:
+    """Whether the residues of a graph stand in their chain's sequence: Stage B finds their embeddings by it."""
+    is_here = graph.chain == chain
+    numbers, letters = graph.residue_number[is_here], _LETTERS[graph.residue_type[is_here]]
+    if sequence is None or not len(numbers):
+        return
+    if numbers.min() < 1 or numbers.max() > len(sequence):
+        yield f"{label} has {len(sequence)} residues, its graph has the residues {numbers.min()} to {numbers.max()}"
+        return
+    stated = np.array(list(sequence))[numbers - 1]
+    if (stated != letters).any():
+        at = int(np.argmax(stated != letters))
+        yield f"{label} has {stated[at]} as residue {numbers[at]}, its graph has {letters[at]}"
 
 
 def _check_graphs(path: Path, packed: PackedFile, meta: dict[str, Any]) -> Iterator[str]:
@@ -156,27 +194,17 @@ def _check_graphs(path: Path, packed: PackedFile, meta: dict[str, Any]) -> Itera
 
 
 def _check_graph(group: h5py.Group, packed: PackedFile, index: int) -> Iterator[str]:
-    graph = packed.graph(index)
-    if group["nodes"].shape != (len(graph), 5):
-        yield f"nodes has the shape {group['nodes'].shape}, packed.h5 has {len(graph)} nodes"
-        return
-    if not np.array_equal(group["node_data/pos"][()], np.round(graph.position.astype(np.float64), 3)):
-        yield "node_data/pos is not what packed.h5 has"
-    n_edges, n_internal = 2 * len(graph.interface), 2 * len(graph.internal)
-    for table, length in (("node_data", len(graph)), ("edge_data", n_edges), ("internal_edge_data", n_internal)):
-        for name, dataset in group[table].items():
-            if len(dataset) != length:
-                yield f"{table}/{name} has {len(dataset)} rows, packed.h5 has {length}"
-            dataset[()]  # reads what is there
-    for edges, name in ((graph.interface, "edge_index"), (graph.internal, "internal_edge_index")):
-        if not np.array_equal(group[name][()], both_ways(edges.nodes)):
+    expected = datasets(packed.graph(index), packed.clusters(index) if packed.is_clustered else None)
+    found: dict[str, h5py.Dataset] = {}
+    group.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+    yield from _difference("datasets", sorted(found), sorted(expected))
+    if not isinstance(group.get(EMPTY_GROUP), h5py.Group):
+        yield f"the group {EMPTY_GROUP} is missing"
+    for name in (name for name in expected if name in found):
+        if found[name].shape != expected[name].shape:
+            yield f"{name} has the shape {found[name].shape}, by packed.h5 it is {expected[name].shape}"
+        elif not np.array_equal(found[name][()], expected[name]):
             yield f"{name} is not what packed.h5 has"
-    if packed.is_clustered:
-        for depth, labels in enumerate(packed.clusters(index)):
-            if not np.array_equal(group[f"clustering/mcl/depth_{depth}"][()], labels):
-                yield f"clustering/mcl/depth_{depth} is not what packed.h5 has"
-    elif "clustering" in group:
-        yield "has clusters, packed.h5 has none"
 
 
 def _with_graph(packed: PackedFile) -> dict[str, int]:

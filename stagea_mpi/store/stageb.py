@@ -6,7 +6,6 @@ ways: row 2k is the k-th edge, row 2k + 1 its reverse.
 
 from collections.abc import Iterable
 
-import h5py
 import numpy as np
 
 from ..features.forcefield import COVALENT_CUTOFF
@@ -17,6 +16,9 @@ from .memory import MemoryFile
 _CHAIN_NAMES = np.array([b"A", b"B"])
 _RESIDUE_NAMES = np.array(RESIDUE_TYPES, dtype="S")
 _ATOM_NAMES = np.array(ATOM_TYPES, dtype="S")
+
+#: Where Stage B adds its targets.
+EMPTY_GROUP = "score"
 
 Clusters = tuple[np.ndarray, np.ndarray]
 
@@ -38,25 +40,25 @@ def write_graphs(path: str, models: Iterable[tuple[str, InterfaceGraph, Clusters
     """
     with MemoryFile() as file:
         for name, graph, clusters in models:
-            _write_model(file.create_group(name), graph, clusters)
+            group = file.create_group(name)
+            for path_in_group, values in datasets(graph, clusters).items():
+                group.create_dataset(path_in_group, data=values)
+            group.create_group(EMPTY_GROUP)
         return file.close_to(path)
 
 
-def _write_model(group: h5py.Group, graph: InterfaceGraph, clusters: Clusters | None) -> None:
+def datasets(graph: InterfaceGraph, clusters: Clusters | None) -> dict[str, np.ndarray]:
+    """What a model's group holds, by path, beside the empty group `EMPTY_GROUP`."""
     identity = _node_identity(graph)
-    _write(group, "nodes", identity)
-    for name, values in node_features(graph).items():
-        _write(group, f"node_data/{name}", values)
+    found = {"nodes": identity}
+    found |= {f"node_data/{name}": values for name, values in node_features(graph).items()}
     for edges, prefix, kind in ((graph.interface, "", b"interface"), (graph.internal, "internal_", b"internal")):
         pairs = both_ways(edges.nodes)
-        _write(group, f"{prefix}edges", identity[pairs])
-        _write(group, f"{prefix}edge_index", pairs)
-        for name, values in edge_features(edges, kind).items():
-            _write(group, f"{prefix}edge_data/{name}", values)
-    group.create_group("score")
-    if clusters is not None:
-        for depth, labels in enumerate(clusters):
-            _write(group, f"clustering/mcl/depth_{depth}", labels.astype(np.int64))
+        found |= {f"{prefix}edges": identity[pairs], f"{prefix}edge_index": pairs}
+        found |= {f"{prefix}edge_data/{name}": values for name, values in edge_features(edges, kind).items()}
+    for depth, labels in enumerate(clusters or ()):
+        found[f"clustering/mcl/depth_{depth}"] = labels.astype(np.int64)
+    return found
 
 
 def _node_identity(graph: InterfaceGraph) -> np.ndarray:
@@ -105,7 +107,3 @@ def both_ways(pairs: np.ndarray) -> np.ndarray:
 
 def _one_hot(codes: np.ndarray, width: int) -> np.ndarray:
     return np.eye(width, dtype=np.float32)[codes]
-
-
-def _write(group: h5py.Group, name: str, values: np.ndarray) -> None:
-    group.create_dataset(name, data=values)
