@@ -12,7 +12,7 @@ from .errors import TOO_MANY_FAILED
 from .listing import ModelEntry
 from .store.packed import PackedFile, write_clustered
 from .store.records import publish_together
-from .store.rundir import DONE, GRAPHS_DONE, ShardFolder, part_name, write_json, write_table
+from .store.rundir import DONE, GRAPHS_DONE, ShardFolder, part_name, write_table
 from .store.stageb import write_graphs
 from .telemetry.events import SILENT, EventLog
 
@@ -113,7 +113,7 @@ def finish_shard(
     meta["do_cluster"] = clustered
     meta["stagea_phase"] = phase
     meta["wall_s"] = round(meta["wall_s"] + perf_counter() - start, 3)
-    write_json(shard.meta, meta)
+    shard.write_meta(meta)
     n_models, n_ok = result["n_models"], result["n_ok"]
     if result["n_fail"] > max_failed_fraction * n_models:
         message = (

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-import yaml
-
 from .config import RunConfig
 from .errors import FAILED, STOPPED_EARLY, RunFolderError, StageAError
 from .finishing import Outcome
@@ -14,7 +12,7 @@ from .parallel.guard import StopRequest, agree
 from .parallel.schedule import SharedCounter
 from .parallel.teams import Solo, split_into_teams
 from .shards import ensure_cut
-from .store.rundir import RunFolder, write_text
+from .store.rundir import RunFolder
 from .team import Options, Team
 from .telemetry.recording import recording
 from .versions import versions
@@ -71,8 +69,7 @@ def _prepare_run(folder: RunFolder, config: RunConfig, options: Options) -> dict
     folder.create()
     folder.remove_parts()
     params = ensure_cut(folder, config, options.force, trust_list=options.share is not None)
-    resolved = yaml.safe_dump({**config.as_dict(), "versions": versions()}, sort_keys=False, allow_unicode=True)
-    write_text(folder.config, resolved)
+    folder.write_config({**config.as_dict(), "versions": versions()})
     return params
 
 

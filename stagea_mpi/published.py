@@ -8,8 +8,9 @@ from .config import RunConfig
 from .errors import PASSING, RunFolderError
 from .store.columns import SCHEMA_VERSION
 from .store.packed import PackedFile
-from .store.records import complaint, hash_of, published_files
+from .store.records import complaint, published_files
 from .store.rundir import DONE, GRAPHS_DONE, ShardFolder
+from .store.seals import hash_of
 
 #: Whose definitions the features follow; graphs made under others are not mixed with these.
 FEATURES = "deeprank-ab 1.0.2"

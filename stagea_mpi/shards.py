@@ -1,7 +1,6 @@
 """Cutting a run's input files into shards, once, so that every later start finds the same ones."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from .errors import RunFolderError
 from .inputs import InputFiles, discover
 from .inputs.containers import inner_names
 from .inputs.naming import ambiguous_names, base_name, container_names
-from .store.rundir import RunFolder, write_json, write_text
+from .store.rundir import RunFolder, read_json, write_json, write_text
+from .store.seals import sealed, unsealed
 
 #: Files that are looked into for the names of their models when the run is cut, and bytes that are read for it of
 #: Quiver files and archives.
@@ -153,9 +153,8 @@ def ensure_cut(folder: RunFolder, config: RunConfig, force: bool, trust_list: bo
         if not changed:
             return known
         if not force:
-            what = "; ".join(
-                f"{key} was {known.get(key)!r}, is {cut.params[key]!r}" for key in changed if key not in _DERIVED
-            )
+            told = [key for key in changed if key not in _DERIVED] or changed
+            what = "; ".join(f"{key} was {known.get(key)!r}, is {cut.params[key]!r}" for key in told)
             raise RunFolderError(
                 f"{folder.params}: the run was cut from another input: {what}. Restore that, choose another run_root, "
                 "or start with --force to cut anew and compute the changed shards again"
@@ -177,7 +176,7 @@ def ensure_cut(folder: RunFolder, config: RunConfig, force: bool, trust_list: bo
             shard.progress,
         ):
             path.unlink(missing_ok=True)
-    write_json(folder.params, cut.params)
+    write_json(folder.params, sealed(cut.params))
     return cut.params
 
 
@@ -188,10 +187,13 @@ _DERIVED = ("ambiguous_stems", "bare_containers", "separators")
 def read_params(folder: RunFolder) -> dict[str, Any] | None:
     """`shards.params`, or None where the run has not been cut."""
     try:
-        return json.loads(folder.params.read_text(encoding="utf-8"))
+        params = unsealed(read_json(folder.params))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise RunFolderError(
             f"{folder.params}: cannot be read ({error}); remove it, and the run is cut anew"
         ) from error
+    if params is None:
+        raise RunFolderError(f"{folder.params}: has been damaged or changed; remove it, and the run is cut anew")
+    return params

@@ -22,8 +22,9 @@ from .published import Published, changed_files, stat_hash
 from .store.annotations import CAPACITY, AnnotationCache
 from .store.columns import root_attributes
 from .store.lock import ShardLock, holder_of
-from .store.records import hash_of, input_hash, record, withdraw
-from .store.rundir import GRAPHS_DONE, RunFolder, ShardFolder, part_name, publish, write_json
+from .store.records import input_hash, record, withdraw
+from .store.rundir import GRAPHS_DONE, RunFolder, ShardFolder, part_name, publish
+from .store.seals import hash_of
 from .telemetry.events import SILENT, EventLog
 from .versions import numbering_versions, versions
 from .workbench import Workbench
@@ -196,7 +197,7 @@ class Team:
             if published["inputs_sha256"] == inputs:
                 published["inputs_stat_sha256"] = stat_hash(shard.inputs())  # touched, but of the same content
                 if self.published.is_complete(shard, published):
-                    write_json(shard.meta, published)
+                    shard.write_meta(published)
                     self._lead_skip(shard, published)
                     self._lock.release()
                 else:
@@ -248,7 +249,7 @@ class Team:
             write_lists(shard, entries, report.failures)
             files = {shard.packed: part, shard.manifest: shard.manifest, shard.failures: shard.failures}
             meta["files"] = {path.name: record(content) for path, content in files.items()}
-            write_json(shard.meta, meta)
+            shard.write_meta(meta)
         self._lead_queue(shard, meta)
 
     def _lead_drop(self, shard: ShardFolder, part, n_models: int, action: str, message: str, code: int = OK) -> None:
@@ -286,7 +287,7 @@ class Team:
 
     def _lead_tidy(self, shard: ShardFolder) -> None:
         """Removes what a killed run has left in a shard that is done, as one with --force does."""
-        if holder_of(shard.path) is None:
+        if holder_of(shard.path) is None and not shard.parts():
             return
         lock = ShardLock(shard.path)
         try:

@@ -33,6 +33,8 @@ class Finding:
         Each names a file, what was found and what was expected.
     to_remove : list of Path
         What has to go so that a rerun fills it in, in this order.
+    damaged_caches : list of Path
+        Files of numberings of which some lines have to go.
     unfinished : str
         Why there is still something to do, where there is and nothing is wrong.
     """
@@ -40,12 +42,21 @@ class Finding:
     name: str
     problems: list[str] = field(default_factory=list)
     to_remove: list[Path] = field(default_factory=list)
+    damaged_caches: list[Path] = field(default_factory=list)
     unfinished: str = ""
 
     def blame(self, path: Path, problem: str, *also: Path) -> None:
-        """Notes a problem, and that the path has to go, with some others before it."""
+        """Notes a problem, and that the path has to go, with some others before it.
+
+        A folder under a file's name is none of ours, and may hold anything: it is left to a person.
+        """
         self.problems.append(problem)
-        self.to_remove.extend(item for item in (*also, path) if item not in self.to_remove)
+        for item in (*also, path):
+            if item.is_dir() and not item.is_symlink():
+                self.problems.append(f"{item}: is a folder, expected a file; remove it by hand")
+            elif item not in self.to_remove:
+                self.to_remove.append(item)
+        self.problems = list(dict.fromkeys(self.problems))
 
 
 def verify(run_root: str | Path, *, repair: bool = False, tell=print) -> int:
@@ -75,15 +86,15 @@ def verify(run_root: str | Path, *, repair: bool = False, tell=print) -> int:
             f"{folder.root}: is not the folder of a run: {folder.shard_lists} is missing; name a run_root"
         )
     run, n_shards = _check_cut(folder)
-    _check_annotations(folder, run, repair)
-    findings = [run, *(check_shard(folder.shard(index)) for index in range(n_shards))]
+    lists_are_right = not run.problems and not run.unfinished
+    _check_annotations(folder, run)
+    findings = [run, *(check_shard(folder.shard(index), lists_are_right) for index in range(n_shards))]
+    _check_config(folder, run, is_needed=any(not finding.unfinished for finding in findings[1:]))
     wrong = [finding for finding in findings if finding.problems]
     unfinished = [finding for finding in findings if finding.unfinished and not finding.problems]
     for finding in findings:
         for problem in finding.problems:
             tell(f"stagea_mpi: {finding.name}: {problem}")
-        if repair and finding.to_remove:
-            _remove(folder, finding)
     for finding in unfinished[:20]:
         tell(f"stagea_mpi: {finding.name}: not finished: {finding.unfinished}")
     if len(unfinished) > 20:
@@ -94,10 +105,11 @@ def verify(run_root: str | Path, *, repair: bool = False, tell=print) -> int:
         f"stagea_mpi: {n_problems} problems; {done} of {n_shards} shards are whole and right, "
         f"{len(unfinished)} not finished"
     )
-    if wrong and repair:
-        removed = sum(len(finding.to_remove) for finding in wrong)
+    is_mendable = any(finding.to_remove or finding.damaged_caches for finding in wrong)
+    if is_mendable and repair:
+        removed = sum(_mend(folder, finding, lists_are_right) for finding in wrong)
         tell(f"stagea_mpi: removed {removed} files; run the same command as before, and it fills in what is missing")
-    elif wrong:
+    elif is_mendable:
         tell(
             f"stagea_mpi: `python -m stagea_mpi verify {folder.root} --repair` removes what is wrong; "
             "a run then fills it in"
@@ -105,17 +117,25 @@ def verify(run_root: str | Path, *, repair: bool = False, tell=print) -> int:
     return FAILED if wrong else STOPPED_EARLY if unfinished else OK
 
 
-def _remove(folder: RunFolder, finding: Finding) -> None:
-    shard = folder.shards / finding.name
-    lock = ShardLock(shard) if shard.is_dir() else None
-    if lock is not None:
-        lock.acquire()
-    try:
-        for path in finding.to_remove:
-            path.unlink(missing_ok=True)
+def _mend(folder: RunFolder, finding: Finding, lists_are_right: bool) -> int:
+    """Removes what is wrong; how many files it was."""
+    for path in finding.damaged_caches:
+        remove_damaged_lines(path)
+    if finding.name == "run":
+        return _remove(finding.to_remove) + len(finding.damaged_caches)
+    shard = folder.shard(int(finding.name.removeprefix("shard_")))
+    lock = ShardLock(shard.path)
+    lock.acquire()
+    try:  # a run may have been at it until just now
+        return _remove(_examine(shard, lists_are_right).to_remove)
     finally:
-        if lock is not None:
-            lock.release()
+        lock.release()
+
+
+def _remove(paths: list[Path]) -> int:
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return len(paths)
 
 
 def _check_cut(folder: RunFolder) -> tuple[Finding, int]:
@@ -152,11 +172,10 @@ def _problem_of_cut(folder: RunFolder, params: dict[str, Any]) -> str | None:
         return f"{folder.params}: n_shards is {n_shards!r} and n_files is {n_files!r}, expected numbers"
     digest, n_found = hashlib.sha256(), 0
     for index in range(n_shards):
-        path = folder.shard(index).list_path
         try:
             lines = folder.shard(index).inputs()
-        except OSError as error:
-            return f"{path}: cannot be read: {error.strerror}"
+        except RunFolderError as error:
+            return str(error)
         for line in lines:
             digest.update((f"\n{line}" if n_found else line).encode("utf-8", "surrogateescape"))
             n_found += 1
@@ -167,36 +186,56 @@ def _problem_of_cut(folder: RunFolder, params: dict[str, Any]) -> str | None:
     return None
 
 
-def _check_annotations(folder: RunFolder, run: Finding, repair: bool) -> None:
+def _check_config(folder: RunFolder, run: Finding, is_needed: bool) -> None:
+    try:
+        known = folder.read_config()
+    except RunFolderError as error:
+        run.blame(folder.config, str(error))
+        return
+    if is_needed and not known:
+        run.unfinished = run.unfinished or f"{folder.config} is missing; the next run writes it"
+
+
+def _check_annotations(folder: RunFolder, run: Finding) -> None:
     for path in sorted(folder.annotations.glob("*.jsonl")):
         try:
             bad = damaged_lines(path)
-            if bad and repair:
-                remove_damaged_lines(path)
         except OSError as error:
             run.blame(path, f"{path}: cannot be read: {error.strerror}")
             continue
         if bad:
             run.problems.append(f"{path}: {bad} lines are damaged; a run does not use them")
+            run.damaged_caches.append(path)
 
 
-def check_shard(shard: ShardFolder) -> Finding:
-    """What is wrong with one shard, and what has to go so that a rerun fills it in."""
-    finding = Finding(shard.name)
+def check_shard(shard: ShardFolder, lists_are_right: bool) -> Finding:
+    """What is wrong with one shard, and what has to go so that a rerun fills it in.
+
+    Parameters
+    ----------
+    shard : ShardFolder
+    lists_are_right : bool
+        Whether the run's lists of inputs are whole.
+    """
     held = holder_of(shard.path)
     if held is not None and held[2]:
-        finding.unfinished = f"is being written by process {held[0].get('pid', '?')} on {held[0].get('host', '?')}"
-        return finding
-    markers = [marker for marker in (GRAPHS_DONE, DONE) if shard.has(marker)]
+        who = f"process {held[0].get('pid', '?')} on {held[0].get('host', '?')}"
+        return Finding(shard.name, unfinished=f"is being written by {who}")
+    return _examine(shard, lists_are_right)
+
+
+def _examine(shard: ShardFolder, lists_are_right: bool) -> Finding:
+    finding = Finding(shard.name)
+    markers = [marker for marker in (GRAPHS_DONE, DONE) if (shard.path / marker).exists()]
     paths = [shard.path / marker for marker in (DONE, GRAPHS_DONE)]
     meta = shard.read_meta()
     _check_markers(shard, markers, finding)
-    if not is_whole(meta):
-        if markers or shard.meta.exists():
-            missing = "is missing" if not shard.meta.exists() else "is damaged"
-            finding.blame(shard.meta, f"{shard.meta}: {missing}", *paths)
-        else:
-            finding.unfinished = "nothing is published yet"
+    problem = _problem_of_meta(shard, meta)
+    if problem and (markers or shard.meta.exists()):
+        finding.blame(shard.meta, f"{shard.meta}: {problem}", *paths)
+    elif problem:
+        finding.unfinished = "nothing is published yet"
+    if problem:
         return finding
     records = {path: problem for path in published_files(shard) if (problem := complaint(path, meta))}
     if not markers:
@@ -206,16 +245,20 @@ def check_shard(shard: ShardFolder) -> Finding:
     if meta.get("replaced"):
         finding.unfinished = "its files were being replaced"
     elif shard.packed.exists() and shard.packed not in records:
-        for path, problem in inconsistencies(shard, meta):
+        for path, problem in inconsistencies(shard, meta, lists_are_right):
             if path.exists() and path not in records:
                 finding.blame(path, problem, *paths)
-    n_inputs = meta["result"].get("n_inputs")
-    if shard.list_path.exists() and len(shard.inputs()) != n_inputs:
-        problem = f"{shard.meta}: n_inputs is {n_inputs!r}, {shard.list_path} has {len(shard.inputs())} lines"
-        finding.blame(shard.meta, problem, *paths)
     if not finding.unfinished and DONE not in markers:
         finding.unfinished = "the graphs are there, without clusters" if markers else "not marked as done"
     return finding
+
+
+def _problem_of_meta(shard: ShardFolder, meta: dict[str, Any] | None) -> str | None:
+    if not is_whole(meta):
+        return "is damaged" if shard.meta.exists() else "is missing"
+    if meta.get("shard_id") != shard.name:
+        return f"shard_id is {meta.get('shard_id')!r}, expected {shard.name!r}"
+    return None
 
 
 def _check_markers(shard: ShardFolder, markers: list[str], finding: Finding) -> None:
@@ -223,5 +266,9 @@ def _check_markers(shard: ShardFolder, markers: list[str], finding: Finding) -> 
         finding.blame(shard.path / DONE, f"{shard.path / DONE}: is there without {GRAPHS_DONE}")
     for marker in markers:
         path = shard.path / marker
-        if not path.read_text(errors="replace").strip():
-            finding.blame(path, f"{path}: is empty, expected the time at which the shard was done", shard.path / DONE)
+        try:
+            problem = "" if shard.is_marker_whole(marker) else f"{path}: is not as it was written"
+        except OSError as error:
+            problem = f"{path}: cannot be read: {error.strerror}"
+        if problem:
+            finding.blame(path, problem, shard.path / DONE)

@@ -8,10 +8,13 @@ from pathlib import Path
 import h5py
 import pytest
 
+from stagea_mpi.errors import StageAError
 from stagea_mpi.parallel.guard import StopRequest
 from stagea_mpi.parallel.teams import Solo
 from stagea_mpi.pipeline import run
 from stagea_mpi.store.records import record
+from stagea_mpi.store.rundir import DONE
+from stagea_mpi.store.seals import sealed
 from stagea_mpi.team import Options
 from stagea_mpi.verify import verify
 
@@ -68,7 +71,7 @@ def change_byte(path: Path) -> None:
 def change_meta(path: Path, change) -> None:
     meta = json.loads(path.read_text())
     change(meta)
-    path.write_text(json.dumps(meta))
+    path.write_text(json.dumps(sealed(meta)))
 
 
 def vouch_for(root: Path, name: str) -> None:
@@ -111,11 +114,57 @@ def move_atom(root: Path) -> None:
     vouch_for(root, "graphs.h5")
 
 
-def drop_manifest_row(root: Path) -> None:
-    path = root / SHARD / "manifest.tsv.gz"
-    lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
-    path.write_bytes(gzip.compress(b"".join(lines[:-1])))
-    vouch_for(root, "manifest.tsv.gz")
+def change_dataset(name: str, change):
+    def damage(root: Path) -> None:
+        with h5py.File(root / SHARD / "graphs.h5", "r+") as file:
+            values = file[f"pose_0003/{name}"][()]
+            file[f"pose_0003/{name}"][...] = change(values)
+        vouch_for(root, "graphs.h5")
+
+    return damage
+
+
+def add_dataset(root: Path) -> None:
+    with h5py.File(root / SHARD / "graphs.h5", "r+") as file:
+        file["pose_0003/node_data/more"] = [1.0]
+    vouch_for(root, "graphs.h5")
+
+
+def rewrite_manifest(change):
+    def damage(root: Path) -> None:
+        path = root / SHARD / "manifest.tsv.gz"
+        lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+        path.write_bytes(gzip.compress(b"".join(change(lines))))
+        vouch_for(root, "manifest.tsv.gz")
+
+    return damage
+
+
+def shift_sequence(lines: list[bytes]) -> list[bytes]:
+    """The last chain's sequence, its first residue put behind its last."""
+    cells = lines[-1].split(b"\t")
+    cells[4] = cells[4][1:] + cells[4][:1]
+    return [*lines[:-1], b"\t".join(cells)]
+
+
+def take_another_shards(*names: str):
+    def damage(root: Path) -> None:
+        for name in names:
+            shutil.copy(root / "shards/shard_000000" / name, root / SHARD / name)
+
+    return damage
+
+
+def replace_by_folder(name: str):
+    def damage(root: Path) -> None:
+        (root / name).unlink()
+        (root / name).mkdir()
+
+    return damage
+
+
+def write_into(name: str, change):
+    return lambda root: (root / name).write_text(change((root / name).read_text()))
 
 
 def drop_failure(root: Path) -> None:
@@ -141,22 +190,62 @@ DAMAGES = {
     "graphs.h5 with other numbers": ("pose_0003: node_data/pos", move_atom),
     "manifest changed": ("manifest.tsv.gz", lambda root: change_byte(root / SHARD / "manifest.tsv.gz")),
     "manifest gone": ("manifest.tsv.gz", lambda root: (root / SHARD / "manifest.tsv.gz").unlink()),
-    "manifest without a row": ("1 of 2 rows are missing", drop_manifest_row),
+    "manifest without a row": ("1 of 2 rows are missing", rewrite_manifest(lambda lines: lines[:-1])),
+    "manifest with a sequence that is shifted": ("pose_0003.B has ", rewrite_manifest(shift_sequence)),
+    "graphs.h5 with other areas": (
+        "pose_0003: edge_data/voro_area",
+        change_dataset("edge_data/voro_area", lambda area: area + 1),
+    ),
+    "graphs.h5 with other residues": (
+        "pose_0003: node_data/res_type",
+        change_dataset("node_data/res_type", lambda hot: hot[:, ::-1]),
+    ),
+    "graphs.h5 with other clusters": (
+        "pose_0003: clustering/mcl/depth_0",
+        change_dataset("clustering/mcl/depth_0", lambda labels: labels + 1),
+    ),
+    "graphs.h5 with more than is asked for": ("not of this shard, the first 'node_data/more'", add_dataset),
+    "graphs.h5 of another shard": ("graphs.h5: ", take_another_shards("graphs.h5")),
+    "everything of another shard": (
+        "shard_id is 'shard_000000', expected 'shard_000001'",
+        take_another_shards("packed.h5", "graphs.h5", "manifest.tsv.gz", "failures.tsv", "meta_stageA.json"),
+    ),
     "failures empty": ("failures.tsv", lambda root: (root / SHARD / "failures.tsv").write_text("")),
     "failures without a row": ("1 of 1 rows are missing", drop_failure),
     "meta cut": (
         "meta_stageA.json: is damaged",
         lambda root: (root / SHARD / "meta_stageA.json").write_text('{"stage"'),
     ),
+    "meta changed": (
+        "meta_stageA.json: is damaged",
+        write_into(f"{SHARD}/meta_stageA.json", lambda text: text.replace('"num_cores": 1', '"num_cores": 2')),
+    ),
     "meta gone": ("meta_stageA.json: is missing", lambda root: (root / SHARD / "meta_stageA.json").unlink()),
     "meta miscounts": ("result.n_ok is 7, packed.h5 has 1", miscount),
-    "marker empty": ("STAGEA_DONE: is empty", lambda root: (root / SHARD / "STAGEA_DONE").write_text("")),
+    "marker empty": ("STAGEA_DONE: is not as it was written", write_into(f"{SHARD}/STAGEA_DONE", lambda text: "")),
+    "marker changed": (
+        "STAGEA_GRAPHS_DONE: is not as it was written",
+        write_into(f"{SHARD}/STAGEA_GRAPHS_DONE", lambda text: text.replace("2", "1", 1)),
+    ),
+    "marker of another shard": ("STAGEA_DONE: is not as it was written", take_another_shards("STAGEA_DONE")),
+    "run.yaml changed": (
+        "run.yaml: has been damaged or changed",
+        write_into("run.yaml", lambda text: text.replace("max_failed_fraction: 0.5", "max_failed_fraction: 0.6")),
+    ),
     "first marker gone": ("without STAGEA_GRAPHS_DONE", lambda root: (root / SHARD / "STAGEA_GRAPHS_DONE").unlink()),
     "a list of inputs cut": ("shard_lists", lambda root: (root / "shard_lists/shard_000001.lst").write_text("")),
     "a list of inputs gone": ("shard_000001.lst", lambda root: (root / "shard_lists/shard_000001.lst").unlink()),
     "parameters of the cut damaged": (
         "shards.params",
         lambda root: (root / "shard_lists/shards.params").write_text("{"),
+    ),
+    "parameters of the cut changed": (
+        "shards.params: has been damaged or changed",
+        write_into("shard_lists/shards.params", lambda text: text.replace('"min_per_shard": 1', '"min_per_shard": 2')),
+    ),
+    "cache with a line of something else": (
+        "team_0000_0.jsonl: 1 lines",
+        write_into("annotations/team_0000_0.jsonl", lambda text: text + "something else"),
     ),
     "cache changed": (
         "team_0000_0.jsonl: 1 lines",
@@ -191,11 +280,41 @@ def test_a_damage_is_named_and_repaired_and_a_rerun_brings_back_the_same(damage,
     assert {path: path.stat().st_mtime_ns for path in damaged.glob("shards/shard_00000[02]/*")} == untouched
 
 
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_run_that_meets_a_damage_goes_on_or_says_what_to_do(damage, damaged, finished):
+    DAMAGES[damage][1](damaged)
+    message = ""
+    try:
+        assert run(Solo(), finished, Options(), StopRequest()).exit_code == 0
+    except StageAError as error:
+        message = str(error)
+    assert not message or any(words in message for words in ("--repair", "remove it", "--force"))
+
+
+@pytest.mark.parametrize("name", [f"{SHARD}/packed.h5", f"{SHARD}/{DONE}", "run.yaml", f"{SHARD}/meta_stageA.json"])
+def test_a_folder_under_a_files_name_is_told_and_left_to_a_person(name, damaged):
+    replace_by_folder(name)(damaged)
+    (damaged / name / "kept").write_text("something of somebody's")
+    code, lines = told(damaged, repair=True)
+    assert code == 1
+    assert f"{name}: is a folder, expected a file; remove it by hand" in lines
+    assert (damaged / name / "kept").exists()
+
+
 def test_a_missing_last_marker_is_unfinished_and_not_wrong(damaged):
     (damaged / SHARD / "STAGEA_DONE").unlink()
     code, lines = told(damaged)
     assert code == 75
     assert "shard_000001: not finished" in lines
+
+
+def test_a_missing_run_yaml_is_told_and_the_next_run_writes_it(damaged, finished):
+    (damaged / "run.yaml").unlink()
+    code, lines = told(damaged)
+    assert code == 75
+    assert "run.yaml is missing; the next run writes it" in lines
+    run(Solo(), finished, Options(), StopRequest())
+    assert told(damaged)[0] == 0
 
 
 def test_graphs_are_not_made_again_where_only_graphs_h5_was_damaged(damaged, finished):
@@ -204,6 +323,15 @@ def test_graphs_are_not_made_again_where_only_graphs_h5_was_damaged(damaged, fin
     told(damaged, repair=True)
     run(Solo(), finished, Options(), StopRequest())
     assert (damaged / SHARD / "packed.h5").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("damage", ["a list of inputs cut", "a list of inputs gone", "parameters of the cut damaged"])
+def test_lists_that_were_damaged_are_written_again_and_no_shard_is_made_again(damage, damaged, finished):
+    before = {path: path.stat().st_mtime_ns for path in damaged.glob("shards/*/*")}
+    DAMAGES[damage][1](damaged)
+    told(damaged, repair=True)
+    run(Solo(), finished, Options(), StopRequest())
+    assert {path: path.stat().st_mtime_ns for path in damaged.glob("shards/*/*")} == before
 
 
 def test_verify_without_repair_changes_nothing(damaged):

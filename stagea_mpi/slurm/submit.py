@@ -250,7 +250,7 @@ def _refuse_second(folder: RunFolder, submissions: Submissions) -> None:
 def _refuse_other_chains(folder: RunFolder, config: RunConfig, force: bool) -> None:
     if force or not folder.config.exists():
         return
-    known = (yaml.safe_load(folder.config.read_text(encoding="utf-8")) or {}).get("chains")
+    known = folder.read_config().get("chains")
     wanted = chains_as_dict(config.chains)
     if known != wanted:
         raise RunFolderError(

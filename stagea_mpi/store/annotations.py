@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 CAPACITY = 10_000
 
 
+#: How the first line begins, and all others.
+_HEADER, _ROW = '{"versions"', '{"sequence"'
+
+
 class AnnotationCache:
     """Numberings by sequence.
 
@@ -96,9 +100,15 @@ class AnnotationCache:
 
 def damaged_lines(path: Path) -> int:
     """How many lines of a file are damaged; those that a kill has cut short do not count."""
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    is_bad = ["versions" not in _parse(lines[0]), *(not _is_good(line) for line in lines[1:])]
-    return sum(bad and line.rstrip().endswith("}") for bad, line in zip(is_bad, lines, strict=True))
+    header, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    is_bad = header != "" and "versions" not in _parse(header) and not _is_cut_short(header, _HEADER)
+    return is_bad + sum(not _is_good(line) and not _is_cut_short(line, _ROW) for line in lines)
+
+
+def _is_cut_short(line: str, beginning: str) -> bool:
+    """Whether a line is the first part of one that begins so."""
+    begins_so = line[: len(beginning)] == beginning[: len(line)]
+    return begins_so and line.isprintable() and not line.rstrip().endswith("}")
 
 
 def remove_damaged_lines(path: Path) -> None:

@@ -5,20 +5,15 @@ several files are replaced they also say, under ``replaced``, what each of them 
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .rundir import ShardFolder, flush_to_disk, write_json
+from .rundir import ShardFolder, flush_to_disk
+from .seals import hash_of
 
 _CHUNK = 2**20
-
-
-def hash_of(value: Any) -> str:
-    """SHA-256 of a value's JSON."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def input_hash(sources: Sequence[str], names: Sequence[str], digests: Sequence[str]) -> str:
@@ -91,7 +86,7 @@ def publish_together(shard: ShardFolder, meta: dict[str, Any], parts: dict[Path,
     for name in known.keys() & replaced.keys():
         if complaint(shard.path / name, {"files": {name: before.get(name)}}) is None:
             replaced[name] = before.get(name)
-    write_json(shard.meta, {**meta, "files": after, "replaced": replaced})
+    shard.write_meta({**meta, "files": after, "replaced": replaced})
     for path, part in parts.items():
         os.replace(part, path)
     flush_to_disk(shard.path)

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import yaml
 
 from ..errors import RunFolderError
+from .seals import sealed, sealed_text, unsealed, unsealed_text
 
 GRAPHS_DONE = "STAGEA_GRAPHS_DONE"
 DONE = "STAGEA_DONE"
@@ -65,10 +67,15 @@ class ShardFolder:
         return self.path / "progress.json"
 
     def has(self, marker: str) -> bool:
-        return (self.path / marker).exists()
+        return (self.path / marker).is_file()
 
     def mark(self, marker: str) -> None:
-        write_text(self.path / marker, now() + "\n")
+        write_text(self.path / marker, sealed_text(f"{now()} {self.name}\n"))
+
+    def is_marker_whole(self, marker: str) -> bool:
+        """Whether a marker that is there is this shard's, as it was written."""
+        text = unsealed_text((self.path / marker).read_text(encoding="utf-8", errors="replace"))
+        return text is not None and text.split()[1:] == [self.name]
 
     def unmark(self) -> None:
         """Takes the markers away before what they vouch for is replaced."""
@@ -79,21 +86,40 @@ class ShardFolder:
             flush_to_disk(self.path)
 
     def inputs(self) -> list[str]:
-        """Paths of the shard's input files."""
-        text = self.list_path.read_text(encoding="utf-8", errors="surrogateescape")
+        """Paths of the shard's input files.
+
+        Raises
+        ------
+        RunFolderError
+            The list is missing or cannot be read.
+        """
+        try:
+            text = self.list_path.read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError as error:
+            raise RunFolderError(
+                f"{self.list_path}: cannot be read: {error.strerror}; after "
+                f"`python -m stagea_mpi verify {self.path.parents[1]} --repair` the next run writes the lists anew"
+            ) from error
         return text.removesuffix("\n").split("\n") if text else []  # splitlines() knows line breaks that names may have
 
     def read_meta(self) -> dict[str, Any] | None:
         """The shard's metadata, None where there is none that can be read."""
         try:
-            meta = json.loads(self.meta.read_text(encoding="utf-8"))
+            meta = unsealed(read_json(self.meta))
         except (OSError, ValueError):
             return None
-        return meta if isinstance(meta, dict) and isinstance(meta.get("result"), dict) else None
+        return meta if meta is not None and isinstance(meta.get("result"), dict) else None
+
+    def write_meta(self, meta: dict[str, Any]) -> None:
+        write_json(self.meta, sealed(meta))
+
+    def parts(self) -> list[Path]:
+        """What is half written there, by a run that is at it or has been killed."""
+        return list(self.path.glob(f".*{_PART}"))
 
     def remove_parts(self) -> None:
         """Removes what a killed run has left half written."""
-        for part in self.path.glob(f".*{_PART}"):
+        for part in self.parts():
             part.unlink(missing_ok=True)
 
 
@@ -121,6 +147,31 @@ class RunFolder:
             raise RunFolderError(
                 f"run_root: {self.root} cannot be written: {error.strerror}; choose another folder"
             ) from error
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Writes run.yaml; the last line, a comment, is its hash."""
+        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+        write_text(self.config, sealed_text(text, "# "))
+
+    def read_config(self) -> dict[str, Any]:
+        """run.yaml as it was written; empty where there is none.
+
+        Raises
+        ------
+        RunFolderError
+            It is not as it was written.
+        """
+        try:
+            text = unsealed_text(self.config.read_text(encoding="utf-8", errors="replace"), "# ")
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise RunFolderError(f"{self.config}: cannot be read: {error.strerror}") from error
+        if text is None:
+            raise RunFolderError(
+                f"{self.config}: has been damaged or changed; remove it, and the next run writes it anew"
+            )
+        return yaml.safe_load(text)
 
     def remove_parts(self) -> None:
         """Removes what killed runs of this host have left half written beside the shards.
@@ -181,8 +232,13 @@ def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
         write_text(path, text)
         return
     part = part_name(path)
-    part.write_text(text, encoding="utf-8")
+    part.write_text(text, encoding="utf-8", errors="surrogateescape")
     os.replace(part, path)
+
+
+def read_json(path: Path) -> Any:
+    """What `write_json` has written."""
+    return json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
 
 
 def write_table(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:

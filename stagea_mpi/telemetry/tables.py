@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from ..errors import RunFolderError
 from ..store.rundir import RunFolder
@@ -111,7 +110,7 @@ def load(run_root: str | Path) -> Telemetry:
     processes = _processes(metrics, ranks)
     return Telemetry(
         root=folder.root,
-        config=_config(folder),
+        config=folder.read_config(),
         ranks=ranks,
         events=events,
         models=_models(events, published),
@@ -130,13 +129,6 @@ def require_run(run_root: str | Path) -> RunFolder:
     if not folder.params.exists() and not folder.config.exists():
         raise RunFolderError(f"{run_root}: holds no run (no run.yaml and no shard_lists); name the run_root of a run")
     return folder
-
-
-def _config(folder: RunFolder) -> dict[str, Any]:
-    try:
-        return yaml.safe_load(folder.config.read_text(encoding="utf-8")) or {}
-    except FileNotFoundError:
-        return {}
 
 
 def _events(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, int]:

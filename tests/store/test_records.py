@@ -3,7 +3,7 @@ import os
 import pytest
 
 from stagea_mpi.store.records import complaint, publish_together, record, withdraw
-from stagea_mpi.store.rundir import DONE, GRAPHS_DONE, RunFolder, write_json
+from stagea_mpi.store.rundir import DONE, GRAPHS_DONE, RunFolder
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def shard(tmp_path):
     made = folder.shard(0)
     made.path.mkdir()
     made.packed.write_bytes(b"old")
-    write_json(made.meta, {"result": {}, "files": {"packed.h5": record(made.packed)}})
+    made.write_meta({"result": {}, "files": {"packed.h5": record(made.packed)}})
     return made
 
 

@@ -54,6 +54,8 @@ def test_metadata_that_cannot_be_read_counts_as_none(tmp_path):
     shard.meta.write_text('{"stage": "A"')
     assert shard.read_meta() is None
     write_json(shard.meta, {"stage": "A", "result": {}})
+    assert shard.read_meta() is None, "nothing vouches for them"
+    shard.write_meta({"stage": "A", "result": {}})
     assert shard.read_meta() == {"stage": "A", "result": {}}
 
 
