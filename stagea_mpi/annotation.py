@@ -6,9 +6,10 @@ ANARCI: Dunbar & Deane, Bioinformatics 32 (2016) 298. IMGT's CDRs: Lefranc et al
 import contextlib
 import io
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from .hmmscan import anarci_module
 from .residues import CONST, REGIONS
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: A variable domain stands in a chain's first residues; only these are numbered.
 DOMAIN_LENGTH = 130
@@ -93,47 +96,65 @@ def number_sequences(sequences: Sequence[str], batches: int = 1) -> list[Numberi
 
 
 def _number_share(sequences: Sequence[str]) -> list[Numbering]:
+    def failed(sequence: str, error: Exception) -> Numbering:
+        problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return Numbering((0,) * len(sequence), None, problem)
+
+    return _each(sequences, _number_batch, failed)
+
+
+def _each(
+    sequences: Sequence[str],
+    work: Callable[[Sequence[str]], list[T]],
+    failed: Callable[[str, Exception], T],
+) -> list[T]:
+    """What `work` makes of a batch. One that fails is done one by one: whatever ANARCI raises costs its sequence alone.
+
+    An hmmscan that hangs is no sequence's fault, and would take its whole time limit for each of them.
+    """
     try:
-        return _number_batch(sequences)
+        return work(sequences)
     except LaunchError:
         raise
-    except Exception as error:  # whatever ANARCI raises is told of the sequence that made it
-        if len(sequences) > 1:
-            return [numbering for sequence in sequences for numbering in _number_share([sequence])]
-        problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        return [Numbering((0,) * len(sequences[0]), None, problem)]
+    except Exception as error:
+        hangs = isinstance(error, ModelError) and error.reason == "timeout"
+        if len(sequences) > 1 and not hangs:
+            return [result for sequence in sequences for result in _each([sequence], work, failed)]
+        return [failed(sequence, error) for sequence in sequences]
 
 
-def find_domains(sequences: Sequence[str]) -> list[tuple[Domain, ...]]:
+def find_domains(sequences: Sequence[str]) -> list[tuple[Domain, ...] | ModelError]:
     """Variable domains of some chains, in the order in which they stand there.
 
-    A chain that ANARCI cannot take has none. Only its first `SEARCHED_LENGTH` residues are searched.
+    A chain that ANARCI cannot take has none; where hmmscan failed, an error stands in the place of the domains. Only
+    the first `SEARCHED_LENGTH` residues are searched.
     """
     if not sequences:
         return []
+
+    def failed(sequence: str, error: Exception) -> tuple | ModelError:
+        if isinstance(error, ModelError):
+            return ModelError(error.reason, str(error), "chains")
+        log.warning("ANARCI failed on %s: %s", sequence, error)
+        return ()
+
     silence = io.StringIO()
     with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
-        return _find_share([sequence[:SEARCHED_LENGTH] for sequence in sequences])
+        return _each([sequence[:SEARCHED_LENGTH] for sequence in sequences], _find_batch, failed)
 
 
-def _find_share(sequences: Sequence[str]) -> list[tuple[Domain, ...]]:
+def _find_batch(sequences: Sequence[str]) -> list[tuple[Domain, ...]]:
+    kept, queries = _queries(sequences)
+    found = _anarci_domains(anarci_module(), [query for query in queries if query[1]], assign_germline=False)
+    return [_domains(keep, found.get(name, ())) for keep, (name, _) in zip(kept, queries, strict=True)]
+
+
+def _queries(sequences: Sequence[str]) -> tuple[list[list[int]], list[tuple[str, str]]]:
+    """Which residues of each sequence have a letter that ANARCI knows, and these as its queries."""
     kept = [[i for i, letter in enumerate(sequence) if letter != "X"] for sequence in sequences]
-    queries = [
+    return kept, [
         (f"s{k}", "".join(sequence[i] for i in keep))
         for k, (sequence, keep) in enumerate(zip(sequences, kept, strict=True))
-    ]
-    try:
-        found = _anarci_domains(anarci_module(), [query for query in queries if query[1]], assign_germline=False)
-    except LaunchError:
-        raise
-    except Exception as error:  # a sequence that ANARCI cannot take costs only itself
-        if len(sequences) > 1:
-            return [domains for sequence in sequences for domains in _find_share([sequence])]
-        log.warning("ANARCI failed on %s: %s", sequences[0], error)
-        return [()]
-    return [
-        _domains(keep, found.get(name, ()))
-        for keep, (name, _) in zip(kept, queries, strict=True)
     ]
 
 
@@ -207,13 +228,8 @@ def _region(role: str, position: int) -> int:
 
 
 def _number_batch(sequences: Sequence[str]) -> list[Numbering]:
-    anarci = anarci_module()
-    kept = [[i for i, letter in enumerate(sequence) if letter != "X"] for sequence in sequences]
-    queries = [
-        (f"s{k}", "".join(sequence[i] for i in keep))
-        for k, (sequence, keep) in enumerate(zip(sequences, kept, strict=True))
-    ]
-    numbered = _run(anarci, [query for query in queries if query[1]])
+    kept, queries = _queries(sequences)
+    numbered = _run(anarci_module(), [query for query in queries if query[1]])
     return [
         _numbering(sequence, keep, *numbered.get(name, (None, None)))
         for sequence, keep, (name, _) in zip(sequences, kept, queries, strict=True)

@@ -180,12 +180,15 @@ def _with_chains(
         return entry
 
     entries = _shared(comm, range(len(entries)), take_stock)
-    _search(comm, [sequence for found in inventories.values() for sequence in found.values()], domains)
+    failed = _search(comm, [sequence for found in inventories.values() for sequence in found.values()], domains)
 
     def choose(index: int) -> ModelEntry:
         entry = entries[index]
         if index not in inventories:
             return entry
+        problem = next((failed[sequence] for sequence in inventories[index].values() if sequence in failed), None)
+        if problem is not None:
+            return replace(entry, failure=problem)
         known = {sequence: domains[sequence] for sequence in inventories[index].values()}
         own = rule.for_model(entry.ref)
         choice, failure = reader.read(entry.ref.name, _choose, own, inventories[index], known, entry.ref)
@@ -204,13 +207,19 @@ def _choose(rule: ChainRule, sequences: dict[str, str], domains: dict, ref: Mode
     return find_chains(rule, sequences, domains, lambda: read_model(ref))
 
 
-def _search(comm, sequences: list[str], domains: dict[str, tuple[Domain, ...]]) -> None:
-    """Finds the domains of sequences that are not known yet; every rank searches its share of all."""
+def _search(comm, sequences: list[str], domains: dict[str, tuple[Domain, ...]]) -> dict[str, ModelError]:
+    """Finds the domains of sequences that are not known yet, and says where that failed; every rank searches its share.
+
+    What failed is not kept: it may succeed when it is tried again.
+    """
     wanted = comm.allgather([sequence for sequence in dict.fromkeys(sequences) if sequence not in domains])
     new = list(dict.fromkeys(sequence for part in wanted for sequence in part))
     mine = new[comm.rank :: comm.size]
+    failed = {}
     for part in comm.allgather(dict(zip(mine, find_domains(mine), strict=True))):
-        domains.update(part)
+        failed |= {sequence: found for sequence, found in part.items() if isinstance(found, ModelError)}
+        domains.update({sequence: found for sequence, found in part.items() if sequence not in failed})
+    return failed
 
 
 def _with_sequences(reader: _Reader, entry: ModelEntry) -> ModelEntry:

@@ -9,10 +9,10 @@ from launching import write_run_yaml
 from .victims import LONG, SETTINGS, Victim, check_what_is_there, published
 
 FAULTS = {
-    "hangs": ('[ "$1" ] && exec sleep 600', 4, "timeout"),
-    "prints garbage": ("cat > /dev/null; echo garbage", 4, None),
-    "prints nothing": ("cat > /dev/null", 4, None),
-    "fails": ("echo no licence >&2; exit 3", 4, None),
+    "hangs": ('case "$1" in ""|-h) ;; *) exec sleep 600 ;; esac', 4, "timeout"),
+    "prints garbage": ("cat > /dev/null; echo garbage", 4, "child_failed"),
+    "prints nothing": ("cat > /dev/null", 4, "child_failed"),
+    "fails": ("echo no licence >&2; exit 3", 4, "child_failed"),
 }
 
 
@@ -21,24 +21,38 @@ FAULTS = {
 def test_a_program_that_does_not_do_its_work_is_told_and_a_rerun_with_a_good_one_finishes(
     program, fault, poses, tmp_path, undisturbed
 ):
-    if (program, fault) == ("hmmscan", "hangs"):
-        pytest.skip("its limit is minutes; tests/test_children.py has the limit itself")
     script, code, reason = FAULTS[fault]
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / program).write_text(f"#!/bin/sh\n{script}\n")
     (tmp_path / "bin" / program).chmod(0o755)
     path = write_run_yaml(tmp_path / "run.yaml", poses, model_timeout_s=2, **SETTINGS)
-    broken = Victim(0, "run", path, PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     # Without mpiexec, which puts its own folder, with the good programs, before all others.
+    search = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    broken = Victim(0, "short limits", "run", path, module="tests.launched.broken_rank", PATH=search)
     assert broken.wait(90) == code, broken.output
     assert "more than max_failed_fraction" in broken.output
     failures = [row.split("\t") for row in (path.with_suffix("") / "shards/shard_000000/failures.tsv").open()][1:]
-    assert {row[3] for row in failures} == {reason or {"voronota": "child_failed"}.get(program, "numbering_failed")}
-    assert all(program in row[4] for row in failures if fault != "hangs")
+    assert {row[3] for row in failures} == {{"hmmscan": "numbering_failed"}.get(program, reason)}
+    assert all(program in row[4] for row in failures if program == "hmmscan" or fault != "hangs")
     assert check_what_is_there(path.with_suffix("")) == 75
     again = Victim(2, "run", path)
     assert again.wait(90) == 0, again.output
     assert published(path.with_suffix("")) == undisturbed
+
+
+def test_chains_are_not_taken_for_no_antibodys_where_it_was_hmmscan_that_failed(poses, tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/hmmscan").write_text("#!/bin/sh\ncat > /dev/null; echo garbage\n")
+    (tmp_path / "bin/hmmscan").chmod(0o755)
+    path = write_run_yaml(tmp_path / "run.yaml", poses)
+    path.write_text(path.read_text().replace("chains: {heavy: H, light: L, antigen: A}", "chains: auto"))
+    broken = Victim(0, "run", path, PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    assert broken.wait(90) == 4, broken.output
+    failures = [row.split("\t") for row in (path.with_suffix("") / "shards/shard_000000/failures.tsv").open()][1:]
+    assert {(row[2], row[3]) for row in failures} == {("chains", "child_failed")}
+    again = Victim(0, "run", path)
+    assert again.wait(90) == 0, again.output
+    assert "6 of 6 models are in" in again.output
 
 
 @pytest.mark.parametrize("program", ["voronota", "hmmscan"] if LONG else ["hmmscan"])
