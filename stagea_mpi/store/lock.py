@@ -169,8 +169,7 @@ def holder_of(folder: Path) -> tuple[dict[str, Any], float, bool] | None:
 
 def _this_process() -> dict[str, Any]:
     return {
-        "host": socket.gethostname(),
-        "boot": _boot_id(),
+        **_here(),
         "pid": os.getpid(),
         "started": _start_ticks(os.getpid()),
         "token": uuid.uuid4().hex,
@@ -194,8 +193,11 @@ def _is_alive(holder: dict[str, Any], silence: float) -> bool:
 
 
 def _is_here(holder: dict[str, Any]) -> bool:
-    """Whether the holder was started on this host and since its last boot, so that its process can be looked up."""
-    return holder.get("host") == socket.gethostname() and holder.get("boot") == _boot_id()
+    """Whether the holder was started on this host, since its last boot and outside of another container.
+
+    Only then can its process be looked up by its number.
+    """
+    return all(holder.get(key) == value for key, value in _here().items())
 
 
 def _start_ticks(pid: int) -> int:
@@ -204,8 +206,13 @@ def _start_ticks(pid: int) -> int:
         return int(file.read().rsplit(b")", 1)[1].split()[19])
 
 
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+def _here() -> dict[str, str]:
+    """Where the number of a process says which it is; containers on one host number theirs apart."""
+    return {
+        "host": socket.gethostname(),
+        "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        "pids": os.readlink("/proc/self/ns/pid"),
+    }
 
 
 def _gives_sign_within(path: Path, seconds: float) -> bool:

@@ -36,13 +36,18 @@ class Victim:
     arguments : list
     module : str
         What is started instead of stagea_mpi.
+    host : str
+        A host of this name, with processes of its own, stands in for another machine. Root alone can make one.
     """
 
-    def __init__(self, ranks: int, *arguments, module: str = "stagea_mpi", **environment: str):
+    def __init__(self, ranks: int, *arguments, module: str = "stagea_mpi", host: str = "", **environment: str):
         self.mark = uuid.uuid4().hex
         command = [sys.executable, "-m", module, *map(str, arguments)]
         if ranks:
             command = [mpiexec(), "-n", str(ranks), "--oversubscribe", *command]
+        if host:
+            separate = ["unshare", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
+            command = [*separate, "sh", "-c", f'hostname {host} && exec "$@"', "sh", *command]
         self._log = tempfile.TemporaryFile()
         # Open MPI leaves its shared memory and sockets behind when all of it is killed: here they go with this object.
         self._folder = tempfile.TemporaryDirectory(prefix="faults", ignore_cleanup_errors=True)

@@ -14,8 +14,8 @@ from stagea_mpi.store.lock import SILENCE_LIMIT, ShardLock, holder_of
 
 
 def holder(**changes) -> str:
-    mine = {"host": socket.gethostname(), "boot": boot_id(), "pid": os.getpid(), "started": start_ticks(os.getpid())}
-    return json.dumps({**mine, "job_id": "77", **changes})
+    mine = {"host": socket.gethostname(), "boot": boot_id(), "pids": os.readlink("/proc/self/ns/pid")}
+    return json.dumps({**mine, "pid": os.getpid(), "started": start_ticks(os.getpid()), "job_id": "77", **changes})
 
 
 def boot_id() -> str:
@@ -58,6 +58,12 @@ def test_a_holder_on_another_host_is_believed_while_it_gives_signs_of_life(tmp_p
         ShardLock(tmp_path).acquire()
     os.utime(path, (time.time() - SILENCE_LIMIT - 1,) * 2)
     ShardLock(tmp_path).acquire()
+
+
+def test_the_number_of_a_process_says_nothing_of_a_holder_in_another_container(tmp_path):
+    (tmp_path / ".lock").write_text(holder(pids="pid:[1]", started=1))
+    with pytest.raises(ShardBusyError):
+        ShardLock(tmp_path).acquire()
 
 
 def test_a_damaged_lock_is_replaced_when_it_is_old(tmp_path, monkeypatch):
