@@ -31,7 +31,14 @@ FAULTS = (
     ("everyone", signal.SIGUSR1),
     ("voronota", signal.SIGKILL),
     ("hmmscan", signal.SIGKILL),
+    ("workbench", signal.SIGKILL),
+    ("sampler", signal.SIGKILL),
 )
+#: Without whom a run comes to its end all the same.
+DISPENSABLE = ("voronota", "hmmscan", "workbench", "sampler")
+PHASES = ((), (), ("--prep-graphs-only",), ("--cluster-only",), ("--no-cluster",), ("--force",))
+#: How a run tells its end: by itself, or by the launcher's mouth.
+LAST_WORDS = ("models are in", "stopped early by", "error", "on signal", "MPI_ABORT", "exit code", "interrupted")
 
 
 @pytest.mark.timeout(600)
@@ -53,27 +60,35 @@ def disturb(chance: random.Random, root: Path, path: Path) -> list[str]:
     done = []
     for _ in range(chance.choice((1, 2, 3))):
         ranks, (whom, number) = chance.choice((1, 2, 2, 3)), chance.choice(FAULTS)
-        options = chance.choice(((), (), ("--prep-graphs-only",), ("--force",)))
+        options = chance.choice(PHASES)
         victim = Victim(ranks, "run", path, *options)
         done.append(f"{ranks} ranks {' '.join(options)}, {signal.Signals(number).name} to {whom}")
         wait_for_the_moment(chance, root, victim)
         hit = strike(chance, victim, whom, number)
         code = victim.wait(END_WITHIN if hit else LONG)
         done[-1] += f" ({hit} hit): {code}"
-        check_code(code, hit, whom, number, victim, done)
+        if "no graphs to cluster" in victim.output:
+            assert code == 2, f"{done}\n{victim.output}"
+        else:
+            check_code(code, hit, whom, number, victim, done)
         check_what_is_there(root)
     return done
 
 
 def check_code(code: int, hit: int, whom: str, number: int, victim: Victim, done: list[str]) -> None:
-    """A run says with its code and its last line how it ended."""
-    if not hit or whom in ("voronota", "hmmscan"):
-        assert code == 0, f"{done}\n{victim.output}"
-        assert "models are in" in victim.output
+    """A run says with its code and its last lines how it ended."""
+    told = f"{done}\n{victim.output}"
+    if not hit or whom in DISPENSABLE:
+        assert code == 0, told
+        assert "models are in" in victim.output, told
     elif number == signal.SIGKILL:
-        assert code != 75, f"{done}\n{victim.output}"
+        assert code != 75, told
     if code == 75:
-        assert "stopped early" in victim.output, f"{done}\n{victim.output}"
+        assert "stopped early by" in victim.output, told
+    if code == 137:
+        assert "on signal 9 (Killed)" in victim.output, told
+    if code > 0:
+        assert any(words in victim.output for words in LAST_WORDS), told
 
 
 def wait_for_the_moment(chance: random.Random, root: Path, victim: Victim) -> None:

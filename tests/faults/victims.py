@@ -23,6 +23,8 @@ LONG = "FAULT_ROUNDS" in os.environ
 SEED = int(os.environ.get("FAULT_SEED", "1"))
 #: Three shards of the six poses.
 SETTINGS = {"max_per_shard": 2, "min_per_shard": 1}
+#: Processes of ours beside each rank and on each node: the last part of their module's name.
+BESIDE_RANKS = ("workbench", "sampler")
 _MARK = "STAGEA_FAULT_ROUND"
 
 
@@ -146,8 +148,9 @@ def _state(process: str) -> str:
 
 
 def _name(process: str) -> str:
-    words = Path(process, "cmdline").read_bytes().split(b"\0")
-    program = os.path.basename(words[0]).decode(errors="replace")
-    if program.startswith("python"):
-        return "rank" if b"run" in words else "python"
-    return program
+    words = Path(process, "cmdline").read_bytes().decode(errors="replace").split("\0")
+    program = os.path.basename(words[0])
+    if not program.startswith("python"):
+        return program
+    module = words[words.index("-m") + 1].rpartition(".")[2] if "-m" in words else "python"
+    return module if module in BESIDE_RANKS else "rank" if "run" in words else "python"
