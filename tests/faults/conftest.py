@@ -15,3 +15,12 @@ def undisturbed(poses, tmp_path_factory) -> dict[str, bytes]:
     command = [sys.executable, "-m", "stagea_mpi", "run", str(path)]
     subprocess.run(command, check=True, timeout=120, cwd=ROOT, env=launch_environment(), capture_output=True)
     return published(path.with_suffix(""))
+
+
+@pytest.fixture(scope="session")
+def other_hosts():
+    """Skips where no namespaces can be made."""
+    command = ["unshare", "--uts", "--pid", "--fork", "--mount-proc", "true"]
+    made = subprocess.run(command, capture_output=True, timeout=20)
+    if made.returncode:
+        pytest.skip(f"no other host can be made here: {made.stderr.decode().strip()}")

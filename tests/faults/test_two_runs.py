@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 
 import pytest
@@ -10,7 +9,7 @@ from launching import write_run_yaml
 
 from stagea_mpi.store.lock import SILENCE_LIMIT, WATCH_S
 
-from .victims import LONG, SETTINGS, Victim, check_what_is_there, left_behind, published
+from .victims import LONG, SETTINGS, Victim, check_what_is_there, left_behind, published, wait_for
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.3, 1.5] if LONG else [0.0])
@@ -31,22 +30,6 @@ def test_two_runs_started_together_write_no_shard_twice(ranks, delay, poses, tmp
     assert published(root) == undisturbed
     assert check_what_is_there(root) == 0
     assert not left_behind(root)
-
-
-@pytest.fixture(scope="module")
-def other_hosts():
-    """Skips where no namespaces can be made."""
-    command = ["unshare", "--uts", "--pid", "--fork", "--mount-proc", "true"]
-    made = subprocess.run(command, capture_output=True, timeout=20)
-    if made.returncode:
-        pytest.skip(f"no other host can be made here: {made.stderr.decode().strip()}")
-
-
-def wait_for(path, run: Victim) -> None:
-    end = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < end, run.output
-        time.sleep(0.01)
 
 
 @pytest.mark.usefixtures("other_hosts")

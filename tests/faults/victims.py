@@ -123,6 +123,14 @@ def send(pid: int, number: int) -> bool:
     return True
 
 
+def wait_for(path: Path, run: Victim) -> None:
+    """Until a run has made a file."""
+    end = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < end, run.output
+        time.sleep(0.01)
+
+
 def published(run_root: Path) -> dict[str, bytes]:
     files = (path for name in PUBLISHED for path in run_root.glob(f"shards/*/{name}"))
     return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in files}

@@ -1,7 +1,7 @@
 """The command line with a fault in one rank: ``python -m tests.launched.broken_rank FAULT run run.yaml``.
 
 FAULT is ``KIND WHEN STAGE on RANK`` (raises before write on last), ``dies at file operation N``, ``short limits``,
-``slow``, or one of `broken_bench.FAULTS`.
+``slow`` (half a second a model) or ``slow SECONDS``, or one of `broken_bench.FAULTS`.
 """
 
 import functools
@@ -53,8 +53,9 @@ def break_something(fault: str, comm) -> None:
     if fault in broken_bench.FAULTS:
         os.environ[broken_bench.VARIABLE] = fault
         team.Workbench = lambda: Workbench("tests.launched.broken_bench")
-    elif fault == "slow":
-        break_at(building, "build_model", "before", lambda: time.sleep(0.5))
+    elif words[0] == "slow":
+        seconds = float([*words, "0.5"][1])
+        break_at(building, "build_model", "before", lambda: time.sleep(seconds))
     elif fault == "short limits":
         hmmscan._LIMIT, hmmscan._LIMIT_A_SEQUENCE = 2.0, 0.0
     elif words[0:4] == ["dies", "at", "file", "operation"]:
