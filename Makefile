@@ -41,6 +41,7 @@ demo: env ## docking poses to graphs on two MPI ranks, into demo/run
 test: env ## lint, then the serial tests, then the parallel ones on two and three ranks
 	@bash .ci/slurm_packages.sh
 	$(PY) -m ruff check .
+	$(PY) -m pytest --doctest-modules -q stagea_mpi
 	$(PY) -m pytest -m "not mpi"
 	$(LIMIT) $(MPIEXEC) -n 2 $(SPARE) $(PARALLEL_TESTS)
 	$(LIMIT) $(MPIEXEC) -n 3 --oversubscribe $(PARALLEL_TESTS)

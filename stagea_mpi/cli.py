@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from . import __version__
-from .errors import FAILED, ConfigError, LaunchError, StageAError
+from .errors import FAILED, ConfigError, LaunchError, StageAError, legible
 from .parallel.guard import StopRequest, abort_on_error, report
 
 log = logging.getLogger("stagea_mpi")
@@ -147,7 +147,7 @@ def _status(parsed: argparse.Namespace) -> int:
 def _verify(parsed: argparse.Namespace) -> int:
     from .verify import verify
 
-    return verify(parsed.run_root, repair=parsed.repair)
+    return verify(parsed.run_root, repair=parsed.repair, tell=lambda line: print(legible(line)))
 
 
 def _report(parsed: argparse.Namespace) -> int:
@@ -229,9 +229,16 @@ def _run_on(comm, parsed: argparse.Namespace, stop: StopRequest) -> int:
 
 def _log_to_stderr(comm) -> None:
     level = logging.INFO if comm.rank == 0 else logging.WARNING
-    logging.basicConfig(
-        level=level, stream=sys.stderr, format=f"%(asctime)s rank {comm.rank} %(message)s", datefmt="%H:%M:%S"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_LegibleFormatter(f"%(asctime)s rank {comm.rank} %(message)s", datefmt="%H:%M:%S"))
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+class _LegibleFormatter(logging.Formatter):
+    """Names of files stand in messages, and may hold anything."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return legible(super().format(record))
 
 
 def _warn(message: str) -> None:
@@ -245,7 +252,7 @@ def _tell(summary, folder, stop: StopRequest) -> None:
     n_models, n_ok = sum(o.n_models for o in finished), sum(o.n_ok for o in finished)
     for outcome in summary.outcomes:
         if outcome.message:
-            print(f"stagea_mpi: {outcome.message}")
+            print(f"stagea_mpi: {legible(outcome.message)}")
     done = ", ".join(f"{n} {action}" for action, n in sorted(actions.items()))
     print(
         f"stagea_mpi: {n_ok} of {n_models} models are in {folder.shards}/*/graphs.h5 "

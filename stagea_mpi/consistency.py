@@ -17,7 +17,7 @@ from .residues import RESIDUE_TYPES, one_letter
 from .store.columns import CLUSTERS, POINTERS, STATUS
 from .store.packed import PackedFile
 from .store.records import input_hash
-from .store.rundir import ShardFolder
+from .store.rundir import ShardFolder, table_cell
 from .store.stageb import EMPTY_GROUP, datasets
 
 #: Columns of packed.h5 that are numbers everywhere.
@@ -141,7 +141,7 @@ def _check_failures(path: Path, packed: PackedFile, meta: dict[str, Any]) -> Ite
         yield f"its header is {header}, expected {list(FAILURE_COLUMNS)}"
         return
     found = [(row[0], row[3]) for row in rows if len(row) == len(FAILURE_COLUMNS)]
-    cells = (_cell(name) for name in packed.names)
+    cells = (table_cell(name) for name in packed.names)
     expected = [(name, status) for name, status in zip(cells, packed.statuses, strict=True) if status != "ok"]
     if len(found) != len(rows):
         yield f"{len(rows) - len(found)} rows have not {len(FAILURE_COLUMNS)} cells"
@@ -158,11 +158,11 @@ def _check_manifest(path: Path, packed: PackedFile, meta: dict[str, Any]) -> Ite
     if bad:
         yield f"the row of {bad[0][0]} does not fit itself: length and name"
         return
-    expected = [(_cell(name), chain) for name in _with_graph(packed) for chain in "AB"]
+    expected = [(table_cell(name), chain) for name in _with_graph(packed) for chain in "AB"]
     yield from _difference("rows", [(row[1], row[2]) for row in rows], expected)
     sequences = {(row[1], row[2]): row[4] for row in rows}
     for name, index in _with_graph(packed).items():
-        graph, name = packed.graph(index), _cell(name)
+        graph, name = packed.graph(index), table_cell(name)
         for code, letter in enumerate("AB"):
             yield from _check_sequence(f"{name}.{letter}", sequences.get((name, letter)), graph, code)
 
@@ -216,10 +216,6 @@ def _with_graph(packed: PackedFile) -> dict[str, int]:
 def _rows(content: bytes) -> list[list[str]]:
     text = content.decode("utf-8", "surrogateescape")
     return list(csv.reader(text.split("\n")[:-1], delimiter="\t", quoting=csv.QUOTE_NONE)) or [[]]
-
-
-def _cell(name: str) -> str:
-    return name if name.isprintable() else " ".join(name.split())
 
 
 def _difference(what: str, found: list, expected: list) -> Iterator[str]:

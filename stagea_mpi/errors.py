@@ -12,6 +12,19 @@ TOO_MANY_FAILED = 4
 STOPPED_EARLY = 75
 
 
+def legible(text: str) -> str:
+    r"""Text from outside, such as a file's name, as a terminal or a table may show it.
+
+    What is no character that can be seen stands there by its number: a terminal would take it for a command.
+
+    >>> print(legible("a\x1b[31mb\udcff"))
+    a\x1b[31mb\udcff
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
 class StageAError(Exception):
     """An error that ends the run; its message says what was found, what was expected and what to do."""
 

@@ -7,7 +7,7 @@ import sys
 import threading
 import traceback
 
-from ..errors import FAILED, ModelError, StageAError, StorageError
+from ..errors import FAILED, ModelError, StageAError, StorageError, legible
 
 #: Signals that ask for an early, orderly end: Slurm's, a user's, a time limit's forerunner.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
@@ -40,7 +40,7 @@ def report(error: BaseException, rank: int | None = None) -> None:
     if isinstance(error, OSError) and error.errno in _STORAGE:
         error = StorageError.of(error, error.filename2 or error.filename or "writing")
     if isinstance(error, StageAError):
-        print(f"{who}error: {error}", file=sys.stderr, flush=True)
+        print(f"{who}error: {legible(str(error))}", file=sys.stderr, flush=True)
     else:
         print(who + "unexpected error\n" + "".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
 

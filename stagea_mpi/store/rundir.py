@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 import yaml
 
-from ..errors import RunFolderError
+from ..errors import RunFolderError, legible
 from .seals import sealed, sealed_text, unsealed, unsealed_text
 
 GRAPHS_DONE = "STAGEA_GRAPHS_DONE"
@@ -246,14 +246,16 @@ def write_table(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]
     text = io.StringIO()
     table = csv.writer(text, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
     table.writerow(header)
-    table.writerows([_cell(value) for value in row] for row in rows)
+    table.writerows([table_cell(value) for value in row] for row in rows)
     content = text.getvalue().encode("utf-8", errors="surrogateescape")
     with publish(path) as part:
         part.write_bytes(gzip.compress(content, compresslevel=6, mtime=0) if path.suffix == ".gz" else content)
 
 
-def _cell(value: Any) -> str:
-    return " ".join(str(value).split()) if isinstance(value, str) and not value.isprintable() else str(value)
+def table_cell(value: Any) -> str:
+    """A value as it stands in a table: in one line, and legible."""
+    text = str(value)
+    return text if text.isprintable() else legible(" ".join(text.split()))
 
 
 def now() -> str:

@@ -47,6 +47,27 @@ def test_hostile_file_names_give_models_with_harmless_names(ranks, poses, tmp_pa
     assert check_what_is_there(path.with_suffix("")) == 0
 
 
+def test_nothing_that_a_terminal_takes_for_a_command_is_printed_or_stands_in_a_table(poses, tmp_path):
+    inputs = tmp_path / "poses"
+    inputs.mkdir()
+    (inputs / "pose_0001.pdb").write_bytes((poses / "pose_0001.pdb").read_bytes())
+    (inputs / "\x1b[31mred\x07.pdb").write_text("REMARK nothing\n")
+    (inputs / b"not-\xff-utf8.pdb".decode("utf-8", "surrogateescape")).write_text("REMARK nothing\n")
+    os.mkfifo(inputs / "\x1b[5mpipe.pdb")
+    path = write_run_yaml(tmp_path / "run.yaml", inputs, max_failed_fraction=0.1)
+    run = Victim(0, "run", path)
+    assert run.wait(90) == 4, run.output
+    root = path.with_suffix("")
+    table = (root / "shards/shard_000000/failures.tsv").read_text(encoding="utf-8")
+    assert "\\x1b[31mred\\x07.pdb" in table
+    assert "\\x1b[5mpipe.pdb: is no file, and is left out" in run.output
+    (root / "shards/shard_000000/packed.h5").unlink()
+    verified = Victim(0, "verify", root)
+    assert verified.wait(60) == 75, verified.output
+    for text in (run.output, table, verified.output):
+        assert all(character.isprintable() or character in "\n\t" for character in text)
+
+
 def test_a_line_break_in_a_file_name_is_refused_by_name(poses, tmp_path):
     inputs = tmp_path / "poses"
     inputs.mkdir()
