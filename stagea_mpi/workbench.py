@@ -64,6 +64,7 @@ class Workbench:
             bufsize=0,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )
+        os.set_blocking(self._process.stdin.fileno(), False)  # more than a pipe holds must not wait for ever either
         self._is_ready = False
 
     def call(self, limit: float, function: Callable, *args: Any) -> Any:
@@ -91,7 +92,7 @@ class Workbench:
             try:
                 self._wait_until_ready()
                 deadline = time.monotonic() + limit + GRACE_S
-                self._send(message)
+                self._send(message, deadline)
                 is_result, value = pickle.loads(self._receive(deadline))
             except TimeoutError:
                 self.clear()
@@ -134,10 +135,11 @@ class Workbench:
         code = self._process.wait(timeout=60)
         return signal.Signals(-code).name if code < 0 else f"itself, with exit code {code}"
 
-    def _send(self, message: bytes) -> None:
-        rest = memoryview(_LENGTH.pack(len(message)) + message)
+    def _send(self, message: bytes, deadline: float) -> None:
+        rest, sink = memoryview(_LENGTH.pack(len(message)) + message), self._process.stdin
         while rest:
-            rest = rest[self._process.stdin.write(rest) :]
+            _wait_for(sink, select.POLLOUT, deadline)
+            rest = rest[sink.write(rest) or 0 :]
 
     def _receive(self, deadline: float) -> bytes:
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size, deadline))
@@ -145,16 +147,20 @@ class Workbench:
 
     def _read(self, n_bytes: int, deadline: float) -> bytes:
         parts, source = io.BytesIO(), self._process.stdout
-        poll = select.poll()  # select() takes no descriptor from 1024 on
-        poll.register(source, select.POLLIN | select.POLLHUP)
         while parts.tell() < n_bytes:
-            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-                raise TimeoutError
+            _wait_for(source, select.POLLIN | select.POLLHUP, deadline)
             data = source.read(n_bytes - parts.tell())
             if not data:
                 raise EOFError
             parts.write(data)
         return parts.getvalue()
+
+
+def _wait_for(file: io.RawIOBase, event: int, deadline: float) -> None:
+    poll = select.poll()  # select() takes no descriptor from 1024 on
+    poll.register(file, event)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise TimeoutError
 
 
 def serve() -> None:

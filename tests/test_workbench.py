@@ -74,6 +74,16 @@ def test_a_call_that_does_not_return_is_ended_and_the_next_one_is_answered(bench
     assert bench.call(30, double, 1) == 2
 
 
+def test_a_process_that_takes_nothing_in_is_ended_too(bench, monkeypatch):
+    monkeypatch.setattr(workbench_module, "GRACE_S", 0.5)
+    pid, start = bench.call(30, os.getpid), time.monotonic()
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(ModelError, match="did not return"):
+        bench.call(1, double, np.arange(200_000.0))  # more than a pipe holds
+    assert time.monotonic() - start < 10
+    assert bench.call(30, os.getpid) != pid
+
+
 def test_a_crash_is_the_models_only_the_second_time(bench):
     with pytest.raises(ModelError, match="was ended by SIGSEGV") as caught:
         bench.call(30, die, signal.SIGSEGV)
