@@ -8,17 +8,21 @@ from typing import Any
 import numpy as np
 
 from .config import RunConfig
-from .errors import RunFolderError
+from .errors import ModelError, RunFolderError
 from .inputs import InputFiles, discover
 from .inputs.containers import inner_names
+from .inputs.formats import is_container_name
 from .inputs.naming import ambiguous_names, base_name, container_names
 from .store.rundir import RunFolder, read_json, write_json, write_text
 from .store.seals import sealed, unsealed
+from .workbench import Workbench
 
 #: Files that are looked into for the names of their models when the run is cut, and bytes that are read for it of
 #: Quiver files and archives.
 _MOST_LOOKED_INTO = 1000
 _MOST_BYTES_LOOKED_AT = 2 * 10**9
+#: Seconds that a look into one container may take.
+_LONGEST_LOOK_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -92,13 +96,24 @@ def _container_names(files: InputFiles, root: Path, ambiguous: frozenset[str]) -
     largest = np.argsort(-files.sizes, kind="stable")[:_MOST_LOOKED_INTO]
     budget = _MOST_BYTES_LOOKED_AT
     inner: dict[str, list[str] | None] = {}
-    for index in largest.tolist():
-        path = files.paths[index]
-        names, n_bytes = inner_names(path, budget)
-        budget -= n_bytes
-        if names:
-            inner[base_name(path, root, ambiguous)] = names
+    with Workbench() as bench:
+        for index in largest.tolist():
+            path = files.paths[index]
+            names, n_bytes = _look_into(path, budget, bench)
+            budget -= n_bytes
+            if names:
+                inner[base_name(path, root, ambiguous)] = names
     return container_names(lambda: (base_name(path, root, ambiguous) for path in files.paths), inner)
+
+
+def _look_into(path: str, budget: int, bench: Workbench) -> tuple[list[str] | None, int]:
+    """See `inner_names`. A container is read to its end, and in a process that a damaged one may take with it."""
+    if not is_container_name(path):
+        return inner_names(path, budget)
+    try:
+        return bench.call(_LONGEST_LOOK_S, inner_names, path, budget)
+    except ModelError:  # told of when its shard reads it
+        return None, 0
 
 
 def _bounds(sizes: list[int], config: RunConfig) -> list[tuple[int, int]]:

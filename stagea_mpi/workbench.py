@@ -38,7 +38,7 @@ class SameProcess:
 
 
 class Workbench:
-    """Runs functions in a process of its own, one at a time.
+    """Runs functions in a process of its own, one at a time. A context manager that ends it.
 
     Parameters
     ----------
@@ -50,6 +50,12 @@ class Workbench:
         self._module = module
         self._process: Child | None = None
         self._is_ready = False
+
+    def __enter__(self) -> "Workbench":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        self.clear()
 
     def set_up(self) -> None:
         """Starts the process, if it does not run; returns at once, while it is still importing."""

@@ -1,7 +1,12 @@
+import os
+import signal
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stagea_mpi import shards
 from stagea_mpi.complexes import Chains
 from stagea_mpi.config import RunConfig, StageA
 from stagea_mpi.errors import ConfigError, RunFolderError
@@ -76,3 +81,16 @@ def test_a_missing_folder_is_named(tmp_path):
     config = RunConfig(tmp_path / "run", tmp_path / "absent", Chains("H", "L", ("A",)))
     with pytest.raises(ConfigError, match="absent is not a folder"):
         plan_cut(config)
+
+
+def crash(path, budget):
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def test_a_container_that_takes_its_reader_with_it_is_left_to_its_shard(config, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))  # where the process beside this one finds `crash`
+    monkeypatch.setattr(shards, "inner_names", crash)
+    (config.pdb_root / "designs.qv").write_text("QV_TAG one\nATOM\n")
+    cut = plan_cut(replace(config, stage_a=replace(config.stage_a, glob=("*.qv",))))
+    assert cut.shards == [[str(config.pdb_root / "designs.qv")]]
+    assert cut.params["bare_containers"] == []
