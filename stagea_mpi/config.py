@@ -3,7 +3,6 @@
 import dataclasses
 import difflib
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from . import config_values as values
 from .chains.rules import KEYS as CHAIN_KEYS
 from .chains.rules import ChainRule, ChainTable, parse_chains
 from .complexes import Chains
@@ -221,139 +221,42 @@ def _path(value: Any, key: str) -> Path:
     return Path(os.path.abspath(os.path.expanduser(value)))
 
 
-def _flag(value: Any, key: str) -> bool:
-    if isinstance(value, str) and value.strip().lower() in ("0", "1", "true", "false", "yes", "no", "on", "off"):
-        return value.strip().lower() in ("1", "true", "yes", "on")
-    if isinstance(value, bool) or value in (0, 1):
-        return bool(value)
-    raise ConfigError(f"{key}: expected 0 or 1, found {value!r}")
-
-
-def _integer(minimum: int) -> Callable[[Any, str], int]:
-    def check(value: Any, key: str) -> int:
-        if isinstance(value, str) and re.fullmatch(r"-?\d+", value.strip()):
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-            raise ConfigError(f"{key}: expected a whole number of at least {minimum}, found {value!r}")
-        return value
-
-    return check
-
-
-def _number(minimum: float, maximum: float = float("inf"), *, above: bool = False) -> Callable[[Any, str], float]:
-    def check(value: Any, key: str) -> float:
-        try:
-            number = float("nan") if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
-            number = float("nan")
-        if not (number > minimum if above else number >= minimum) or number > maximum:
-            bound = f"{'above' if above else 'of at least'} {minimum:g}" + (
-                f" and at most {maximum:g}" if maximum < 1e300 else ""
-            )
-            raise ConfigError(f"{key}: expected a number {bound}, found {value!r}")
-        return number
-
-    return check
-
-
-def _text(value: Any, key: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ConfigError(f"{key}: expected text, found {value!r}")
-    return value.strip()
-
-
-def _optional_text(value: Any, key: str) -> str:
-    if value is not None and not isinstance(value, str):
-        raise ConfigError(f"{key}: expected text, found {value!r}")
-    return (value or "").strip()
-
-
-def _word(value: Any, key: str) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"[\w.,:+-]*", value):
-        raise ConfigError(f"{key}: expected a word without blanks, found {value!r}")
-    return value
-
-
-def _one_of(*known: str) -> Callable[[Any, str], str]:
-    def check(value: Any, key: str) -> str:
-        if value not in known:
-            raise ConfigError(f"{key}: expected one of {', '.join(known)}, found {value!r}")
-        return value
-
-    return check
-
-
-def _sbatch_options(value: Any, key: str) -> tuple[str, ...]:
-    options = value if isinstance(value, list) else [value] if value else []
-    for option in options:
-        if not isinstance(option, str) or not re.fullmatch(r"--[a-z][a-z-]+(=\S.*)?", option):
-            raise ConfigError(
-                f"{key}: expected a list of sbatch's long options such as --account=NAME, found {option!r}"
-            )
-    return tuple(options)
-
-
-def _time(value: Any, key: str) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):  # YAML 1.1 reads 01:00:00 without quotes as a number
-        value = f"{value // 3600:02d}:{value // 60 % 60:02d}:{value % 60:02d}"
-    if not isinstance(value, str) or not re.fullmatch(r"(\d+-)?\d+(:\d{1,2}){0,2}", value):
-        raise ConfigError(f"{key}: expected Slurm's HH:MM:SS or D-HH:MM:SS, found {value!r}")
-    return value
-
-
-def _glob(value: Any, key: str) -> tuple[str, ...]:
-    patterns = value if isinstance(value, list) else [value]
-    for pattern in patterns:
-        if not isinstance(pattern, str) or not pattern or pattern.startswith("/"):
-            raise ConfigError(f"{key}: expected a pattern relative to pdb_root or a list of them, found {value!r}")
-    return tuple(patterns)
-
-
-def _team(value: Any, key: str) -> str | int:
-    if value in ("node", "world"):
-        return value
-    try:
-        return _integer(1)(value, key)
-    except ConfigError as error:
-        raise ConfigError(f"{key}: expected node, world or a number of ranks, found {value!r}") from error
-
-
-_CHECKS: dict[str, Callable[[Any, str], Any]] = {
-    "phase": _one_of(*PHASES),
-    "after": _optional_text,
-    "max_concurrent_a": _integer(1),
-    "collect_metrics": _flag,
-    "metrics_interval": _number(0.0, above=True),
-    "stage_a.partition": _text,
-    "stage_a.cores": _integer(1),
-    "stage_a.mem_gb": _number(0.0, above=True),
-    "stage_a.time": _time,
-    "stage_a.target_shard_gb": _number(0.0, above=True),
-    "stage_a.min_per_shard": _integer(1),
-    "stage_a.max_per_shard": _integer(1),
-    "stage_a.glob": _glob,
-    "stage_a.split_mode": _flag,
-    "stage_a.strict_affinity": _flag,
-    "stage_a.use_srun_bind": _flag,
-    "stage_a.srun_cpu_bind": _text,
-    "stage_a.graph_pipeline_telemetry": _flag,
-    "stage_a.graph_result_queue_maxsize": _integer(1),
-    "stage_a.graph_writer_log_every_s": _number(0.0, above=True),
-    "stage_a.anarci_parallel_batches": _integer(1),
-    "stage_a.max_failed_fraction": _number(0.0, 1.0),
-    "stage_a.model_timeout_s": _number(0.0, above=True),
-    "stage_a.model_max_atoms": _integer(0),
-    "stage_a.team": _team,
-    "stage_a.job_form": _one_of(*JOB_FORMS),
-    "stage_a.nodes": _integer(1),
-    "stage_a.ranks_per_node": _integer(0),
-    "stage_a.cores_per_rank": _integer(1),
-    "stage_a.srun_mpi": _word,
-    "stage_a.signal_ahead_s": _integer(10),
-    "stage_a.requeue_limit": _integer(0),
-    "stage_a.activate": _optional_text,
-    "stage_a.sbatch_options": _sbatch_options,
-    "stage_a.job_script": _optional_text,
+_CHECKS: dict[str, values.Check] = {
+    "phase": values.one_of(*PHASES),
+    "after": values.optional_text,
+    "max_concurrent_a": values.integer(1),
+    "collect_metrics": values.flag,
+    "metrics_interval": values.number(0.0, above=True),
+    "stage_a.partition": values.text,
+    "stage_a.cores": values.integer(1),
+    "stage_a.mem_gb": values.number(0.0, above=True),
+    "stage_a.time": values.time_limit,
+    "stage_a.target_shard_gb": values.number(0.0, above=True),
+    "stage_a.min_per_shard": values.integer(1),
+    "stage_a.max_per_shard": values.integer(1),
+    "stage_a.glob": values.patterns,
+    "stage_a.split_mode": values.flag,
+    "stage_a.strict_affinity": values.flag,
+    "stage_a.use_srun_bind": values.flag,
+    "stage_a.srun_cpu_bind": values.text,
+    "stage_a.graph_pipeline_telemetry": values.flag,
+    "stage_a.graph_result_queue_maxsize": values.integer(1),
+    "stage_a.graph_writer_log_every_s": values.number(0.0, above=True),
+    "stage_a.anarci_parallel_batches": values.integer(1),
+    "stage_a.max_failed_fraction": values.number(0.0, 1.0),
+    "stage_a.model_timeout_s": values.number(0.0, above=True),
+    "stage_a.model_max_atoms": values.integer(0),
+    "stage_a.team": values.team,
+    "stage_a.job_form": values.one_of(*JOB_FORMS),
+    "stage_a.nodes": values.integer(1),
+    "stage_a.ranks_per_node": values.integer(0),
+    "stage_a.cores_per_rank": values.integer(1),
+    "stage_a.srun_mpi": values.word,
+    "stage_a.signal_ahead_s": values.integer(10),
+    "stage_a.requeue_limit": values.integer(0),
+    "stage_a.activate": values.optional_text,
+    "stage_a.sbatch_options": values.sbatch_options,
+    "stage_a.job_script": values.optional_text,
 }
 
 _STAGE_A_VARIABLES = {

@@ -8,18 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from ..annotation import DOMAIN_LENGTH, Domain, Numbering
-from ..complexes import WHOLE, Chains, Part, chain_atoms
+from ..complexes import WHOLE, Chains, Part
 from ..errors import ModelError
-from ..features.contacts import INTERFACE_CUTOFF
 from ..inputs import AtomTable
+from .geometry import LIGHT_TYPES, Antibody, Geometry, Piece
 from .rules import AUTO, ChainRule
 
-_LIGHT_TYPES = ("K", "L")
-#: Å; Cα atoms of paired variable domains are this close, and so many pairs of them at least.
-PAIRING_DISTANCE, LEAST_PAIRS = 8.0, 5
+#: Pairs of Cα atoms within `geometry.PAIRING_DISTANCE` that paired variable domains have at least.
+LEAST_PAIRS = 5
 #: An antigen also belongs to an antibody that touches it less than another one does, but at least by this share.
 _SHARE = 0.5
 #: Share of unknown residues from which these are named as the reason that no domain is found.
@@ -39,37 +37,6 @@ class Choice:
 
     chains: Chains
     how: str
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """A chain, or the part of one that belongs to one of its variable domains."""
-
-    chain: str
-    part: Part
-    domain: Domain | None
-
-    @property
-    def is_heavy(self) -> bool:
-        return self.domain is not None and self.domain.chain_type == "H"
-
-    @property
-    def is_light(self) -> bool:
-        return self.domain is not None and self.domain.chain_type in _LIGHT_TYPES
-
-
-@dataclass(frozen=True)
-class _Antibody:
-    heavy: _Piece
-    light: _Piece | None
-
-    @property
-    def pieces(self) -> list[_Piece]:
-        return [self.heavy] + ([self.light] if self.light else [])
-
-    @property
-    def names(self) -> list[str]:
-        return list(dict.fromkeys(piece.chain for piece in self.pieces))
 
 
 def find_chains(
@@ -110,7 +77,7 @@ def find_chains(
         if rule.antigen == AUTO or name not in rule.antigen
         for piece in _pieces(name, sequence, found[name], rule)
     ]
-    geometry = _Geometry(read)
+    geometry = Geometry(read)
     antibodies = _antibodies(rule, pieces, geometry, inventory, sequences)
     asked = _asked_for(rule, antibodies, inventory)
     if rule.antigen != AUTO:
@@ -135,7 +102,7 @@ def check_types(chains: Chains, heavy: Numbering | None, light: Numbering | None
         ``wrong_chain_type``.
     """
     wrong = []
-    if heavy is not None and heavy.chain_type in _LIGHT_TYPES:
+    if heavy is not None and heavy.chain_type in LIGHT_TYPES:
         wrong.append(f"chain {chains.heavy}, stated as heavy, is a light chain (ANARCI: {heavy.chain_type})")
     if light is not None and light.chain_type == "H":
         wrong.append(f"chain {chains.light}, stated as light, is a heavy chain (ANARCI: H)")
@@ -154,17 +121,17 @@ def _describe(sequences: Mapping[str, str], found: Mapping[str, tuple[Domain, ..
     return "; ".join(words) or "none with amino acids"
 
 
-def _pieces(name: str, sequence: str, domains: tuple[Domain, ...], rule: ChainRule) -> list[_Piece]:
+def _pieces(name: str, sequence: str, domains: tuple[Domain, ...], rule: ChainRule) -> list[Piece]:
     """A chain as it is, or cut where its second, third, … variable domain begins, so that no residue is lost."""
-    domains = tuple(domain for domain in domains if domain.chain_type == "H" or domain.chain_type in _LIGHT_TYPES)
+    domains = tuple(domain for domain in domains if domain.chain_type == "H" or domain.chain_type in LIGHT_TYPES)
     if rule.light is None:  # without a light chain, a chain is what its heavy domain makes it
         domains = tuple(domain for domain in domains if domain.chain_type == "H")[:1] or domains[:1]
     if len(domains) < 2:
         domain = domains[0] if domains else None
-        return [_Piece(name, _numbered_from(domain, WHOLE), domain)]
+        return [Piece(name, _numbered_from(domain, WHOLE), domain)]
     cuts = [0, *(domain.start for domain in domains[1:]), None]
     return [
-        _Piece(name, _numbered_from(domain, Part(first, stop)), domain)
+        Piece(name, _numbered_from(domain, Part(first, stop)), domain)
         for domain, first, stop in zip(domains, cuts, cuts[1:], strict=False)
     ]
 
@@ -176,50 +143,9 @@ def _numbered_from(domain: Domain | None, part: Part) -> Part:
     return replace(part, domain=domain.start - part.first)
 
 
-class _Geometry:
-    """Who touches whom in a model that is read when first asked for."""
-
-    def __init__(self, read: Callable[[], AtomTable]):
-        self._read, self._atoms = read, None
-        self._trees: dict[tuple, cKDTree] = {}
-
-    def ca_pairs(self, one: _Piece, other: _Piece) -> int:
-        """Pairs of Cα atoms of two variable domains within `PAIRING_DISTANCE`."""
-        return self._count(("CA", one), ("CA", other), PAIRING_DISTANCE)
-
-    def contacts(self, antibody: _Antibody, chain: str) -> int:
-        """Atom pairs in contact between an antibody's variable domains and a chain."""
-        return sum(self._count(("domain", piece), ("chain", chain), INTERFACE_CUTOFF) for piece in antibody.pieces)
-
-    def between(self, chain: str, other: str) -> int:
-        """Atom pairs in contact between two chains."""
-        return self._count(("chain", chain), ("chain", other), INTERFACE_CUTOFF)
-
-    def _count(self, one: tuple, other: tuple, distance: float) -> int:
-        trees = self._tree(one), self._tree(other)
-        return 0 if None in trees else int(trees[0].count_neighbors(trees[1], distance))
-
-    def _tree(self, what: tuple) -> cKDTree | None:
-        if what not in self._trees:
-            xyz = self._positions(*what)
-            self._trees[what] = cKDTree(xyz) if len(xyz) else None
-        return self._trees[what]
-
-    def _positions(self, kind: str, of: _Piece | str) -> np.ndarray:
-        if self._atoms is None:
-            self._atoms = self._read()
-        rows, residue = chain_atoms(self._atoms, of if kind == "chain" else of.chain)
-        keep = ~self._atoms.is_hydrogen[rows]
-        if kind != "chain" and of.domain is not None:
-            keep &= (residue >= of.domain.start) & (residue < of.domain.stop)
-        if kind == "CA":
-            keep &= self._atoms.atom_name[rows] == b"CA"
-        return self._atoms.xyz[rows[keep]]
-
-
 def _antibodies(
-    rule: ChainRule, pieces: list[_Piece], geometry: _Geometry, inventory: str, sequences: Mapping[str, str]
-) -> list[_Antibody]:
+    rule: ChainRule, pieces: list[Piece], geometry: Geometry, inventory: str, sequences: Mapping[str, str]
+) -> list[Antibody]:
     """All antibodies of the model, in file order: heavy chains with their light ones."""
     heavies = _with_stated("heavy", rule.heavy, [piece for piece in pieces if piece.is_heavy], pieces)
     if not heavies:
@@ -229,18 +155,18 @@ def _antibodies(
             raise ModelError("unknown_residues", message, "chains")
         raise ModelError("no_antibody", f"no heavy variable domain (ANARCI's type H): {inventory}", "chains")
     if rule.light is None:
-        return [_Antibody(heavy, None) for heavy in heavies]
+        return [Antibody(heavy, None) for heavy in heavies]
     lights = _with_stated("light", rule.light, [piece for piece in pieces if piece.is_light], pieces)
     if AUTO not in (rule.heavy, rule.light):
         heavy = next(piece for piece in heavies if piece.chain == rule.heavy)
         light = next((piece for piece in lights if piece.chain == rule.light and piece != heavy), None)
         if light is None:
             raise ModelError("no_antibody", f"chain {rule.light} has no light variable domain: {inventory}", "chains")
-        return [_Antibody(heavy, light)]
+        return [Antibody(heavy, light)]
     return _paired(heavies, [light for light in lights if light not in heavies], geometry)
 
 
-def _asked_for(rule: ChainRule, antibodies: list[_Antibody], inventory: str) -> list[int]:
+def _asked_for(rule: ChainRule, antibodies: list[Antibody], inventory: str) -> list[int]:
     """Which of the antibodies fit what is stated."""
     asked = [
         index
@@ -260,7 +186,7 @@ def _asked_for(rule: ChainRule, antibodies: list[_Antibody], inventory: str) -> 
     return [asked[rule.copy - 1]]
 
 
-def _with_stated(role: str, stated: str, typed: list[_Piece], pieces: list[_Piece]) -> list[_Piece]:
+def _with_stated(role: str, stated: str, typed: list[Piece], pieces: list[Piece]) -> list[Piece]:
     """Pieces of a role's type; a stated chain is among them also where it has no domain at all."""
     own = [piece for piece in pieces if piece.chain == stated]
     if stated == AUTO or any(piece in typed for piece in own):
@@ -272,9 +198,9 @@ def _with_stated(role: str, stated: str, typed: list[_Piece], pieces: list[_Piec
     return sorted([*typed, *own], key=pieces.index)
 
 
-def _paired(heavies: list[_Piece], lights: list[_Piece], geometry: _Geometry) -> list[_Antibody]:
+def _paired(heavies: list[Piece], lights: list[Piece], geometry: Geometry) -> list[Antibody]:
     """Each heavy domain with the light one that it touches most."""
-    partner: dict[_Piece, _Piece] = {}
+    partner: dict[Piece, Piece] = {}
     if len(heavies) == len(lights) == 1:
         partner[heavies[0]] = lights[0]
     elif lights:
@@ -282,10 +208,10 @@ def _paired(heavies: list[_Piece], lights: list[_Piece], geometry: _Geometry) ->
         for count, heavy, light in sorted(pairs, key=lambda found: -found[0]):
             if count >= LEAST_PAIRS and heavy not in partner and light not in partner.values():
                 partner[heavy] = light
-    return [_Antibody(heavy, partner.get(heavy)) for heavy in heavies]
+    return [Antibody(heavy, partner.get(heavy)) for heavy in heavies]
 
 
-def _touching_most(antibodies: list[_Antibody], asked: list[int], antigen: list[str], geometry: _Geometry) -> Choice:
+def _touching_most(antibodies: list[Antibody], asked: list[int], antigen: list[str], geometry: Geometry) -> Choice:
     """The antibody that touches a known antigen most."""
     index = asked[0]
     if len(asked) > 1:
@@ -294,11 +220,11 @@ def _touching_most(antibodies: list[_Antibody], asked: list[int], antigen: list[
 
 
 def _with_antigen(
-    antibodies: list[_Antibody],
+    antibodies: list[Antibody],
     asked: list[int],
     others: list[str],
     names: list[str],
-    geometry: _Geometry,
+    geometry: Geometry,
     inventory: str,
 ) -> Choice:
     """The antibody that has the largest interface, with its antigen."""
@@ -321,7 +247,7 @@ def _own(sizes: np.ndarray, index: int) -> np.ndarray:
     return own if own.any() else np.where(sizes[index] == sizes[index].max(), sizes[index], 0)
 
 
-def _attached(own: list[str], others: list[str], sizes: np.ndarray, geometry: _Geometry) -> list[str]:
+def _attached(own: list[str], others: list[str], sizes: np.ndarray, geometry: Geometry) -> list[str]:
     """An antigen's chains, with those that no antibody touches and that stand closest to one of its own."""
     group = dict.fromkeys(own, True) | {
         name: False for name, touched in zip(others, sizes.any(axis=0), strict=True) if touched and name not in own
@@ -338,7 +264,7 @@ def _attached(own: list[str], others: list[str], sizes: np.ndarray, geometry: _G
 
 
 def _with_antibody_as_antigen(
-    antibodies, asked: list[int], others, names: list[str], geometry: _Geometry, inventory
+    antibodies, asked: list[int], others, names: list[str], geometry: Geometry, inventory
 ) -> Choice:
     """Where no other chain is touched: an antibody against an antibody, or two that do not meet at all."""
     best, pair = 0, None
@@ -356,7 +282,7 @@ def _with_antibody_as_antigen(
     return _choice(antibodies, asked[0], left)
 
 
-def _choice(antibodies: list[_Antibody], index: int, antigen: list[str]) -> Choice:
+def _choice(antibodies: list[Antibody], index: int, antigen: list[str]) -> Choice:
     how = "found" if len(antibodies) == 1 else f"found: copy {index + 1} of {len(antibodies)}"
     heavy, light = antibodies[index].heavy, antibodies[index].light
     if light is None:
