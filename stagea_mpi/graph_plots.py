@@ -6,7 +6,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import MaxNLocator
 
 from .explore import Model, Run
-from .pictures import COLOURS, CYCLE, Missing, Picture, legend_above, picture, title
+from .pictures import AS_IS, COLOURS, CYCLE, Missing, Picture, legend_above, picture, title
 from .residues import REGIONS
 
 #: Colour of each region: heavy CDRs warm, light CDRs cool, the rest grey.
@@ -60,9 +60,12 @@ def contact_map(model: Model) -> Picture:
     names = [
         f"{region} {residue}" for region, residue in zip(regions, table.index.get_level_values("antibody"), strict=True)
     ]
-    axes.set_yticks(range(rows), names, fontsize=7) if rows <= _MOST_NAMED else axes.set_ylabel(f"{rows} residues")
+    if rows <= _MOST_NAMED:
+        axes.set_yticks(range(rows), names, fontsize=7, **AS_IS)
+    else:
+        axes.set_ylabel(f"{rows} residues")
     if columns <= _MOST_NAMED:
-        axes.set_xticks(range(columns), table.columns, rotation=90, fontsize=7)
+        axes.set_xticks(range(columns), table.columns, rotation=90, fontsize=7, **AS_IS)
     axes.set_xlabel("antigen")
     figure.colorbar(image, label="contact area (Å²)", shrink=0.8)
     return figure
@@ -131,8 +134,8 @@ def similarity(table: pd.DataFrame) -> Picture:
     figure, axes = picture("similarity of interfaces", min(7.5, 2.2 + 0.16 * len(table)))
     image = axes.imshow(table.to_numpy(), cmap=_AREA, vmin=0.0, vmax=1.0, interpolation="nearest")
     if len(table) <= _MOST_NAMED:
-        axes.set_xticks(range(len(table)), table.columns, rotation=90, fontsize=7)
-        axes.set_yticks(range(len(table)), table.index, fontsize=7)
+        axes.set_xticks(range(len(table)), table.columns, rotation=90, fontsize=7, **AS_IS)
+        axes.set_yticks(range(len(table)), table.index, fontsize=7, **AS_IS)
     figure.colorbar(image, label="contacts in common (Jaccard)", shrink=0.8)
     return figure
 
@@ -150,7 +153,7 @@ def contacts_by_region(run: Run, names: list[str]) -> Picture:
             places, values, bottom=left, color=REGION_COLOURS[region], edgecolor="white", linewidth=0.4, label=region
         )
         left += values.to_numpy()
-    axes.set_xticks(places, names, rotation=60 if len(names) > 6 else 0, fontsize=7)
+    axes.set_xticks(places, names, rotation=60 if len(names) > 6 else 0, fontsize=7, **AS_IS)
     axes.set_ylabel("contact area (Å²)")
     legend_above(axes, 9)
     return figure

@@ -24,6 +24,9 @@ COLOURS = {
 #: The order in which lines and groups take colours.
 CYCLE = tuple(COLOURS[name] for name in ("blue", "orange", "green", "vermilion", "purple", "sky", "black", "grey"))
 
+#: For texts with names in them: a dollar sign begins no formula.
+AS_IS = {"parse_math": False}
+
 #: Inches; fits the text width of a printed A4 page.
 WIDTH = 7.5
 _DPI = 144
@@ -84,4 +87,4 @@ def legend_above(axes: Axes, columns: int) -> None:
 
 def title(axes: Axes, text: str) -> None:
     """A title where reading begins."""
-    axes.set_title(text, loc="left", fontsize=9.5)
+    axes.set_title(text, loc="left", fontsize=9.5, **AS_IS)

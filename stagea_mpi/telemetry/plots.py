@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from ..pictures import COLOURS, CYCLE, Missing, Picture, legend_above, picture, title
+from ..pictures import AS_IS, COLOURS, CYCLE, Missing, Picture, legend_above, picture, title
 from ..timing import STAGES
 from . import measures
 from .measures import PHASE_ORDER
@@ -269,7 +269,7 @@ def slowest_models(run: Telemetry, most: int = 15) -> Picture | Missing:
         axes.barh(places, seconds, left=left, color=colour, hatch=hatch, edgecolor="white", linewidth=0.0, label=stage)
         left += seconds
     axes.axvline(run.models["seconds"].median(), color=COLOURS["black"], linestyle=":", label="median of all models")
-    axes.set_yticks(places, [_shortened(name) for name in models["model"]])
+    axes.set_yticks(places, [_shortened(name) for name in models["model"]], **AS_IS)
     axes.set(xlabel="time (s)", ylim=(len(models) - 0.4, -0.6))
     legend_above(axes, 3)
     return figure

@@ -7,6 +7,8 @@ import h5py
 import pytest
 from launching import write_run_yaml
 
+from stagea_mpi.telemetry.report import write_report
+
 from .victims import LONG, Victim, check_what_is_there
 
 NAMES = (
@@ -66,6 +68,21 @@ def test_nothing_that_a_terminal_takes_for_a_command_is_printed_or_stands_in_a_t
     assert verified.wait(60) == 75, verified.output
     for text in (run.output, table, verified.output):
         assert all(character.isprintable() or character in "\n\t" for character in text)
+
+
+def test_names_that_a_page_or_a_figure_takes_for_markup_stand_in_the_report_as_they_are(poses, tmp_path):
+    inputs = tmp_path / "poses"
+    inputs.mkdir()
+    for name in ("$\\frac{$", "<b onclick=alert(1)>", "{{ 7*7 }}", "`x`|*y*"):
+        (inputs / f"{name}.pdb").write_bytes((poses / "pose_0001.pdb").read_bytes())
+        (inputs / f"{name}_broken.pdb").write_text("REMARK nothing\n")
+    path = write_run_yaml(tmp_path / "run.yaml", inputs, max_failed_fraction=0.5)
+    run = Victim(0, "run", path)
+    assert run.wait(90) == 0, run.output
+    page = write_report(path.with_suffix(""), tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<b onclick" not in page
+    assert "&lt;b onclick=alert(1)&gt;_broken" in page
+    assert "{{ 7*7 }}_broken" in page
 
 
 def test_a_line_break_in_a_file_name_is_refused_by_name(poses, tmp_path):
