@@ -12,7 +12,7 @@ from stagea_mpi.chains.rules import ChainRule
 from stagea_mpi.complexes import Chains, merge_chains
 from stagea_mpi.errors import ModelError
 from stagea_mpi.graphs import InterfaceGraph, build_graph
-from stagea_mpi.inputs import FileNames, list_models, read_model, stem
+from stagea_mpi.inputs import AtomTable, FileNames, list_models, read_model, stem
 from stagea_mpi.listing import ModelEntry, list_shard
 from stagea_mpi.parallel.teams import Solo
 
@@ -46,6 +46,11 @@ def write(path: Path, lines) -> str:
     return str(path)
 
 
+def read(path: str) -> AtomTable:
+    """Atoms of a file's first model."""
+    return read_model(list_models(path).models[0])
+
+
 def entries_of(path: str, chains: Chains | ChainRule = FAB_CHAINS) -> list[ModelEntry]:
     """What a run finds in a file."""
     return list_shard(Solo(), [(path, FileNames.of_stem(stem(path)))], chains)
@@ -63,7 +68,7 @@ def _numbering(sequence: str):
 
 def graph_of(path: str, chains: Chains = FAB_CHAINS) -> InterfaceGraph:
     """The graph of a file's first model."""
-    complex_ = merge_chains(read_model(list_models(path).models[0]), chains, path)
+    complex_ = merge_chains(read(path), chains, path)
     numberings = {domain_of(chain): _numbering(domain_of(chain)) for chain in (complex_.heavy, complex_.light) if chain}
     region = regions(complex_.heavy, complex_.light, complex_.sequences[0], numberings, complex_.places)
     return build_graph(complex_, region)

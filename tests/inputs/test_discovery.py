@@ -1,0 +1,50 @@
+import os
+
+import pytest
+from made import fv_lines, refusal, write
+
+from stagea_mpi.errors import ConfigError
+from stagea_mpi.inputs import discover, list_models
+
+
+def test_files_are_found_once_in_the_order_of_their_paths_with_their_sizes(tmp_path):
+    for name in ("b/x.pdb", "a/z.pdb", "a.pdb", "a/b/y.pdb", "a/notes.txt"):
+        write(tmp_path / name, b"123")
+    found = discover(tmp_path, ["**/*.pdb", "a/*.pdb"])
+    assert [os.path.relpath(path, tmp_path) for path in found.paths] == ["a/b/y.pdb", "a/z.pdb", "a.pdb", "b/x.pdb"]
+    assert found.sizes.tolist() == [3, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.pdb", ["one.pdb"]),
+        ("**/*.pdb", ["deep/er/three.pdb", "deep/two.pdb", "one.pdb"]),
+        ("deep/*.pdb", ["deep/two.pdb"]),
+        ("**/t[wh]*.pdb", ["deep/er/three.pdb", "deep/two.pdb"]),
+        ("**/[!t]*.pdb", ["one.pdb"]),
+        ("**/??o.pdb", ["deep/two.pdb"]),
+        ("deep/**", ["deep/er/three.pdb", "deep/two.pdb"]),
+    ],
+)
+def test_patterns_mean_what_they_mean_in_a_shell(pattern, expected, tmp_path):
+    for name in ("one.pdb", "deep/two.pdb", "deep/er/three.pdb"):
+        write(tmp_path / name, b"")
+    assert [os.path.relpath(path, tmp_path) for path in discover(tmp_path, [pattern]).paths] == expected
+
+
+def test_pipes_and_linked_folders_are_left_out_and_broken_links_are_told_of(tmp_path):
+    write(tmp_path / "in" / "good.pdb", fv_lines())
+    os.mkfifo(tmp_path / "in" / "pipe.pdb")
+    (tmp_path / "in" / "loop.pdb").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "nowhere.pdb").symlink_to(tmp_path / "absent")
+    names = [os.path.basename(path) for path in discover(tmp_path / "in", ["**/*.pdb"]).paths]
+    assert names == ["good.pdb", "nowhere.pdb"]
+    assert refusal(list_models, str(tmp_path / "in" / "nowhere.pdb")).reason == "unreadable"
+    assert refusal(list_models, str(tmp_path / "in" / "pipe.pdb")).reason == "unreadable"
+
+
+def test_nothing_found_says_what_there_is_instead(tmp_path):
+    write(tmp_path / "a.cif.gz", b"")
+    with pytest.raises(ConfigError, match=r'set glob: \["\*\*/\*\.cif\.gz"\]'):
+        discover(tmp_path, ["**/*.pdb"])
