@@ -17,7 +17,7 @@ from .victims import BESIDE_RANKS, LONG, Victim, check_what_is_there, left_behin
 MODELS = int(os.environ.get("SOAK_MODELS", "40"))
 #: Processes of a run that are there from its beginning to its end; all others live for fractions of a second.
 LIVE_LONG = ("rank", *BESIDE_RANKS)
-#: MB by which a process may grow from its second quarter to its last: among thousands of models a leak of 1 kB each shows.
+#: MB by which a process may grow from its second quarter to its last; in thousands of models a leak of 1 kB each shows.
 MAY_GROW_MB = 2.0 if MODELS >= 1000 else 8.0
 
 
