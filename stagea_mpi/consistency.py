@@ -3,7 +3,7 @@
 import csv
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,10 @@ _LETTERS = np.array([one_letter(name) for name in RESIDUE_TYPES])
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, IndexError, EOFError, TypeError, zlib.error, RunFolderError)
 
 
-def inconsistencies(shard: ShardFolder, meta: dict[str, Any], lists_are_right: bool) -> Iterator[tuple[Path, str]]:
-    """What does not fit together in a shard whose files are all there.
+def inconsistencies(
+    shard: ShardFolder, meta: dict[str, Any], lists_are_right: bool, damaged: Container[Path] = ()
+) -> Iterator[tuple[Path, str]]:
+    """What does not fit together in a shard whose packed.h5 is whole.
 
     Parameters
     ----------
@@ -38,6 +40,8 @@ def inconsistencies(shard: ShardFolder, meta: dict[str, Any], lists_are_right: b
         Its metadata.
     lists_are_right : bool
         Whether the run's lists of inputs are whole, so that a shard can be measured by its list.
+    damaged : container of Path
+        Files that are not looked into: HDF5 may take the process with it when it reads what somebody has changed.
 
     Yields
     ------
@@ -66,6 +70,8 @@ def inconsistencies(shard: ShardFolder, meta: dict[str, Any], lists_are_right: b
             (shard.manifest, _check_manifest),
             (shard.graphs, _check_graphs),
         ):
+            if path in damaged or not path.exists():
+                continue
             try:
                 yield from ((path, f"{path}: {problem}") for problem in check(path, packed, meta))
             except _DAMAGE as error:

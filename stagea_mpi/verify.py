@@ -4,7 +4,10 @@ It reads alone unless `--repair` is given. What is unfinished is no fault: the n
 """
 
 import hashlib
-import logging
+import itertools
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,9 @@ from .store.lock import ShardLock, holder_of
 from .store.records import complaint, published_files
 from .store.rundir import DONE, GRAPHS_DONE, RunFolder, ShardFolder
 
-log = logging.getLogger(__name__)
+#: Shards that are worth a process of their own to check them.
+_SHARDS_A_WORKER = 5
+
 
 @dataclass
 class Finding:
@@ -88,7 +93,7 @@ def verify(run_root: str | Path, *, repair: bool = False, tell=print) -> int:
     run, n_shards = _check_cut(folder)
     lists_are_right = not run.problems and not run.unfinished
     _check_annotations(folder, run)
-    findings = [run, *(check_shard(folder.shard(index), lists_are_right) for index in range(n_shards))]
+    findings = [run, *_check_shards([folder.shard(index) for index in range(n_shards)], lists_are_right)]
     _check_config(folder, run, is_needed=any(not finding.unfinished for finding in findings[1:]))
     wrong = [finding for finding in findings if finding.problems]
     unfinished = [finding for finding in findings if finding.unfinished and not finding.problems]
@@ -208,6 +213,15 @@ def _check_annotations(folder: RunFolder, run: Finding) -> None:
             run.damaged_caches.append(path)
 
 
+def _check_shards(shards: list[ShardFolder], lists_are_right: bool) -> list[Finding]:
+    """Findings of all shards, on all cores that this process may use where there are shards enough."""
+    workers = min(len(os.sched_getaffinity(0)), len(shards) // _SHARDS_A_WORKER)
+    if workers < 2:
+        return [check_shard(shard, lists_are_right) for shard in shards]
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
+        return list(pool.map(check_shard, shards, itertools.repeat(lists_are_right)))
+
+
 def check_shard(shard: ShardFolder, lists_are_right: bool) -> Finding:
     """What is wrong with one shard, and what has to go so that a rerun fills it in.
 
@@ -245,9 +259,8 @@ def _examine(shard: ShardFolder, lists_are_right: bool) -> Finding:
     if meta.get("replaced"):
         finding.unfinished = "its files were being replaced"
     elif shard.packed.exists() and shard.packed not in records:
-        for path, problem in inconsistencies(shard, meta, lists_are_right):
-            if path.exists() and path not in records:
-                finding.blame(path, problem, *paths)
+        for path, problem in inconsistencies(shard, meta, lists_are_right, damaged=records):
+            finding.blame(path, problem, *paths)
     if not finding.unfinished and DONE not in markers:
         finding.unfinished = "the graphs are there, without clusters" if markers else "not marked as done"
     return finding

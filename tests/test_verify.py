@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import pytest
 
+from stagea_mpi import verify as verify_module
 from stagea_mpi.errors import StageAError
 from stagea_mpi.parallel.guard import StopRequest
 from stagea_mpi.parallel.teams import Solo
@@ -332,6 +333,28 @@ def test_lists_that_were_damaged_are_written_again_and_no_shard_is_made_again(da
     told(damaged, repair=True)
     run(Solo(), finished, Options(), StopRequest())
     assert {path: path.stat().st_mtime_ns for path in damaged.glob("shards/*/*")} == before
+
+
+def test_many_shards_are_checked_on_all_cores_with_the_same_words(damaged, monkeypatch):
+    change_byte(damaged / SHARD / "graphs.h5")
+    expected = told(damaged)
+    monkeypatch.setattr(verify_module, "_SHARDS_A_WORKER", 1)
+    assert told(damaged) == expected
+
+
+def test_a_damaged_file_is_not_opened(damaged, monkeypatch):
+    change_byte(damaged / SHARD / "graphs.h5")
+    opened = []
+    whole = h5py.File
+
+    def note(path, *arguments, **options):
+        opened.append(str(path))
+        return whole(path, *arguments, **options)
+
+    monkeypatch.setattr(h5py, "File", note)
+    assert told(damaged)[0] == 1
+    assert any(path.endswith(f"{SHARD}/packed.h5") for path in opened)
+    assert not any(path.endswith(f"{SHARD}/graphs.h5") for path in opened)
 
 
 def test_verify_without_repair_changes_nothing(damaged):
