@@ -121,7 +121,7 @@ def _plan(parsed: argparse.Namespace) -> int:
     from .config import load_config
     from .plan import describe_plan
 
-    print(describe_plan(load_config(parsed.config, warn=_warn), parsed.config))
+    print(legible(describe_plan(load_config(parsed.config, warn=_warn), parsed.config)))
     return 0
 
 

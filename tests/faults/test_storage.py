@@ -57,13 +57,14 @@ def test_a_read_only_run_folder_is_told(poses, tmp_path):
         assert "Read-only file system" in refused.output
 
 
+@pytest.mark.parametrize("fault", ["a file that vanishes", "a file that vanishes, in the listing"])
 def test_a_file_that_vanishes_while_it_is_read_leaves_its_shard_to_be_done_when_it_is_back(
-    poses, tmp_path, undisturbed
+    fault, poses, tmp_path, undisturbed
 ):
     inputs = tmp_path / "poses"
     shutil.copytree(poses, inputs)
     path = write_run_yaml(tmp_path / "run.yaml", inputs, max_failed_fraction=0.5, **SETTINGS)
-    run = Victim(0, "a file that vanishes", "run", path, module="tests.launched.broken_rank")
+    run = Victim(0, fault, "run", path, module="tests.launched.broken_rank")
     assert run.wait(90) == 1, run.output
     assert "pose_0002.pdb: has vanished" in run.output
     assert check_what_is_there(path.with_suffix("")) == 75
