@@ -1,15 +1,13 @@
-"""Which residues of the antibody belong to which CDR: ANARCI numbers each distinct sequence once (IMGT).
+"""Variable domains of chains, each residue with its IMGT number, by ANARCI; which residues belong to which CDR.
 
 ANARCI: Dunbar & Deane, Bioinformatics 32 (2016) 298. IMGT's CDRs: Lefranc et al., Dev. Comp. Immunol. 27 (2003) 55.
 """
 
 import contextlib
 import io
-import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,74 +15,56 @@ from .errors import LaunchError, ModelError
 from .hmmscan import anarci_module
 from .residues import CONST, REGIONS
 
-log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-#: A variable domain stands in a chain's first residues; only these are numbered.
-DOMAIN_LENGTH = 130
-#: Where domains are searched in a chain whose role is to be found; ANARCI takes no more than 10,000 residues.
-SEARCHED_LENGTH = 5000
+#: Residues that are searched at once, of a chain that is longer in windows that overlap by more than a domain has;
+#: ANARCI takes no more than 10,000.
+WINDOW, OVERLAP = 5000, 1000
 #: IMGT positions of CDR 1, 2 and 3, both ends inclusive.
 CDR_POSITIONS = ((27, 38), (56, 65), (105, 117))
-
-
-@dataclass(frozen=True)
-class Numbering:
-    """IMGT numbers of a sequence's residues.
-
-    Attributes
-    ----------
-    positions : tuple of int
-        IMGT position of each residue, 0 where it is outside the first domain.
-    chain_type : str or None
-        ANARCI's type of the first domain (H, K, L, or a T-cell receptor's A, B, G, D); None where there is no domain.
-    problem : str or None
-        Why ANARCI failed on this sequence, where it did.
-    """
-
-    positions: tuple[int, ...]
-    chain_type: str | None
-    problem: str | None = None
+#: IMGT position behind which an alignment has come to the J region.
+_J_REGION = 120
 
 
 @dataclass(frozen=True)
 class Domain:
-    """A variable domain in a chain.
+    """A variable domain in a sequence.
 
     Attributes
     ----------
     chain_type : str
         ANARCI's: H, K, L, or a T-cell receptor's A, B, G, D.
     start, stop : int
-        Its residues, counted from 0 in the chain's sequence.
+        Its residues, counted from 0 in the sequence.
+    positions : tuple of int
+        IMGT position of each of these residues; 0 for one without a letter, and for those before the alignment's first.
     """
 
     chain_type: str
     start: int
     stop: int
+    positions: tuple[int, ...] = ()
+
+    def within(self, first: int) -> "Domain":
+        """The same, counted in the part of the sequence that begins at residue `first`."""
+        return replace(self, start=self.start - first, stop=self.stop - first)
+
+    def __str__(self) -> str:
+        return f"{self.chain_type} {self.start + 1}-{self.stop}"
 
 
-def domain_of(chain_sequence: str) -> str:
-    """The part of a chain that is numbered."""
-    return chain_sequence[:DOMAIN_LENGTH]
-
-
-def number_sequences(sequences: Sequence[str], batches: int = 1) -> list[Numbering]:
-    """IMGT numbering of some sequences, in their order.
-
-    One sequence that ANARCI cannot take costs only itself: a batch that fails is numbered one by one.
+def find_domains(sequences: Sequence[str], batches: int = 1) -> list[tuple[Domain, ...] | ModelError]:
+    """Variable domains of some chains, numbered, in the order in which they stand there.
 
     Parameters
     ----------
     sequences : sequence of str
-        X (no parent amino acid) is kept out of the query and gets no number.
+        Whole chains. X (no parent amino acid) is kept out of the query and gets no number.
     batches : int
         So many batches at once, each with an hmmscan of its own.
 
     Returns
     -------
-    numberings : list of Numbering
+    found : list
+        By sequence its domains, or why they could not be looked for: one that ANARCI cannot take costs only itself.
     """
     if not sequences:
         return []
@@ -92,22 +72,12 @@ def number_sequences(sequences: Sequence[str], batches: int = 1) -> list[Numberi
     shares = [sequences[len(sequences) * i // batches : len(sequences) * (i + 1) // batches] for i in range(batches)]
     silence = io.StringIO()  # ANARCI prints what it also returns or raises
     with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence), ThreadPoolExecutor(batches) as pool:
-        return [numbering for share in pool.map(_number_share, shares) for numbering in share]
-
-
-def _number_share(sequences: Sequence[str]) -> list[Numbering]:
-    def failed(sequence: str, error: Exception) -> Numbering:
-        problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        return Numbering((0,) * len(sequence), None, problem)
-
-    return _each(sequences, _number_batch, failed)
+        return [domains for share in pool.map(lambda share: _each(share, _find_batch), shares) for domains in share]
 
 
 def _each(
-    sequences: Sequence[str],
-    work: Callable[[Sequence[str]], list[T]],
-    failed: Callable[[str, Exception], T],
-) -> list[T]:
+    sequences: Sequence[str], work: Callable[[Sequence[str]], list[tuple[Domain, ...]]]
+) -> list[tuple[Domain, ...] | ModelError]:
     """What `work` makes of a batch. One that fails is done one by one: whatever ANARCI raises costs its sequence alone.
 
     An hmmscan that hangs is no sequence's fault, and would take its whole time limit for each of them.
@@ -119,61 +89,100 @@ def _each(
     except Exception as error:
         hangs = isinstance(error, ModelError) and error.reason == "timeout"
         if len(sequences) > 1 and not hangs:
-            return [result for sequence in sequences for result in _each([sequence], work, failed)]
-        return [failed(sequence, error) for sequence in sequences]
-
-
-def find_domains(sequences: Sequence[str]) -> list[tuple[Domain, ...] | ModelError]:
-    """Variable domains of some chains, in the order in which they stand there.
-
-    A chain that ANARCI cannot take has none; where hmmscan failed, an error stands in the place of the domains. Only
-    the first `SEARCHED_LENGTH` residues are searched.
-    """
-    if not sequences:
-        return []
-
-    def failed(sequence: str, error: Exception) -> tuple | ModelError:
+            return [result for sequence in sequences for result in _each([sequence], work)]
         if isinstance(error, ModelError):
-            return ModelError(error.reason, str(error), "chains")
-        log.warning("ANARCI failed on %s: %s", sequence, error)
-        return ()
-
-    silence = io.StringIO()
-    with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
-        return _each([sequence[:SEARCHED_LENGTH] for sequence in sequences], _find_batch, failed)
+            failure = ModelError(error.reason, str(error))
+        else:
+            what = " ".join(str(error).split())[:200]
+            failure = ModelError("numbering_failed", f"ANARCI: {type(error).__name__}: {what}")
+        return [failure for _ in sequences]
 
 
 def _find_batch(sequences: Sequence[str]) -> list[tuple[Domain, ...]]:
-    kept, queries = _queries(sequences)
-    found = _anarci_domains(anarci_module(), [query for query in queries if query[1]], assign_germline=False)
-    return [_domains(keep, found.get(name, ())) for keep, (name, _) in zip(kept, queries, strict=True)]
+    """Domains of some sequences, of long ones window by window."""
+    windows = [(k, first) for k, sequence in enumerate(sequences) for first in _window_starts(len(sequence))]
+    found = _search([sequences[k][first : first + WINDOW] for k, first in windows])
+    result: list[list[Domain]] = [[] for _ in sequences]
+    for (k, first), domains in zip(windows, found, strict=True):
+        # Of the residues that two windows share, the first window's half is the first one's.
+        least = first + OVERLAP // 2 if first else 0
+        stop = first + WINDOW - OVERLAP // 2 if first + WINDOW < len(sequences[k]) else len(sequences[k])
+        placed = [domain.within(-first) for domain in domains]
+        result[k] += [domain for domain in placed if least <= domain.start < stop]
+    return [tuple(domains) for domains in result]
 
 
-def _queries(sequences: Sequence[str]) -> tuple[list[list[int]], list[tuple[str, str]]]:
-    """Which residues of each sequence have a letter that ANARCI knows, and these as its queries."""
+def _window_starts(length: int) -> range:
+    return range(0, max(length - OVERLAP, 1), WINDOW - OVERLAP)
+
+
+def _search(sequences: Sequence[str]) -> list[tuple[Domain, ...]]:
+    """ANARCI's domains, each numbered to its end.
+
+    With a long CDR3, HMMER aligns the V region alone. ANARCI then looks for the J region, but only in a chain of one
+    domain: so each domain that ends too early is numbered once more, in the residues up to the next one.
+    """
+    found = _anarci(sequences)
+    too_short = [
+        (k, place, domain, domains[place + 1].start if place + 1 < len(domains) else len(sequences[k]))
+        for k, domains in enumerate(found)
+        for place, domain in enumerate(domains)
+        if len(domains) > 1 and max(domain.positions) < _J_REGION
+    ]
+    alone = _anarci([sequences[k][domain.start : stop] for k, _, domain, stop in too_short])
+    for (k, place, domain, _), again in zip(too_short, alone, strict=True):
+        if again and again[0].chain_type == domain.chain_type:
+            found[k] = (*found[k][:place], again[0].within(-domain.start), *found[k][place + 1 :])
+    return found
+
+
+def _anarci(sequences: Sequence[str]) -> list[tuple[Domain, ...]]:
+    """What ANARCI finds in some sequences, by the residues of the whole sequence."""
     kept = [[i for i, letter in enumerate(sequence) if letter != "X"] for sequence in sequences]
-    return kept, [
+    queries = [
         (f"s{k}", "".join(sequence[i] for i in keep))
         for k, (sequence, keep) in enumerate(zip(sequences, kept, strict=True))
+        if keep
     ]
+    if not queries:
+        return [() for _ in sequences]
+    anarci = anarci_module()
+    for _, query in queries:
+        anarci.validate_sequence(query)
+    numbered, details, _ = anarci.anarci(queries, scheme="imgt", output=False, ncpu=1)
+    if len(numbered) != len(queries):
+        raise ValueError(f"ANARCI returned {len(numbered)} results for {len(queries)} sequences")
+    by_name = {}
+    for (name, query), domains, detail in zip(queries, numbered, details, strict=True):
+        if domains:
+            if detail[0]["query_name"] != name:
+                raise ValueError(f"ANARCI returned {detail[0]['query_name']} in the place of {name}")
+            types = (found["chain_type"] for found in detail)
+            by_name[name] = query, sorted(zip(domains, types, strict=True), key=lambda found: found[0][1])
+    return [_domains(keep, *by_name.get(f"s{k}", ("", ()))) for k, keep in enumerate(kept)]
 
 
-def _domains(keep: list[int], found: Iterable[tuple]) -> tuple[Domain, ...]:
-    """ANARCI's domains by the residues of the whole sequence.
+def _domains(keep: list[int], query: str, found: Sequence[tuple]) -> tuple[Domain, ...]:
+    """ANARCI's domains of a query, whose residue i is residue `keep[i]` of the sequence.
 
     An alignment may leave out a domain's first residues, which are as many as it has gaps there.
     """
     domains: list[Domain] = []
-    for (aligned, start, end), chain_type in sorted(found, key=lambda domain: domain[0][1]):
+    for (aligned, start, _), chain_type in found:
+        numbers = [number for (number, _), letter in aligned if letter != "-"]
+        letters = "".join(letter for _, letter in aligned if letter != "-")
+        if query[start : start + len(letters)] != letters:
+            raise ValueError(f"ANARCI numbered {letters}, which is not at residue {start + 1} of {query}")
         gaps = next((k for k, (_, letter) in enumerate(aligned) if letter != "-"), 0)
-        before = domains[-1].stop if domains else 0
-        domains.append(Domain(chain_type, max(keep[max(start - gaps, 0)], before), keep[end] + 1))
+        first = max(keep[max(start - gaps, 0)], domains[-1].stop if domains else 0)
+        positions = [0] * (keep[start + len(letters) - 1] + 1 - first)
+        for i, number in zip(keep[start : start + len(letters)], numbers, strict=True):
+            positions[i - first] = number
+        domains.append(Domain(chain_type, first, first + len(positions), tuple(positions)))
     return tuple(domains)
 
 
-def regions(
-    heavy: str, light: str, merged: str, numberings: dict[str, Numbering], places: tuple[int, int] | None = None
-) -> np.ndarray:
+def regions(merged: str, chains: Sequence[tuple[str, str, Domain | None, int]]) -> np.ndarray:
     """Region of every residue of the merged antibody chain.
 
     As in DeepRank-Ab, a numbered residue is the next one of its letter in the merged chain. So a chain whose residue
@@ -182,34 +191,23 @@ def regions(
 
     Parameters
     ----------
-    heavy, light : str
-        Sequences of the chains in file order; `light` is empty for a single-domain antibody.
     merged : str
-        Sequence of the merged chain, as long as both.
-    numberings : dict
-        Numbering by `domain_of` each of the sequences.
-    places : tuple of int, optional
-        Where the two begin in the merged chain, if not one behind the other.
+        Sequence of the merged chain.
+    chains : sequence of (str, str, Domain or None, int)
+        Of the heavy and of the light chain: the role, H or L; the sequence in file order; the domain in it, None where
+        there is none; and where it begins in the merged chain.
 
     Returns
     -------
     region : ndarray of uint8, shape=(len(merged),)
         Positions in `residues.REGIONS`: H1-H3 in the heavy chain, L1-L3 in the light one, else CONST.
-
-    Raises
-    ------
-    ModelError
-        ``numbering_failed``.
     """
     result = np.full(len(merged), CONST, dtype=np.uint8)
-    heavy_place, light_place = places or (0, len(heavy))
-    for role, sequence, place in (("H", heavy, heavy_place), ("L", light, light_place)):
-        if not sequence:
+    for role, sequence, domain, offset in chains:
+        if domain is None:
             continue
-        numbering = numberings[domain_of(sequence)]
-        if numbering.problem:
-            raise ModelError("numbering_failed", f"the chain stated as {role}: {numbering.problem}", "annotate")
-        for position, letter in zip(numbering.positions, sequence, strict=False):
+        place = offset + domain.start
+        for position, letter in zip(domain.positions, sequence[domain.start : domain.stop], strict=True):
             if not position:
                 continue
             place = merged.find(letter, place)
@@ -225,48 +223,3 @@ def _region(role: str, position: int) -> int:
         if first <= position <= last:
             return REGIONS.index(f"{role}{cdr}")
     return CONST
-
-
-def _number_batch(sequences: Sequence[str]) -> list[Numbering]:
-    kept, queries = _queries(sequences)
-    numbered = _run(anarci_module(), [query for query in queries if query[1]])
-    return [
-        _numbering(sequence, keep, *numbered.get(name, (None, None)))
-        for sequence, keep, (name, _) in zip(sequences, kept, queries, strict=True)
-    ]
-
-
-def _run(anarci, queries: list[tuple[str, str]]) -> dict:
-    return {name: found[0] for name, found in _anarci_domains(anarci, queries, assign_germline=True).items()}
-
-
-def _anarci_domains(anarci, queries: list[tuple[str, str]], assign_germline: bool) -> dict[str, list[tuple]]:
-    """By query what ANARCI found in it: alignment and chain type of each domain."""
-    if not queries:
-        return {}
-    for _, query in queries:
-        anarci.validate_sequence(query)
-    domains, details, _ = anarci.anarci(queries, scheme="imgt", assign_germline=assign_germline, output=False, ncpu=1)
-    if len(domains) != len(queries):
-        raise ValueError(f"ANARCI returned {len(domains)} results for {len(queries)} sequences")
-    result = {}
-    for (name, _), domain, detail in zip(queries, domains, details, strict=True):
-        if domain:
-            if detail[0]["query_name"] != name:
-                raise ValueError(f"ANARCI returned {detail[0]['query_name']} in the place of {name}")
-            result[name] = list(zip(domain, (found["chain_type"] for found in detail), strict=False))
-    return result
-
-
-def _numbering(sequence: str, keep: list[int], domain, chain_type) -> Numbering:
-    positions = [0] * len(sequence)
-    if domain is not None:
-        aligned, start, _ = domain
-        numbers = [number for (number, _), letter in aligned if letter != "-"]
-        letters = "".join(letter for _, letter in aligned if letter != "-")
-        place = keep[start : start + len(numbers)]
-        if "".join(sequence[i] for i in place) != letters:
-            raise ValueError(f"ANARCI numbered {letters}, which is not at residue {start + 1} of {sequence}")
-        for i, number in zip(place, numbers, strict=True):
-            positions[i] = number
-    return Numbering(tuple(positions), chain_type)

@@ -8,7 +8,6 @@ from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
-from .annotation import domain_of, number_sequences
 from .config import RunConfig
 from .errors import ModelError
 from .listing import ModelEntry
@@ -16,7 +15,6 @@ from .parallel.guard import StopRequest
 from .parallel.schedule import SharedCounter
 from .quality import UNKNOWN_QUALITY
 from .single import ModelResult, compute_model
-from .store.annotations import AnnotationCache
 from .store.packed_writer import ModelRecord, PackedWriter
 from .telemetry.events import SILENT, EventLog, WriterLine
 from .timing import STAGES
@@ -47,38 +45,10 @@ class BuildReport:
     graphs_s: float = 0.0
 
 
-def annotate(
-    comm, entries: list[ModelEntry], cache: AnnotationCache, batches: int, cache_name: str, events: EventLog = SILENT
-) -> None:
-    """Numbers the sequences that the cache does not know yet; collective.
-
-    Every rank numbers its share. With ``anarci_parallel_batches`` above 1, and sequences enough to be worth it
-    (max(64, 32 · batches)), there are so many batches at once.
-    """
-    wanted = dict.fromkeys(
-        domain_of(chain) for entry in entries if entry.failure is None for chain in (entry.heavy, entry.light) if chain
-    )
-    # Ranks may know different ones: another run on the folder adds to the cache while they load it one after the other.
-    lacking = comm.allgather([sequence not in cache for sequence in wanted])
-    new = [sequence for sequence, is_lacking in zip(wanted, zip(*lacking, strict=True), strict=True) if any(is_lacking)]
-    at_once = max(comm.size, batches if len(new) >= max(64, 32 * batches) else 1)
-    mine = new[len(new) * comm.rank // comm.size : len(new) * (comm.rank + 1) // comm.size]
-    with events.timed("annotate", sequences=len(mine)):
-        numbered = number_sequences(mine, math.ceil(at_once / comm.size))
-    with events.timed("wait", on="annotate"):
-        shares = comm.allgather((mine, numbered))
-    for share, numberings in shares:
-        for sequence, numbering in zip(share, numberings, strict=True):
-            cache.remember(sequence, numbering)
-    if comm.rank == 0 and new:
-        cache.save(cache_name, new)
-
-
 def build_shard(
     comm,
     entries: list[ModelEntry],
     config: RunConfig,
-    cache: AnnotationCache,
     packed_path: Path,
     attributes: dict[str, str],
     stop: StopRequest,
@@ -94,10 +64,8 @@ def build_shard(
     comm : communicator
         The team.
     entries : list of ModelEntry
-        Equal on all ranks.
+        With their domains; equal on all ranks.
     config : RunConfig
-    cache : AnnotationCache
-        Knows every sequence of the entries.
     packed_path : Path
         A new file; the caller gives it its final name.
     attributes : dict
@@ -129,7 +97,6 @@ def build_shard(
             entries,
             indices,
             config,
-            cache,
             stop,
             on_model,
             before if first == 0 else None,
@@ -159,7 +126,7 @@ def build_shard(
     return report
 
 
-def _build_round(comm, entries, indices, config, cache, stop, on_model, before, events, progress, bench):
+def _build_round(comm, entries, indices, config, stop, on_model, before, events, progress, bench):
     """This rank's records and failures of one round, whether it came to its end, and for how long this rank waited."""
     largest_first = sorted(indices, key=lambda i: (-entries[i].n_atoms, i))
     records, failures = [], []
@@ -169,9 +136,7 @@ def _build_round(comm, entries, indices, config, cache, stop, on_model, before, 
         while (place := counter.take()) is not None:
             entry, start = entries[largest_first[place]], perf_counter()
             timeout, max_atoms = config.stage_a.model_timeout_s, config.stage_a.model_max_atoms
-            record, failure = build_model(
-                entry, largest_first[place], cache, comm.rank, timeout, max_atoms, bench
-            )
+            record, failure = build_model(entry, largest_first[place], comm.rank, timeout, max_atoms, bench)
             _note_model(events, record, start)
             if (
                 stop and failure is not None
@@ -201,7 +166,6 @@ def _note_model(events: EventLog, record: ModelRecord, start: float) -> None:
 def build_model(
     entry: ModelEntry,
     index: int,
-    cache: AnnotationCache,
     rank: int,
     timeout: float,
     max_atoms: int = 0,
@@ -210,10 +174,8 @@ def build_model(
     """The graph of one model, or its failure; computed on a workbench where there is one, else in this process."""
     result = ModelResult(None, UNKNOWN_QUALITY, (0.0,) * len(STAGES), entry.failure or _too_large(entry, max_atoms))
     if result.failure is None:
-        numberings = {domain_of(chain): cache[domain_of(chain)] for chain in (entry.heavy, entry.light) if chain}
-        arguments = entry, numberings, timeout
         try:
-            result = (bench or SameProcess()).call(timeout, compute_model, *arguments)
+            result = (bench or SameProcess()).call(timeout, compute_model, entry, timeout)
         except ModelError as failure:  # of the workbench
             result = replace(result, failure=failure)
     failure = result.failure

@@ -19,13 +19,10 @@ class Part:
     first : int
     stop : int or None
         The residue behind the last; None for the chain's end.
-    domain : int
-        Where, within the part, the residues begin that are numbered.
     """
 
     first: int = 0
     stop: int | None = None
-    domain: int = 0
 
 
 WHOLE = Part()
@@ -44,6 +41,8 @@ class Chains:
         In the order in which they are merged.
     heavy_part, light_part : Part
         What of these chains is meant: of an scFv, heavy and light are parts of one chain.
+    check : bool
+        Whether a model is refused in which the chains cannot be what they are said to be.
     """
 
     heavy: str
@@ -51,10 +50,12 @@ class Chains:
     antigen: tuple[str, ...]
     heavy_part: Part = WHOLE
     light_part: Part = WHOLE
+    check: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """In run.yaml's shape."""
-        return {"heavy": self.heavy, "light": self.light or "-", "antigen": list(self.antigen)}
+        found = {"heavy": self.heavy, "light": self.light or "-", "antigen": list(self.antigen)}
+        return found if self.check else {**found, "check": False}
 
     def fingerprint(self) -> dict[str, Any]:
         """What a graph's numbers depend on."""
@@ -96,12 +97,10 @@ class Complex:
     sequences : tuple of str
         Of the merged chains A and B: one letter a residue, X for a residue without a parent amino acid.
     heavy, light : str
-        Sequences of the antibody's chains as they run in the file, from where they are numbered; `light` is empty
+        Sequences of the antibody's chains (or of the parts that are meant) as they run in the file; `light` is empty
         where there is none.
-    places : tuple of int
-        Where these two begin in the sequence of chain A.
-    n_heavy : int
-        Residues of the heavy chain, the first ones of chain A.
+    antigen : tuple of str
+        Those of the antigen's chains.
     """
 
     chain: np.ndarray
@@ -114,8 +113,7 @@ class Complex:
     sequences: tuple[str, str]
     heavy: str
     light: str
-    places: tuple[int, int]
-    n_heavy: int
+    antigen: tuple[str, ...]
 
 
 def merge_chains(atoms: AtomTable, chains: Chains, source: str) -> Complex:
@@ -171,10 +169,9 @@ def merge_chains(atoms: AtomTable, chains: Chains, source: str) -> Complex:
         is_hydrogen=atoms.is_hydrogen[rows],
         xyz=atoms.xyz[rows],
         sequences=("".join(merged[: len(antibody)]), "".join(merged[len(antibody) :])),
-        heavy=parts[0].sequence[chains.heavy_part.domain :],
-        light="" if chains.light is None else parts[1].sequence[chains.light_part.domain :],
-        places=(chains.heavy_part.domain, lengths[0] + chains.light_part.domain),
-        n_heavy=lengths[0],
+        heavy=parts[0].sequence,
+        light="" if chains.light is None else parts[1].sequence,
+        antigen=tuple(part.sequence for part in parts[len(antibody) :]),
     )
 
 

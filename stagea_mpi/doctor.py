@@ -249,15 +249,17 @@ def _tried(name: str, attempt: Callable[[], str], advice: str) -> Check:
 
 
 def _anarci() -> str:
-    from .annotation import CDR_POSITIONS, number_sequences
+    from .annotation import CDR_POSITIONS, find_domains
 
-    (numbering,) = number_sequences([_VH])
+    (found,) = find_domains([_VH])
+    if isinstance(found, Exception):
+        raise found
     first, last = CDR_POSITIONS[2]
-    cdr3 = "".join(letter for letter, at in zip(_VH, numbering.positions, strict=True) if first <= at <= last)
-    if numbering.problem or (numbering.chain_type, cdr3) != ("H", _VH_CDR3):
-        raise RuntimeError(
-            numbering.problem or f"type {numbering.chain_type} and CDR3 {cdr3}, expected H and {_VH_CDR3}"
-        )
+    domain = found[0] if found else None
+    numbered = zip(_VH[domain.start : domain.stop], domain.positions, strict=True) if domain else ()
+    cdr3 = "".join(letter for letter, position in numbered if first <= position <= last)
+    if domain is None or (domain.chain_type, cdr3) != ("H", _VH_CDR3):
+        raise RuntimeError(f"found {domain or 'no domain'} with CDR3 {cdr3 or '-'}, expected H with {_VH_CDR3}")
     return "numbers a known heavy chain"
 
 

@@ -95,6 +95,7 @@ REASONS = {
     "no_antigen": "no chain is left to be the antigen",
     "chains_unstated": "the table of chains has no row for the model",
     "crashed": "the process that computed the model ended in the middle of it, twice",
+    "antibody_in_antigen": "the antibody's chains lack a variable domain that the antigen's have",
 }
 
 #: Reasons that may lie in the machine instead of the model: a shard with too many failures is built again for them.
@@ -146,6 +147,10 @@ ADVICE = {
     "crashed": (
         "It ran out of memory (SIGKILL: see the job's limit, and `model_max_atoms`), or a library crashed (SIGSEGV): "
         "report it with the model."
+    ),
+    "antibody_in_antigen": (
+        "The message says which chain has the domain. State the chains as they are, or let them be found (`chains: "
+        "auto`); where they are meant so, set `chains.check: false`."
     ),
 }
 

@@ -9,13 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .annotation import Domain, find_domains
+from .annotation import Domain
+from .chains.checking import CheckedChains, check_chains, is_in_doubt
 from .chains.finding import Choice, find_chains
 from .chains.rules import ChainRule, ChainTable
 from .complexes import Chains, chain_sequences, merge_chains
 from .errors import LaunchError, ModelError
 from .inputs import FileNames, ModelRef, list_models, read_model
 from .inputs.unpacking import MAX_MODEL_BYTES
+from .numbering import Numbering
 from .parallel.guard import time_limit
 from .workbench import SameProcess, Workbench
 
@@ -36,11 +38,15 @@ class ModelEntry:
     sequences : tuple of str
         Of the merged chains A and B.
     heavy, light : str
-        Of the antibody's chains in file order, from where they are numbered.
+        Of the antibody's chains in file order, empty where there is none.
+    antigen : tuple of str
+        Of the antigen's chains in file order.
     chains : Chains or None
         Which chains these are.
     how : str
         How they were chosen, in a few words: ``stated``, ``found``, …
+    checked : CheckedChains or None
+        The domains that are labelled; None before they are known (`with_domains`).
     failure : ModelError or None
         Why the model cannot be used.
     """
@@ -51,8 +57,10 @@ class ModelEntry:
     sequences: tuple[str, str] = ("", "")
     heavy: str = ""
     light: str = ""
+    antigen: tuple[str, ...] = ()
     chains: Chains | None = None
     how: str = ""
+    checked: CheckedChains | None = None
     failure: ModelError | None = None
 
 
@@ -60,7 +68,7 @@ def list_shard(
     comm,
     files: list[tuple[str, FileNames]],
     chains: Chains | ChainRule | ChainTable,
-    domains: dict[str, tuple[Domain, ...]] | None = None,
+    numbering: Numbering | None = None,
     timeout: float = 300.0,
     bench: Workbench | SameProcess | None = None,
 ) -> list[ModelEntry]:
@@ -72,8 +80,8 @@ def list_shard(
     files : list of (path, FileNames)
     chains : Chains, ChainRule or ChainTable
         What is stated of the models' chains.
-    domains : dict, optional
-        Variable domains by sequence that are known already; those found are added.
+    numbering : Numbering, optional
+        Numbers the sequences of chains that are to be found; one for this call alone by default.
     timeout : float
         Seconds that reading a model may take; a file of many may take that for every 32 MB.
     bench : Workbench, optional
@@ -88,7 +96,7 @@ def list_shard(
     listed = _shared(comm, files, lambda file: _list_file(reader, *file))
     entries = _unique_names([entry for found in listed for entry in found])
     if not isinstance(chains, Chains):
-        entries = _with_chains(comm, reader, entries, chains, {} if domains is None else domains)
+        entries = _with_chains(comm, reader, entries, chains, numbering or Numbering(comm))
     else:
         entries = [replace(entry, chains=chains, how="stated") for entry in entries]
     return _shared(comm, entries, lambda entry: _with_sequences(reader, entry))
@@ -158,7 +166,7 @@ def _list_file(reader: _Reader, path: str, names: FileNames) -> list[ModelEntry]
 
 
 def _with_chains(
-    comm, reader: _Reader, entries: list[ModelEntry], rule: ChainRule | ChainTable, domains: dict
+    comm, reader: _Reader, entries: list[ModelEntry], rule: ChainRule | ChainTable, numbering: Numbering
 ) -> list[ModelEntry]:
     """Entries with their chains, where these are not stated; the sequences of all are searched for domains at once."""
     inventories: dict[int, dict[str, str]] = {}
@@ -180,21 +188,22 @@ def _with_chains(
         return entry
 
     entries = _shared(comm, range(len(entries)), take_stock)
-    failed = _search(comm, [sequence for found in inventories.values() for sequence in found.values()], domains)
+    found = comm.allgather([sequence for chains in inventories.values() for sequence in chains.values()])
+    numbering.number(sequence for part in found for sequence in part)
 
     def choose(index: int) -> ModelEntry:
         entry = entries[index]
         if index not in inventories:
             return entry
-        problem = next((failed[sequence] for sequence in inventories[index].values() if sequence in failed), None)
-        if problem is not None:
-            return replace(entry, failure=problem)
-        known = {sequence: domains[sequence] for sequence in inventories[index].values()}
+        try:
+            known = {sequence: numbering[sequence] for sequence in inventories[index].values()}
+        except ModelError as failure:
+            return replace(entry, failure=ModelError(failure.reason, str(failure), "chains"))
         own = rule.for_model(entry.ref)
         choice, failure = reader.read(entry.ref.name, _choose, own, inventories[index], known, entry.ref)
         if failure is not None:
             return replace(entry, failure=failure)
-        return replace(entry, chains=choice.chains, how=choice.how)
+        return replace(entry, chains=choice.chains, how=choice.how, checked=choice.checked)
 
     return _shared(comm, range(len(entries)), choose)
 
@@ -207,19 +216,39 @@ def _choose(rule: ChainRule, sequences: dict[str, str], domains: dict, ref: Mode
     return find_chains(rule, sequences, domains, lambda: read_model(ref))
 
 
-def _search(comm, sequences: list[str], domains: dict[str, tuple[Domain, ...]]) -> dict[str, ModelError]:
-    """Finds the domains of sequences that are not known yet, and says where that failed; every rank searches its share.
+def with_domains(entries: list[ModelEntry], numbering: Numbering) -> list[ModelEntry]:
+    """Entries with the domains of stated chains, refused where these are not what they are said to be; collective.
 
-    What failed is not kept: it may succeed when it is tried again.
+    The antigen's chains are searched where the antibody's have no domain of an antibody.
     """
-    wanted = comm.allgather([sequence for sequence in dict.fromkeys(sequences) if sequence not in domains])
-    new = list(dict.fromkeys(sequence for part in wanted for sequence in part))
-    mine = new[comm.rank :: comm.size]
-    failed = {}
-    for part in comm.allgather(dict(zip(mine, find_domains(mine), strict=True))):
-        failed |= {sequence: found for sequence, found in part.items() if isinstance(found, ModelError)}
-        domains.update({sequence: found for sequence, found in part.items() if sequence not in failed})
-    return failed
+    stated = [entry for entry in entries if entry.failure is None and entry.checked is None]
+    numbering.number(sequence for entry in stated for sequence in (entry.heavy, entry.light) if sequence)
+    numbering.number(sequence for entry in stated for sequence in _suspects(entry, numbering))
+    is_stated = {entry.ref.name for entry in stated}
+    return [_checked(entry, numbering) if entry.ref.name in is_stated else entry for entry in entries]
+
+
+def _suspects(entry: ModelEntry, numbering: Numbering) -> tuple[str, ...]:
+    """Sequences of the antigen, where the antibody's chains do not look like one's and nobody has said they may."""
+    try:
+        return entry.antigen if entry.chains.check and is_in_doubt(_antibody_domains(entry, numbering)) else ()
+    except ModelError:  # told of by `_checked`
+        return ()
+
+
+def _antibody_domains(entry: ModelEntry, numbering: Numbering) -> dict[str, tuple[Domain, ...]]:
+    chains = {"heavy": entry.heavy, "light": entry.light}
+    return {role: numbering[sequence] for role, sequence in chains.items() if sequence}
+
+
+def _checked(entry: ModelEntry, numbering: Numbering) -> ModelEntry:
+    try:
+        domains = _antibody_domains(entry, numbering)
+        antigen = zip(entry.chains.antigen, _suspects(entry, numbering), strict=False)
+        checked = check_chains(entry.chains, domains, {name: numbering[sequence] for name, sequence in antigen})
+    except ModelError as failure:
+        return replace(entry, failure=ModelError(failure.reason, str(failure), failure.stage or "annotate"))
+    return replace(entry, checked=checked)
 
 
 def _with_sequences(reader: _Reader, entry: ModelEntry) -> ModelEntry:
@@ -236,6 +265,7 @@ def _sequences(entry: ModelEntry) -> dict[str, Any]:
         "sequences": merged.sequences,
         "heavy": merged.heavy,
         "light": merged.light,
+        "antigen": merged.antigen,
     }
 
 

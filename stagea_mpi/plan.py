@@ -4,12 +4,13 @@ import resource
 from dataclasses import dataclass
 from time import perf_counter
 
-from .annotation import domain_of, number_sequences
 from .building import build_model
 from .clustering import cluster_two_depths
 from .config import RunConfig
+from .hmmscan import anarci_module
 from .inputs import RunNames
-from .listing import ModelEntry, list_shard
+from .listing import ModelEntry, list_shard, with_domains
+from .numbering import Numbering
 from .parallel.teams import Solo
 from .shards import Cut, plan_cut
 
@@ -53,35 +54,29 @@ def measure_cost(config: RunConfig, cut: Cut) -> Cost:
     files = [path for paths in cut.shards for path in paths]
     sample = sorted({files[len(files) * k // N_SAMPLES] for k in range(N_SAMPLES)})
     names = RunNames(cut.params)
+    anarci_module()  # which takes a while to load, once
+    numbering = Numbering(Solo())
     start = perf_counter()
-    entries = list_shard(
-        Solo(), [(path, names.of(path)) for path in sample], config.chains
-    )
-    reading = perf_counter() - start
-    good = [entry for entry in entries if entry.failure is None]
-    sequences = list(dict.fromkeys(domain_of(chain) for entry in good for chain in (entry.heavy, entry.light) if chain))
-    number_sequences(sequences[:1])  # loads ANARCI
-    start = perf_counter()
-    numberings = dict(zip(sequences, number_sequences(sequences), strict=True))
-    numbering = perf_counter() - start
-    start = perf_counter()
+    entries = list_shard(Solo(), [(path, names.of(path)) for path in sample], config.chains, numbering)
+    entries = with_domains(entries, numbering)
     failures = [str(entry.failure) for entry in entries if entry.failure is not None]
+    good = [entry for entry in entries if entry.failure is None]
     for entry in good:
-        failures += _cost_of_one(entry, config, numberings)
-    building = perf_counter() - start
+        failures += _cost_of_one(entry, config)
+    seconds = perf_counter() - start - numbering.seconds
     return Cost(
         n_models=len(entries),
         n_failed=len(failures),
-        seconds_per_file=(reading + building) / len(sample),
-        seconds_per_sequence=numbering / max(len(sequences), 1),
-        sequences_per_model=len(sequences) / max(len(good), 1),
+        seconds_per_file=seconds / len(sample),
+        seconds_per_sequence=numbering.seconds / max(numbering.n_numbered, 1),
+        sequences_per_model=numbering.n_numbered / max(len(good), 1),
         memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         failures=failures,
     )
 
 
-def _cost_of_one(entry: ModelEntry, config: RunConfig, numberings: dict) -> list[str]:
-    record, failure = build_model(entry, 0, numberings, 0, config.stage_a.model_timeout_s)
+def _cost_of_one(entry: ModelEntry, config: RunConfig) -> list[str]:
+    record, failure = build_model(entry, 0, 0, config.stage_a.model_timeout_s)
     if failure is not None:
         return [failure.message]
     cluster_two_depths(len(record.graph), record.graph.internal.nodes)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
+from .annotation import Domain
+from .chains.checking import CheckedChains
 from .complexes import Complex
 from .graphs import InterfaceGraph
 
@@ -44,7 +46,7 @@ class Quality:
 UNKNOWN_QUALITY = Quality(-1, -1.0, False, False)
 
 
-def assess(complex_: Complex, graph: InterfaceGraph) -> Quality:
+def assess(complex_: Complex, graph: InterfaceGraph, checked: CheckedChains) -> Quality:
     """Quality flags of a model.
 
     Parameters
@@ -52,22 +54,35 @@ def assess(complex_: Complex, graph: InterfaceGraph) -> Quality:
     complex_ : Complex
     graph : InterfaceGraph
         Its graph, with at least one interface edge.
+    checked : CheckedChains
+        Its variable domains.
     """
-    contacts = heavy_light_contacts(complex_)
+    contacts = heavy_light_contacts(complex_, checked)
     outside = vdw_outside(graph.interface.vdw)
     return Quality(contacts, outside, 0 <= contacts < LEAST_CONTACTS, outside > MOST_OUTSIDE)
 
 
-def heavy_light_contacts(complex_: Complex) -> int:
-    """Pairs of Cα atoms of the heavy and the light chain under `CA_DISTANCE`; -1 where one of them has none."""
+def heavy_light_contacts(complex_: Complex, checked: CheckedChains) -> int:
+    """Pairs of Cα atoms of the heavy and the light chain under `CA_DISTANCE`; -1 where one of them has none.
+
+    DeepRank-Ab looks at the first residues of each chain. So it is here, unless the variable domain ends behind them:
+    then these residues are counted from where it begins.
+    """
     is_ca = (complex_.chain == 0) & (complex_.atom_name == b"CA")
-    is_heavy = complex_.residue_number <= complex_.n_heavy
-    heavy = complex_.xyz[is_ca & is_heavy][:HEAVY_RESIDUES]
-    light = complex_.xyz[is_ca & ~is_heavy][:LIGHT_RESIDUES]
+    place = complex_.residue_number - 1
+    is_heavy = place < len(complex_.heavy)
+    heavy = complex_.xyz[is_ca & is_heavy & (place >= _first(checked.heavy, HEAVY_RESIDUES))][:HEAVY_RESIDUES]
+    first_light = len(complex_.heavy) + _first(checked.light, LIGHT_RESIDUES)
+    light = complex_.xyz[is_ca & ~is_heavy & (place >= first_light)][:LIGHT_RESIDUES]
     if not len(heavy) or not len(light):
         return -1
     near = cKDTree(heavy).sparse_distance_matrix(cKDTree(light), CA_DISTANCE, output_type="ndarray")
     return int((near["v"] < CA_DISTANCE).sum())
+
+
+def _first(domain: Domain | None, n_residues: int) -> int:
+    """The residue of a chain from which it is looked at."""
+    return domain.start if domain is not None and domain.stop > n_residues else 0
 
 
 def vdw_outside(vdw: np.ndarray) -> float:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from .annotation import Numbering, domain_of, regions
-from .chains.finding import check_types
+from .chains.checking import antibody_regions
 from .complexes import merge_chains
 from .errors import LaunchError, ModelError
 from .graphs import InterfaceGraph, build_graph
@@ -34,15 +33,13 @@ class ModelResult:
     failure: ModelError | None = None
 
 
-def compute_model(entry: ModelEntry, numberings: dict[str, Numbering], timeout: float) -> ModelResult:
+def compute_model(entry: ModelEntry, timeout: float) -> ModelResult:
     """The graph of one model, or its failure.
 
     Parameters
     ----------
     entry : ModelEntry
-        One without a failure.
-    numberings : dict
-        By `domain_of` the entry's antibody chains.
+        One without a failure, and with its domains.
     timeout : float
         Seconds.
     """
@@ -51,10 +48,8 @@ def compute_model(entry: ModelEntry, numberings: dict[str, Numbering], timeout: 
         with time_limit(timeout, entry.ref.name):
             complex_ = merge_chains(read_model(entry.ref), entry.chains, entry.ref.name)
             clock.lap("read")
-            check_types(entry.chains, *(numberings.get(domain_of(chain)) for chain in (entry.heavy, entry.light)))
-            region = regions(complex_.heavy, complex_.light, complex_.sequences[0], numberings, complex_.places)
-            graph = build_graph(complex_, region, timeout, clock)
-            return ModelResult(graph, assess(complex_, graph), tuple(clock.seconds.values()))
+            graph = build_graph(complex_, antibody_regions(complex_, entry.checked), timeout, clock)
+            return ModelResult(graph, assess(complex_, graph, entry.checked), tuple(clock.seconds.values()))
     except ModelError as found:
         failure = found
     except LaunchError:

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from .annotation import Domain
-from .building import annotate, build_shard
+from .building import build_shard
 from .config import RunConfig, chains_as_dict
 from .errors import DONE as OK
 from .errors import FAILED, RunFolderError, ShardBusyError, StageAError
 from .finishing import Outcome, finish_shard, write_lists
 from .inputs import FileNames, RunNames
-from .listing import ModelEntry, list_shard
+from .listing import ModelEntry, list_shard, with_domains
+from .numbering import Numbering
 from .parallel.guard import StopRequest, agree
 from .progress import Progress, this_job, write_progress
 from .published import Published, changed_files, stat_hash
-from .store.annotations import CAPACITY, AnnotationCache
+from .store.annotations import AnnotationCache
 from .store.columns import root_attributes
 from .store.lock import ShardLock, holder_of
 from .store.records import input_hash, record, withdraw
@@ -76,9 +76,10 @@ class Team:
         self.comm, self.index, self.folder = comm, index, folder
         self.config, self.options, self.params, self.stop, self.events = config, options, params, stop, events
         self.names = RunNames(params)
-        self.cache = AnnotationCache(folder.annotations, numbering_versions())
-        self.cache.load()
-        self.domains: dict[str, tuple[Domain, ...]] = {}
+        cache = AnnotationCache(folder.annotations, numbering_versions())
+        cache.load()
+        name = f"team_{index:04d}_{os.environ.get('SLURM_ARRAY_TASK_ID', '0')}"
+        self.numbering = Numbering(comm, cache, config.stage_a.anarci_parallel_batches, name, events)
         self.progress = Progress(config.stage_a.graph_writer_log_every_s, show_bar=index == 0)
         self.bench = Workbench()
         self.published = Published(config, folder.root, wants_clusters=options.cluster)
@@ -111,7 +112,7 @@ class Team:
             return
         with self.events.timed("list", files=len(files)):
             timeout = self.config.stage_a.model_timeout_s
-            entries = list_shard(self.comm, files, self.config.chains, self.domains, timeout, self.bench)
+            entries = list_shard(self.comm, files, self.config.chains, self.numbering, timeout, self.bench)
         meta = self._on_lead(self.lead_decide, shard, entries)
         if meta is None:
             return
@@ -132,15 +133,14 @@ class Team:
 
     def _build(self, shard: ShardFolder, entries: list[ModelEntry], meta: dict[str, Any]) -> None:
         start = perf_counter()
-        cache_name = f"team_{self.index:04d}_{os.environ.get('SLURM_ARRAY_TASK_ID', '0')}"
-        annotate(self.comm, entries, self.cache, self.config.stage_a.anarci_parallel_batches, cache_name, self.events)
+        entries = with_domains(entries, self.numbering)
         meta["result"]["annotate_s"] = round(perf_counter() - start, 3)
         part = self.comm.bcast(part_name(shard.packed))
         attributes = root_attributes(json.dumps(versions()), meta["science_sha256"], meta["inputs_sha256"])
         if self.leads:
             self.progress.begin(shard, self._lock, len(entries))
         report = build_shard(
-            self.comm, entries, self.config, self.cache, part, attributes, self.stop,
+            self.comm, entries, self.config, part, attributes, self.stop,
             on_model=self.progress.models if self.leads else lambda taken, n, failed: None,
             before=self.lead_finish_pending, events=self.events, bench=self.bench,
         )  # fmt: skip
@@ -149,9 +149,7 @@ class Team:
             meta["wall_s"] = round(perf_counter() - start + meta["result"]["prep_s"], 3)
             with self.events.timed("publish"):
                 self.lead_publish_packed(shard, entries, meta, report, part)
-        self.cache.forget_oldest()
-        if len(self.domains) > CAPACITY:
-            self.domains.clear()
+        self.numbering.forget()
 
     def lead_open(self, shard: ShardFolder) -> list[tuple[str, FileNames]] | None:
         """Locks a shard and returns its files with the names of their models; None where there is nothing to read."""

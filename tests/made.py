@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from shipped import FAB_CHAINS, STRUCTURES
 
-from stagea_mpi.annotation import domain_of, number_sequences, regions
+from stagea_mpi.annotation import Domain, find_domains
+from stagea_mpi.chains.checking import CheckedChains, antibody_regions, role_domain
 from stagea_mpi.chains.rules import ChainRule
-from stagea_mpi.complexes import Chains, merge_chains
+from stagea_mpi.complexes import Chains, Complex, merge_chains
 from stagea_mpi.errors import ModelError
 from stagea_mpi.graphs import InterfaceGraph, build_graph
 from stagea_mpi.inputs import AtomTable, FileNames, list_models, read_model, stem
@@ -62,16 +63,21 @@ def reasons_of(path: str, chains: Chains | ChainRule = FAB_CHAINS) -> list[str]:
 
 
 @functools.cache
-def _numbering(sequence: str):
-    return number_sequences([sequence])[0]
+def domains_of(sequence: str) -> tuple[Domain, ...]:
+    (found,) = find_domains([sequence])
+    return found
+
+
+def checked(complex_: Complex) -> CheckedChains:
+    """The domains of a complex, whatever its chains are."""
+    light = role_domain("light", domains_of(complex_.light)) if complex_.light else None
+    return CheckedChains(role_domain("heavy", domains_of(complex_.heavy)), light)
 
 
 def graph_of(path: str, chains: Chains = FAB_CHAINS) -> InterfaceGraph:
     """The graph of a file's first model."""
     complex_ = merge_chains(read(path), chains, path)
-    numberings = {domain_of(chain): _numbering(domain_of(chain)) for chain in (complex_.heavy, complex_.light) if chain}
-    region = regions(complex_.heavy, complex_.light, complex_.sequences[0], numberings, complex_.places)
-    return build_graph(complex_, region)
+    return build_graph(complex_, antibody_regions(complex_, checked(complex_)))
 
 
 def same_graphs(one: InterfaceGraph, other: InterfaceGraph) -> bool:

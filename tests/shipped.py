@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from stagea_mpi import poses
-from stagea_mpi.annotation import domain_of, number_sequences, regions
+from stagea_mpi.annotation import find_domains
+from stagea_mpi.chains.checking import CheckedChains, antibody_regions, check_chains
 from stagea_mpi.complexes import Chains, Complex, merge_chains
 from stagea_mpi.graphs import InterfaceGraph, build_graph
 from stagea_mpi.inputs import list_models, read_model
@@ -26,6 +27,7 @@ class Built:
 
     name: str
     complex_: Complex
+    checked: CheckedChains
     region: np.ndarray
     graph: InterfaceGraph
 
@@ -56,7 +58,8 @@ def build_models(path: Path, chains: Chains) -> Iterator[Built]:
     """Every model of a file, by the calls that a run makes."""
     for ref in list_models(str(path)).models:
         complex_ = merge_chains(read_model(ref), chains, ref.name)
-        domains = [domain_of(chain) for chain in (complex_.heavy, complex_.light) if chain]
-        numberings = dict(zip(domains, number_sequences(domains), strict=True))
-        region = regions(complex_.heavy, complex_.light, complex_.sequences[0], numberings)
-        yield Built(ref.name, complex_, region, build_graph(complex_, region))
+        sequences = {"heavy": complex_.heavy} | ({"light": complex_.light} if complex_.light else {})
+        domains = dict(zip(sequences, find_domains(list(sequences.values())), strict=True))
+        checked = check_chains(chains, domains, {})
+        region = antibody_regions(complex_, checked)
+        yield Built(ref.name, complex_, checked, region, build_graph(complex_, region))

@@ -3,8 +3,8 @@ import pytest
 from made import changed, entries_of, fv_lines, graph_of, reasons_of, refusal, same_graphs, write
 from shipped import FAB_CHAINS, NANOBODY_CHAINS, STRUCTURES
 
-from stagea_mpi.annotation import Domain, Numbering
-from stagea_mpi.chains.finding import check_types, find_chains
+from stagea_mpi.annotation import Domain
+from stagea_mpi.chains.finding import find_chains
 from stagea_mpi.chains.rules import ChainRule, parse_chains, read_table
 from stagea_mpi.complexes import WHOLE, Chains, Part
 from stagea_mpi.errors import ConfigError
@@ -145,14 +145,6 @@ def test_a_stated_chain_without_any_domain_is_taken_as_it_is():
     assert _find(ChainRule(heavy="A"), {}, places).chains == Chains("A", None, ("P",))
 
 
-def test_a_domain_behind_the_first_residues_is_numbered_from_where_it_begins():
-    places = {"A": _row(0, n=300), "P": _row(4)}
-    sequences = {name: name * len(xyz) for name, xyz in places.items()}
-    domains = {sequences["A"]: (Domain("H", 150, 270),), sequences["P"]: ()}
-    choice = find_chains(ChainRule(), sequences, domains, lambda: _table(places))
-    assert choice.chains.heavy_part == Part(0, None, 150)
-
-
 # Shipped complexes
 
 
@@ -176,15 +168,6 @@ def test_an_scfv_gives_the_graph_of_the_two_chains(tmp_path):
     assert same_graphs(graph_of(path, entry.chains), graph_of(plain))
 
 
-def test_a_heavy_chain_that_is_a_light_one_is_refused_with_what_was_found():
-    heavy, light = Numbering((1,), "H"), Numbering((1,), "K")
-    check_types(FAB_CHAINS, heavy, light)
-    failure = refusal(check_types, Chains("L", "H", ("A",)), light, heavy)
-    assert failure.reason == "wrong_chain_type"
-    assert "chain L, stated as heavy, is a light chain (ANARCI: K)" in str(failure)
-    assert "chain H, stated as light, is a heavy chain" in str(failure)
-
-
 # What is stated
 
 
@@ -196,6 +179,8 @@ def test_a_heavy_chain_that_is_a_light_one_is_refused_with_what_was_found():
         ({"heavy": "H", "antigen": ["A", "B"]}, ChainRule(heavy="H", antigen=("A", "B"))),
         ({"light": "-"}, ChainRule(light=None)),
         ({"copy": 2}, ChainRule(copy=2)),
+        ({"check": False}, ChainRule(check=False)),
+        ({"heavy": "H", "light": "-", "antigen": "A", "check": 0}, Chains("H", None, ("A",), check=False)),
         ({"heavy": "S", "light": "S", "antigen": "A"}, ChainRule("S", "S", ("A",))),
         ({"heavy": "H", "light": "L", "antigen": "A B"}, Chains("H", "L", ("A", "B"))),
         ({"heavy": "H", "light": "-", "antigen": 1}, Chains("H", None, ("1",))),
@@ -216,6 +201,7 @@ def test_what_is_left_out_is_to_be_found(value, expected):
         ({"heavy": "H", "antigen": ["H"]}, "H is named 2 times"),
         ({"antigen": ["A", "auto"]}, "found both"),
         ({"copy": 0}, "chains.copy"),
+        ({"check": "perhaps"}, "chains.check"),
         ({"heavy": True}, "put it in quotes"),
         ({"table": "t.csv", "heavy": "H"}, "heavy cannot stand beside a table"),
         ({"table": "absent.csv"}, "cannot be read"),

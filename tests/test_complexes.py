@@ -24,8 +24,7 @@ def test_the_antibody_comes_first_and_residues_are_numbered_through_each_side(tm
         numbers = complex_.residue_number[complex_.chain == side]
         assert sorted(set(numbers.tolist())) == list(range(1, len(complex_.sequences[side]) + 1))
     assert complex_.sequences[0] == complex_.heavy + complex_.light
-    assert complex_.n_heavy == len(complex_.heavy)
-    assert complex_.places == (0, len(complex_.heavy))
+    assert complex_.antigen == (complex_.sequences[1],)
 
 
 def test_a_modified_residue_keeps_its_place_and_its_parents_letter_and_gives_no_atoms(tmp_path):
@@ -178,12 +177,10 @@ def test_a_complex_of_4000_residues_has_the_same_interface(tmp_path):
 
 def test_parts_of_a_chain_are_merged_in_the_order_asked_for(tmp_path):
     whole = merged(tmp_path, fv_lines())
-    n = len(whole.heavy)
-    chains = Chains("H", "H", ("A",), Part(60, None, 3), Part(0, 60))
+    chains = Chains("H", "H", ("A",), Part(60, None), Part(0, 60))
     parts = merged(tmp_path, fv_lines(), chains)
     assert parts.sequences[0] == whole.heavy[60:] + whole.heavy[:60]
-    assert (parts.heavy, parts.light) == (whole.heavy[63:], whole.heavy[:60])
-    assert parts.places == (3, n - 60)
+    assert (parts.heavy, parts.light) == (whole.heavy[60:], whole.heavy[:60])
 
 
 def test_sequences_are_those_of_chains_with_amino_acids(tmp_path):

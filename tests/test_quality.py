@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from made import fv_lines, graph_of, moved, write
+from made import changed, checked, fv_lines, graph_of, moved, write
 from shipped import FAB_CHAINS, NANOBODY_CHAINS, fab, nanobody
 
 from stagea_mpi.complexes import merge_chains
@@ -28,19 +28,33 @@ def test_contacts_of_heavy_and_light_are_those_that_deeprank_ab_counts(gap, tmp_
     lines = [moved(line, (gap, 0, 0)) if line[21] == "L" else line for line in fv_lines()]
     path = write(tmp_path / "x.pdb", lines)
     expected = _contacts_as_deeprank_ab_counts_them(lines, "H", "L")
-    assert heavy_light_contacts(_complex_of(path)) == expected
-    quality = assess(_complex_of(path), graph_of(path))
+    complex_ = _complex_of(path)
+    assert heavy_light_contacts(complex_, checked(complex_)) == expected
+    quality = assess(complex_, graph_of(path), checked(complex_))
     assert quality.low_heavy_light == (expected < 15)
 
 
+def test_contacts_of_heavy_and_light_do_not_depend_on_what_stands_before_their_domains(tmp_path):
+    """Two hundred residues in front of the heavy domain, far from all others."""
+    model = [line for line in fv_lines() if line[21] == "A"]
+    front = [changed(moved(line, (300, 0, 0)), 21, f"H{int(line[22:26]) + 1000:4d}") for line in model]
+    fused = [changed(line, 22, f"{int(line[22:26]) + 3000:4d}") if line[21] == "H" else line for line in fv_lines()]
+    complexes = [
+        merge_chains(read_model(list_models(path).models[0]), FAB_CHAINS, path)
+        for path in (write(tmp_path / "p.pdb", fv_lines()), write(tmp_path / "f.pdb", [*front, *fused]))
+    ]
+    plain, other = (heavy_light_contacts(complex_, checked(complex_)) for complex_ in complexes)
+    assert other == plain > 15
+
+
 def test_without_a_light_chain_there_is_no_flag():
-    quality = assess(nanobody().complex_, nanobody().graph)
+    quality = assess(nanobody().complex_, nanobody().graph, nanobody().checked)
     assert (quality.heavy_light_contacts, quality.low_heavy_light) == (-1, False)
     assert NANOBODY_CHAINS.light is None
 
 
 def test_a_good_model_has_no_flag():
-    quality = assess(fab().complex_, fab().graph)
+    quality = assess(fab().complex_, fab().graph, fab().checked)
     assert not quality.low_heavy_light
     assert not quality.vdw_clash
     assert 0 < quality.vdw_outside < 0.05
@@ -57,4 +71,5 @@ def test_an_antigen_pushed_into_the_antibody_is_flagged(tmp_path):
     shift = tuple(4.0 * (antibody - antigen) / np.linalg.norm(antibody - antigen))
     lines = [moved(line, shift) if line[21] == "A" else line for line in fv_lines()]
     path = write(tmp_path / "x.pdb", lines)
-    assert assess(_complex_of(path), graph_of(path)).vdw_clash
+    complex_ = _complex_of(path)
+    assert assess(complex_, graph_of(path), checked(complex_)).vdw_clash

@@ -5,14 +5,15 @@ decide where they can. Coordinates are only looked at where there are several wa
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..annotation import DOMAIN_LENGTH, Domain, Numbering
+from ..annotation import Domain
 from ..complexes import WHOLE, Chains, Part
 from ..errors import ModelError
 from ..inputs import AtomTable
+from .checking import CheckedChains, check_chains
 from .geometry import LIGHT_TYPES, Antibody, Geometry, Piece
 from .rules import AUTO, ChainRule
 
@@ -31,11 +32,14 @@ class Choice:
     Attributes
     ----------
     chains : Chains
+    checked : CheckedChains
+        Their domains, counted in the parts that are meant.
     how : str
         A few words for the manifest.
     """
 
     chains: Chains
+    checked: CheckedChains
     how: str
 
 
@@ -61,7 +65,8 @@ def find_chains(
     Raises
     ------
     ModelError
-        ``chain_missing``, ``wrong_chain_type``, ``no_antibody``, ``no_antigen`` or ``unknown_residues``.
+        ``chain_missing``, ``wrong_chain_type``, ``antibody_in_antigen``, ``no_antibody``, ``no_antigen`` or
+        ``unknown_residues``.
     """
     found = {name: domains[sequence] for name, sequence in sequences.items()}
     inventory = _describe(sequences, found)
@@ -81,35 +86,14 @@ def find_chains(
     antibodies = _antibodies(rule, pieces, geometry, inventory, sequences)
     asked = _asked_for(rule, antibodies, inventory)
     if rule.antigen != AUTO:
-        return _touching_most(antibodies, asked, list(rule.antigen), geometry)
-    typed = {piece.chain for piece in pieces if piece.is_heavy or piece.is_light}
-    others = [name for name in sequences if name not in typed and name not in (rule.heavy, rule.light)]
-    return _with_antigen(antibodies, asked, others, list(sequences), geometry, inventory)
-
-
-def check_types(chains: Chains, heavy: Numbering | None, light: Numbering | None) -> None:
-    """Refuses chains that are stated the wrong way round.
-
-    Parameters
-    ----------
-    chains : Chains
-    heavy, light : Numbering or None
-        Of the two chains; None where there is none.
-
-    Raises
-    ------
-    ModelError
-        ``wrong_chain_type``.
-    """
-    wrong = []
-    if heavy is not None and heavy.chain_type in LIGHT_TYPES:
-        wrong.append(f"chain {chains.heavy}, stated as heavy, is a light chain (ANARCI: {heavy.chain_type})")
-    if light is not None and light.chain_type == "H":
-        wrong.append(f"chain {chains.light}, stated as light, is a heavy chain (ANARCI: H)")
-    if wrong:
-        raise ModelError(
-            "wrong_chain_type", f"{' and '.join(wrong)}; state them the other way round, or chains: auto", "chains"
-        )
+        index, antigen = _touching_most(antibodies, asked, list(rule.antigen), geometry)
+    else:
+        typed = {piece.chain for piece in pieces if piece.is_heavy or piece.is_light}
+        others = [name for name in sequences if name not in typed and name not in (rule.heavy, rule.light)]
+        index, antigen = _with_antigen(antibodies, asked, others, list(sequences), geometry, inventory)
+    how = "found" if len(antibodies) == 1 else f"found: copy {index + 1} of {len(antibodies)}"
+    chains = _chains(antibodies[index], antigen, rule.check)
+    return Choice(chains, _checked(chains, found), how)
 
 
 def _describe(sequences: Mapping[str, str], found: Mapping[str, tuple[Domain, ...]]) -> str:
@@ -128,26 +112,19 @@ def _pieces(name: str, sequence: str, domains: tuple[Domain, ...], rule: ChainRu
         domains = tuple(domain for domain in domains if domain.chain_type == "H")[:1] or domains[:1]
     if len(domains) < 2:
         domain = domains[0] if domains else None
-        return [Piece(name, _numbered_from(domain, WHOLE), domain)]
+        return [Piece(name, WHOLE, domain)]
     cuts = [0, *(domain.start for domain in domains[1:]), None]
     return [
-        Piece(name, _numbered_from(domain, Part(first, stop)), domain)
+        Piece(name, Part(first, stop), domain)
         for domain, first, stop in zip(domains, cuts, cuts[1:], strict=False)
     ]
-
-
-def _numbered_from(domain: Domain | None, part: Part) -> Part:
-    """The first residues of a chain are numbered, unless its domain stands behind them."""
-    if domain is None or domain.stop - part.first <= DOMAIN_LENGTH:
-        return part
-    return replace(part, domain=domain.start - part.first)
 
 
 def _antibodies(
     rule: ChainRule, pieces: list[Piece], geometry: Geometry, inventory: str, sequences: Mapping[str, str]
 ) -> list[Antibody]:
     """All antibodies of the model, in file order: heavy chains with their light ones."""
-    heavies = _with_stated("heavy", rule.heavy, [piece for piece in pieces if piece.is_heavy], pieces)
+    heavies = _with_stated("heavy", rule.heavy, rule.check, [piece for piece in pieces if piece.is_heavy], pieces)
     if not heavies:
         unknown, total = sum(s.count("X") for s in sequences.values()), sum(map(len, sequences.values()))
         if unknown >= _MANY_UNKNOWN * total:
@@ -156,7 +133,7 @@ def _antibodies(
         raise ModelError("no_antibody", f"no heavy variable domain (ANARCI's type H): {inventory}", "chains")
     if rule.light is None:
         return [Antibody(heavy, None) for heavy in heavies]
-    lights = _with_stated("light", rule.light, [piece for piece in pieces if piece.is_light], pieces)
+    lights = _with_stated("light", rule.light, rule.check, [piece for piece in pieces if piece.is_light], pieces)
     if AUTO not in (rule.heavy, rule.light):
         heavy = next(piece for piece in heavies if piece.chain == rule.heavy)
         light = next((piece for piece in lights if piece.chain == rule.light and piece != heavy), None)
@@ -186,12 +163,12 @@ def _asked_for(rule: ChainRule, antibodies: list[Antibody], inventory: str) -> l
     return [asked[rule.copy - 1]]
 
 
-def _with_stated(role: str, stated: str, typed: list[Piece], pieces: list[Piece]) -> list[Piece]:
+def _with_stated(role: str, stated: str, check: bool, typed: list[Piece], pieces: list[Piece]) -> list[Piece]:
     """Pieces of a role's type; a stated chain is among them also where it has no domain at all."""
     own = [piece for piece in pieces if piece.chain == stated]
     if stated == AUTO or any(piece in typed for piece in own):
         return typed
-    if own and own[0].domain is not None:
+    if own and own[0].domain is not None and check:
         kind, other = own[0].domain.chain_type, {"heavy": "light", "light": "heavy"}[role]
         what = f"chain {stated}, stated as {role}, is a {other} chain (ANARCI: {kind})"
         raise ModelError("wrong_chain_type", f"{what}; state it so, or leave it to be found", "chains")
@@ -211,12 +188,14 @@ def _paired(heavies: list[Piece], lights: list[Piece], geometry: Geometry) -> li
     return [Antibody(heavy, partner.get(heavy)) for heavy in heavies]
 
 
-def _touching_most(antibodies: list[Antibody], asked: list[int], antigen: list[str], geometry: Geometry) -> Choice:
+def _touching_most(
+    antibodies: list[Antibody], asked: list[int], antigen: list[str], geometry: Geometry
+) -> tuple[int, list[str]]:
     """The antibody that touches a known antigen most."""
     index = asked[0]
     if len(asked) > 1:
         index = max(asked, key=lambda k: (sum(geometry.contacts(antibodies[k], name) for name in antigen), -k))
-    return _choice(antibodies, index, antigen)
+    return index, antigen
 
 
 def _with_antigen(
@@ -226,10 +205,10 @@ def _with_antigen(
     names: list[str],
     geometry: Geometry,
     inventory: str,
-) -> Choice:
+) -> tuple[int, list[str]]:
     """The antibody that has the largest interface, with its antigen."""
     if len(antibodies) == 1 and others:
-        return _choice(antibodies, 0, others)
+        return 0, others
     sizes = np.zeros((len(antibodies), len(others)), dtype=int)
     for index, antibody in enumerate(antibodies):
         sizes[index] = [geometry.contacts(antibody, name) for name in others]
@@ -237,7 +216,7 @@ def _with_antigen(
     if touching:
         index = max(touching, key=lambda k: (_own(sizes, k).sum(), -k))
         own = [name for name, is_own in zip(others, _own(sizes, index) > 0, strict=True) if is_own]
-        return _choice(antibodies, index, _attached(own, others, sizes, geometry))
+        return index, _attached(own, others, sizes, geometry)
     return _with_antibody_as_antigen(antibodies, asked, others, names, geometry, inventory)
 
 
@@ -265,7 +244,7 @@ def _attached(own: list[str], others: list[str], sizes: np.ndarray, geometry: Ge
 
 def _with_antibody_as_antigen(
     antibodies, asked: list[int], others, names: list[str], geometry: Geometry, inventory
-) -> Choice:
+) -> tuple[int, list[str]]:
     """Where no other chain is touched: an antibody against an antibody, or two that do not meet at all."""
     best, pair = 0, None
     for index in asked:
@@ -275,16 +254,39 @@ def _with_antibody_as_antigen(
             if other is not antibodies[index] and size > best:
                 best, pair = size, (index, chains)
     if pair is not None:
-        return _choice(antibodies, *pair)
+        return pair
     left = others or [name for name in names if not any(name in antibody.names for antibody in antibodies)]
     if not left:
-        raise ModelError("no_antigen", f"no chain is left to be the antigen: {inventory}", "chains")
-    return _choice(antibodies, asked[0], left)
+        raise ModelError("no_antigen", _nothing_left(antibodies, inventory), "chains")
+    return asked[0], left
 
 
-def _choice(antibodies: list[Antibody], index: int, antigen: list[str]) -> Choice:
-    how = "found" if len(antibodies) == 1 else f"found: copy {index + 1} of {len(antibodies)}"
-    heavy, light = antibodies[index].heavy, antibodies[index].light
+def _nothing_left(antibodies: list[Antibody], inventory: str) -> str:
+    """Why there is no antigen, in words; both partners may be in one chain."""
+    names = ", ".join(dict.fromkeys(name for antibody in antibodies for name in antibody.names))
+    return (
+        f"no chain is left to be the antigen: {inventory}. Where a chain with a variable domain ({names}) holds the "
+        "antigen, too, write that as a chain of its own"
+    )
+
+
+def _chains(antibody: Antibody, antigen: list[str], check: bool) -> Chains:
+    heavy, light = antibody.heavy, antibody.light
     if light is None:
-        return Choice(Chains(heavy.chain, None, tuple(antigen), heavy.part), how)
-    return Choice(Chains(heavy.chain, light.chain, tuple(antigen), heavy.part, light.part), how)
+        return Chains(heavy.chain, None, tuple(antigen), heavy.part, check=check)
+    return Chains(heavy.chain, light.chain, tuple(antigen), heavy.part, light.part, check)
+
+
+def _checked(chains: Chains, found: Mapping[str, tuple[Domain, ...]]) -> CheckedChains:
+    """The domains of the chosen chains, counted in the parts that are meant."""
+    parts = {"heavy": (chains.heavy, chains.heavy_part), "light": (chains.light, chains.light_part)}
+    domains = {
+        role: [
+            domain.within(part.first)
+            for domain in found[name]
+            if domain.start >= part.first and (part.stop is None or domain.stop <= part.stop)
+        ]
+        for role, (name, part) in parts.items()
+        if name is not None
+    }
+    return check_chains(chains, domains, {name: found[name] for name in chains.antigen})

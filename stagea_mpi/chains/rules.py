@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from ..complexes import Chains
+from ..config_values import flag
 from ..errors import ConfigError, ModelError
 from ..inputs import ModelRef, stem
 
 #: In the place of a chain: to be found.
 AUTO = "auto"
-KEYS = ("heavy", "light", "antigen", "copy", "table")
-_TABLE_COLUMNS = ("model", "heavy", "light", "antigen", "copy")
+KEYS = ("heavy", "light", "antigen", "copy", "check", "table")
+_TABLE_COLUMNS = ("model", "heavy", "light", "antigen", "copy", "check")
 _NO_CHAIN = ("", "-", "na", "none", "null")
 
 
@@ -38,12 +39,15 @@ class ChainRule:
     copy : int or None
         Which copy of the antibody in the file, counted from 1 in the order of the heavy chains; None for the one with
         the largest interface.
+    check : bool
+        Whether a model is refused in which stated chains cannot be what they are said to be.
     """
 
     heavy: str = AUTO
     light: str | None = AUTO
     antigen: tuple[str, ...] | str = AUTO
     copy: int | None = None
+    check: bool = True
 
     @property
     def is_stated(self) -> bool:
@@ -51,7 +55,7 @@ class ChainRule:
         return AUTO not in (self.heavy, self.light, self.antigen) and self.heavy != self.light
 
     def stated(self) -> Chains:
-        return Chains(self.heavy, self.light, self.antigen)
+        return Chains(self.heavy, self.light, self.antigen, check=self.check)
 
     def for_model(self, ref: ModelRef) -> "ChainRule":
         return self
@@ -60,7 +64,7 @@ class ChainRule:
         """The rule in run.yaml's shape."""
         antigen = self.antigen if self.antigen == AUTO else list(self.antigen)
         found = {"heavy": self.heavy, "light": self.light or "-", "antigen": antigen}
-        return found if self.copy is None else {**found, "copy": self.copy}
+        return found | ({} if self.copy is None else {"copy": self.copy}) | ({} if self.check else {"check": False})
 
     def fingerprint(self) -> dict[str, Any]:
         """What a graph's numbers depend on."""
@@ -137,8 +141,8 @@ def parse_chains(value: Any, key: str) -> Chains | ChainRule | ChainTable:
     Parameters
     ----------
     value : object
-        ``auto``; a mapping with any of heavy, light, antigen and copy, those left out being found; or ``{table:
-        path}``.
+        ``auto``; a mapping with any of heavy, light, antigen and copy, those left out being found, and of check; or
+        ``{table: path}``.
     key : str
         Names the value in messages.
 
@@ -185,7 +189,11 @@ def _rule(value: dict[str, Any], key: str) -> ChainRule:
         if names.count(name) > 1:
             raise ConfigError(f"{key}: {name} is named {names.count(name)} times; a chain has one role")
     return ChainRule(
-        heavy, light, AUTO if antigen == [AUTO] else tuple(antigen), _copy(value.get("copy"), f"{key}.copy")
+        heavy,
+        light,
+        AUTO if antigen == [AUTO] else tuple(antigen),
+        _copy(value.get("copy"), f"{key}.copy"),
+        flag(value.get("check", True), f"{key}.check"),
     )
 
 
@@ -211,7 +219,7 @@ def _copy(value: Any, key: str) -> int | None:
 
 
 def read_table(path: Any, key: str = "chains.table") -> ChainTable:
-    """Reads a table of chains, separated by commas, semicolons or tabs: model, heavy, light, antigen (and copy).
+    """Reads a table of chains, separated by commas, semicolons or tabs: model, heavy, light, antigen (and copy, check).
 
     An antigen of several chains is written with blanks between them, or in quotes with commas. An empty cell, like a
     column that is not there, is to be found; ``-`` is no light chain.

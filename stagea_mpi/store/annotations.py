@@ -1,4 +1,4 @@
-"""Numberings that a run has already made, kept for later shards and restarts.
+"""Numbered domains of the sequences that a run has already searched, kept for later shards and restarts.
 
 One file a team, a line a sequence, appended; a line that a kill has cut short, or that does not fit its sequence or its
 checksum, is not used.
@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..annotation import Numbering
+from ..annotation import Domain
 from .rundir import write_text
 
 log = logging.getLogger(__name__)
@@ -23,10 +23,12 @@ CAPACITY = 10_000
 
 #: How the first line begins, and all others.
 _HEADER, _ROW = '{"versions"', '{"sequence"'
+#: What a row holds; files of other rows are not used.
+_ROWS = "rows=domains"
 
 
 class AnnotationCache:
-    """Numberings by sequence.
+    """Domains by sequence.
 
     Parameters
     ----------
@@ -37,8 +39,8 @@ class AnnotationCache:
     """
 
     def __init__(self, folder: Path, versions: str):
-        self._folder, self._versions = folder, versions
-        self._numberings: OrderedDict[str, Numbering] = OrderedDict()
+        self._folder, self._versions = folder, f"{versions} {_ROWS}"
+        self._domains: OrderedDict[str, tuple[Domain, ...]] = OrderedDict()
 
     def load(self) -> None:
         """Reads what earlier runs have left."""
@@ -54,21 +56,21 @@ class AnnotationCache:
             self.forget_oldest()
 
     def __contains__(self, sequence: str) -> bool:
-        return sequence in self._numberings
+        return sequence in self._domains
 
-    def __getitem__(self, sequence: str) -> Numbering:
-        return self._numberings[sequence]
+    def __getitem__(self, sequence: str) -> tuple[Domain, ...]:
+        return self._domains[sequence]
 
-    def remember(self, sequence: str, numbering: Numbering) -> None:
-        self._numberings[sequence] = numbering
+    def __setitem__(self, sequence: str, domains: tuple[Domain, ...]) -> None:
+        self._domains[sequence] = domains
 
     def forget_oldest(self) -> None:
         """Shrinks to the capacity; between shards."""
-        while len(self._numberings) > CAPACITY:
-            self._numberings.popitem(last=False)
+        while len(self._domains) > CAPACITY:
+            self._domains.popitem(last=False)
 
     def save(self, name: str, sequences: list[str]) -> None:
-        """Appends the numberings of some sequences to this team's file; failures are left out, to be tried again."""
+        """Appends the domains of some sequences to this team's file."""
         self._folder.mkdir(exist_ok=True)
         path = self._folder / f"{name}.jsonl"
         if (
@@ -77,10 +79,7 @@ class AnnotationCache:
         ):
             path.unlink()
         lines = [] if path.exists() else [json.dumps({"versions": self._versions})]
-        for sequence in sequences:
-            numbering = self._numberings[sequence]
-            if numbering.problem is None:
-                lines.append(_line(sequence, numbering.chain_type, numbering.positions))
+        lines += [_line(sequence, self._domains[sequence]) for sequence in sequences]
         # The leading line break ends a line that a kill has cut short.
         text = ("\n" if path.exists() else "") + "\n".join(lines) + "\n"
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -94,7 +93,9 @@ class AnnotationCache:
             return True
         if not _fits(row):
             return False
-        self._numberings[row["sequence"]] = Numbering(tuple(row["positions"]), row["chain_type"])
+        self._domains[row["sequence"]] = tuple(
+            Domain(kind, start, start + len(positions), tuple(positions)) for kind, start, positions in row["domains"]
+        )
         return True
 
 
@@ -120,14 +121,14 @@ def remove_damaged_lines(path: Path) -> None:
     write_text(path, "\n".join([header, *(line for line in lines if line.strip() and _is_good(line))]) + "\n")
 
 
-def _line(sequence: str, chain_type: str | None, positions: Sequence[int]) -> str:
-    row = {"sequence": sequence, "chain_type": chain_type, "positions": list(positions)}
+def _line(sequence: str, domains: Sequence[Domain]) -> str:
+    listed = [[domain.chain_type, domain.start, list(domain.positions)] for domain in domains]
+    row = {"sequence": sequence, "domains": listed}
     return json.dumps({**row, "crc32": _checksum(row)}, separators=(",", ":"))
 
 
 def _checksum(row: dict) -> int:
-    values = [row["sequence"], row["chain_type"], row["positions"]]
-    return zlib.crc32(json.dumps(values, separators=(",", ":")).encode())
+    return zlib.crc32(json.dumps([row["sequence"], row["domains"]], separators=(",", ":")).encode())
 
 
 def _is_good(line: str) -> bool:
@@ -136,14 +137,15 @@ def _is_good(line: str) -> bool:
 
 
 def _fits(row: dict) -> bool:
-    sequence, positions = row.get("sequence"), row.get("positions")
-    return (
-        isinstance(sequence, str)
-        and "chain_type" in row
-        and isinstance(positions, list)
-        and len(positions) == len(sequence)
+    sequence, domains = row.get("sequence"), row.get("domains")
+    if not isinstance(sequence, str) or not isinstance(domains, list) or row.get("crc32") != _checksum(row):
+        return False
+    return all(
+        isinstance(kind, str)
+        and 0 <= start
+        and start + len(positions) <= len(sequence)
         and all(isinstance(p, int) and 0 <= p <= 128 for p in positions)
-        and row.get("crc32") == _checksum(row)
+        for kind, start, positions in domains
     )
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import gemmi
 
-from stagea_mpi.annotation import domain_of, number_sequences
 from stagea_mpi.building import build_model
 from stagea_mpi.chains.rules import ChainRule
 from stagea_mpi.clustering import cluster_two_depths
 from stagea_mpi.complexes import Chains
 from stagea_mpi.inputs import FileNames
-from stagea_mpi.listing import list_shard
+from stagea_mpi.listing import list_shard, with_domains
+from stagea_mpi.numbering import Numbering
 from stagea_mpi.parallel.teams import Solo
 
 #: Seconds after which a model fails.
@@ -200,18 +200,14 @@ class Pipeline:
     """All that happens to a file, numberings kept from one to the next."""
 
     def __init__(self) -> None:
-        self._numberings: dict = {}
-        self._domains: dict = {}
+        self._numbering = Numbering(Solo())
 
     def outcomes(self, path: Path, chains: Chains | ChainRule) -> list[str]:
         """What became of each model: ``graph``, or its reason and message."""
-        entries = list_shard(Solo(), [(str(path), FileNames.of_stem("case"))], chains, self._domains)
+        entries = list_shard(Solo(), [(str(path), FileNames.of_stem("case"))], chains, self._numbering)
         result = []
-        for entry in entries:
-            queries = [domain_of(chain) for chain in (entry.heavy, entry.light) if chain]
-            new = [query for query in queries if query not in self._numberings]
-            self._numberings |= zip(new, number_sequences(new), strict=True)
-            record, failure = build_model(entry, 0, self._numberings, 0, TIME_LIMIT)
+        for entry in with_domains(entries, self._numbering):
+            record, failure = build_model(entry, 0, 0, TIME_LIMIT)
             if failure is None:
                 cluster_two_depths(len(record.graph), record.graph.internal.nodes)
             result.append("graph" if failure is None else f"{failure.reason}: {failure.message}")

@@ -1,17 +1,17 @@
 import logging
 
-from stagea_mpi.annotation import Numbering
+from stagea_mpi.annotation import Domain
 from stagea_mpi.store import annotations
 from stagea_mpi.store.annotations import AnnotationCache
 
-NUMBERED = Numbering((0, 1, 2, 3), "H")
+NUMBERED = (Domain("H", 1, 4, (1, 2, 3)),)
 
 
-def saved(folder, name="team_0000", versions="v1", **numberings) -> AnnotationCache:
+def saved(folder, name="team_0000", versions="v1", **domains) -> AnnotationCache:
     cache = AnnotationCache(folder, versions)
-    for sequence, numbering in numberings.items():
-        cache.remember(sequence, numbering)
-    cache.save(name, list(numberings))
+    for sequence, found in domains.items():
+        cache[sequence] = found
+    cache.save(name, list(domains))
     return cache
 
 
@@ -23,17 +23,12 @@ def loaded(folder, versions="v1") -> AnnotationCache:
 
 def test_what_was_saved_is_known_to_the_next_run(tmp_path):
     saved(tmp_path, ACDE=NUMBERED)
-    saved(tmp_path, ACDF=Numbering((0, 0, 0, 0), None))
+    saved(tmp_path, ACDF=())
     saved(tmp_path, name="team_0001", ACDG=NUMBERED)
     cache = loaded(tmp_path)
     assert cache["ACDE"] == NUMBERED
-    assert cache["ACDF"].chain_type is None
+    assert cache["ACDF"] == ()
     assert "ACDG" in cache
-
-
-def test_a_failure_is_not_saved_so_that_it_is_tried_again(tmp_path):
-    saved(tmp_path, ACDE=Numbering((0, 0, 0, 0), None, "hmmscan was killed"))
-    assert "ACDE" not in loaded(tmp_path)
 
 
 def test_numberings_of_other_programs_are_not_used(tmp_path):
@@ -46,7 +41,8 @@ def test_numberings_of_other_programs_are_not_used(tmp_path):
 def test_damaged_lines_cost_only_themselves_and_are_told(tmp_path, caplog):
     saved(tmp_path, ACDE=NUMBERED)
     path = tmp_path / "team_0000.jsonl"
-    path.write_text(path.read_text() + '{"sequence": "AAAA", "positions": [1, 2]}\n{"sequence": "CCCC", "posi')
+    row = '{"sequence": "AAAA", "domains": [["H", 0, [1, 2]]]}'
+    path.write_text(path.read_text() + row + '\n{"sequence": "CCCC", "doma')
     saved(tmp_path, ACDF=NUMBERED)  # appended behind the line that a kill has cut short
     with caplog.at_level(logging.WARNING):
         cache = loaded(tmp_path)
@@ -60,7 +56,7 @@ def test_memory_is_bounded_between_shards(tmp_path, monkeypatch):
     monkeypatch.setattr(annotations, "CAPACITY", 3)
     cache = AnnotationCache(tmp_path, "v1")
     for i in range(10):
-        cache.remember(f"A{i}", NUMBERED)
+        cache[f"A{i}"] = NUMBERED
     cache.forget_oldest()
     assert "A9" in cache
     assert "A0" not in cache
