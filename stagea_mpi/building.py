@@ -181,11 +181,19 @@ def build_model(
     failure = result.failure
     record = ModelRecord(
         index, entry.ref.name, entry.ref.path, entry.digest, entry.n_atoms, rank, result.seconds, result.graph,
-        failure.reason if failure else None, *astuple(result.quality),
+        failure.reason if failure else None, *astuple(result.quality), *_domain_types(entry),
     )  # fmt: skip
     if failure is None:
         return record, None
     return record, Failure(entry.ref.name, entry.ref.path, failure.stage or "graph", failure.reason, str(failure))
+
+
+def _domain_types(entry: ModelEntry) -> tuple[str, str]:
+    """Types of the labelled domains; ``-`` for a chain without one, empty for no chain."""
+    if entry.checked is None:
+        return "", ""
+    heavy, light = (domain.chain_type if domain else "-" for domain in (entry.checked.heavy, entry.checked.light))
+    return heavy, light if entry.chains.light is not None else ""
 
 
 def _too_large(entry: ModelEntry, max_atoms: int) -> ModelError | None:

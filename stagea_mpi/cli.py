@@ -1,7 +1,9 @@
 """The commands: `python -m stagea_mpi COMMAND …`."""
 
 import argparse
+import csv
 import dataclasses
+import gzip
 import logging
 import os
 import re
@@ -258,6 +260,13 @@ def _tell(summary, folder, stop: StopRequest) -> None:
         f"stagea_mpi: {n_ok} of {n_models} models are in {folder.shards}/*/graphs.h5 "
         f"({len(finished)} of {summary.n_shards} shards; {done})"
     )
+    noted = [outcome for outcome in finished if outcome.n_noted]
+    if noted:
+        print(
+            f"stagea_mpi: warning: chains of {sum(o.n_noted for o in noted)} of {n_ok} models look odd, the first of "
+            f"{legible(_first_note(folder, noted[0].shard))}; "
+            f"the column `chosen` in {folder.shards}/*/manifest.tsv.gz says what was found"
+        )
     if n_models > n_ok:
         reasons = _failure_counts(folder, [o.shard for o in finished])
         listed = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
@@ -268,6 +277,16 @@ def _tell(summary, folder, stop: StopRequest) -> None:
     if summary.stopped:
         name = stop.signal.name if stop.signal else "a signal"
         print(f"stagea_mpi: stopped early by {name}; run the same command again to finish", flush=True)
+
+
+def _first_note(folder, shard: int) -> str:
+    """The first model of a shard with something odd about its chains, and what it is."""
+    with gzip.open(folder.shard(shard).manifest, "rt", encoding="utf-8", errors="replace") as lines:
+        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+            how, _, notes = row["chosen"].partition("; ")
+            if notes:
+                return f"{row['mol']}: {notes}"
+    return folder.shard(shard).name
 
 
 def _failure_counts(folder, shards: list[int]) -> Counter:

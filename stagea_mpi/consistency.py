@@ -164,6 +164,9 @@ def _check_manifest(path: Path, packed: PackedFile, meta: dict[str, Any]) -> Ite
     if bad:
         yield f"the row of {bad[0][0]} does not fit itself: length and name"
         return
+    n_noted = len({row[1] for row in rows if "; " in row[-1]})
+    if meta["result"].get("n_noted") != n_noted:
+        yield f"result.n_noted is {meta['result'].get('n_noted')!r}, `chosen` has notes on {n_noted} models"
     expected = [(table_cell(name), chain) for name in _with_graph(packed) for chain in "AB"]
     yield from _difference("rows", [(row[1], row[2]) for row in rows], expected)
     sequences = {(row[1], row[2]): row[4] for row in rows}

@@ -35,6 +35,8 @@ class Outcome:
     exit_code : int
     message : str
         For a person, where there is something to say.
+    n_noted : int
+        Models whose chains are not quite what they are said to be.
     """
 
     shard: int
@@ -43,6 +45,7 @@ class Outcome:
     n_ok: int = 0
     exit_code: int = OK
     message: str = ""
+    n_noted: int = 0
 
 
 def write_lists(shard: ShardFolder, entries: list[ModelEntry], failures: list[Failure]) -> None:
@@ -52,7 +55,7 @@ def write_lists(shard: ShardFolder, entries: list[ModelEntry], failures: list[Fa
     write_table(shard.failures, FAILURE_COLUMNS, ([*asdict(failure).values()] for failure in failures))
     failed = {failure.model for failure in failures}
     rows = [
-        (f"{entry.ref.name}.{chain}", entry.ref.name, chain, len(sequence), sequence, side, entry.how)
+        (f"{entry.ref.name}.{chain}", entry.ref.name, chain, len(sequence), sequence, side, entry.chosen)
         for entry in entries
         if entry.ref.name not in failed
         for chain, sequence, side in zip("AB", entry.sequences, entry.chains.sides(), strict=True)
@@ -114,7 +117,7 @@ def finish_shard(
     meta["stagea_phase"] = phase
     meta["wall_s"] = round(meta["wall_s"] + perf_counter() - start, 3)
     shard.write_meta(meta)
-    n_models, n_ok = result["n_models"], result["n_ok"]
+    n_models, n_ok, n_noted = result["n_models"], result["n_ok"], result["n_noted"]
     if result["n_fail"] > max_failed_fraction * n_models:
         message = (
             f"{shard.name}: {result['n_fail']} of {n_models} models failed, more than max_failed_fraction = "
@@ -122,8 +125,9 @@ def finish_shard(
             "mend the models, or raise max_failed_fraction"
         )
         log.error(message)
-        return Outcome(shard.index, "built", n_models, n_ok, TOO_MANY_FAILED, message)
+        return Outcome(shard.index, "built", n_models, n_ok, TOO_MANY_FAILED, message, n_noted)
     shard.mark(GRAPHS_DONE)
     if phase != "prep_graphs":
         shard.mark(DONE)
-    return Outcome(shard.index, "clustered" if phase == "cluster_only" else "built", n_models, n_ok)
+    action = "clustered" if phase == "cluster_only" else "built"
+    return Outcome(shard.index, action, n_models, n_ok, n_noted=n_noted)

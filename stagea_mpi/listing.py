@@ -63,6 +63,16 @@ class ModelEntry:
     checked: CheckedChains | None = None
     failure: ModelError | None = None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the chains."""
+        return () if self.checked is None else self.checked.notes
+
+    @property
+    def chosen(self) -> str:
+        """How the chains were chosen, and what is odd about them."""
+        return "; ".join((self.how, *self.notes))
+
 
 def list_shard(
     comm,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from .building import build_shard
+from .building import Failure, build_shard
 from .config import RunConfig, chains_as_dict
 from .errors import DONE as OK
 from .errors import FAILED, RunFolderError, ShardBusyError, StageAError
@@ -239,6 +239,7 @@ class Team:
             "n_models": n_models,
             "n_ok": n_models - len(report.failures),
             "n_fail": len(report.failures),
+            "n_noted": _n_noted(entries, report.failures),
             "graphs_s": round(report.graphs_s, 3),
         }
         with publish(shard.packed, part):
@@ -300,7 +301,14 @@ class Team:
     def _lead_skip(self, shard: ShardFolder, meta: dict[str, Any]) -> None:
         result = meta["result"]
         log.info("%s: done already", shard.name)
-        self.outcomes.append(Outcome(shard.index, "skipped", result["n_models"], result["n_ok"]))
+        outcome = Outcome(shard.index, "skipped", result["n_models"], result["n_ok"], n_noted=result["n_noted"])
+        self.outcomes.append(outcome)
+
+
+def _n_noted(entries: list[ModelEntry], failures: list[Failure]) -> int:
+    """How many of the models that have a graph have something odd about their chains."""
+    failed = {failure.model for failure in failures}
+    return sum(bool(entry.notes) for entry in entries if entry.ref.name not in failed)
 
 
 def _vanished(entries: list[ModelEntry], failed: set[str]) -> list[str]:

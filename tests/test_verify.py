@@ -251,7 +251,7 @@ DAMAGES = {
     "cache changed": (
         "team_0000_0.jsonl: 1 lines",
         lambda root: [
-            path.write_text(path.read_text().replace('"positions":[1,', '"positions":[2,', 1))
+            path.write_text(path.read_text().replace(",[1,", ",[2,", 1))
             for path in root.glob("annotations/*.jsonl")
         ],
     ),

@@ -11,7 +11,7 @@ from ..errors import REASONS
 from ..timing import STAGES
 
 SCHEMA = "stagea_mpi.packed"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: Codes of `/model/status`: 0 is a model with a graph, k > 0 one that failed for the k-th reason.
 STATUS = ("ok", *REASONS)
@@ -50,6 +50,8 @@ COLUMNS = (
     ),
     Column("model/low_heavy_light", "u1", (), "", "1: heavy_light_contacts is under 15"),
     Column("model/vdw_clash", "u1", (), "", "1: vdw_outside is over 0.05"),
+    Column("model/heavy_type", "S1", (), "", "ANARCI's type of the heavy chain's labelled domain; -: it has none"),
+    Column("model/light_type", "S1", (), "", "likewise of the light chain; empty: there is no light chain"),
     Column(
         "model/seconds",
         "f4",

@@ -32,6 +32,9 @@ class ModelRecord:
         Key of `errors.REASONS` where there is no graph.
     heavy_light_contacts, vdw_outside, low_heavy_light, vdw_clash
         See `quality.Quality`.
+    heavy_type, light_type : str
+        ANARCI's type of the chain's labelled domain; ``-`` where it has none, empty where there is no such chain, or
+        nothing is known of it.
     """
 
     index: int
@@ -47,6 +50,8 @@ class ModelRecord:
     vdw_outside: float = -1.0
     low_heavy_light: bool = False
     vdw_clash: bool = False
+    heavy_type: str = ""
+    light_type: str = ""
 
 
 class PackedWriter:
