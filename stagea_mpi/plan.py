@@ -38,6 +38,8 @@ class Cost:
         Peak of this process.
     failures : list of str
         What the failed models said.
+    notes : list of str
+        What is odd about the chains of the others.
     """
 
     n_models: int
@@ -47,6 +49,7 @@ class Cost:
     sequences_per_model: float
     memory_mb: float
     failures: list[str]
+    notes: list[str]
 
 
 def measure_cost(config: RunConfig, cut: Cut) -> Cost:
@@ -72,6 +75,7 @@ def measure_cost(config: RunConfig, cut: Cut) -> Cost:
         sequences_per_model=numbering.n_numbered / max(len(good), 1),
         memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         failures=failures,
+        notes=[f"{entry.ref.name}: {note}" for entry in good for note in entry.notes],
     )
 
 
@@ -116,6 +120,7 @@ def describe_plan(config: RunConfig, config_path: str) -> str:
         f"python -m stagea_mpi run {config_path}",
     ]
     lines += [f"note     of the sampled models one fails: {message}" for message in cost.failures]
+    lines += [f"note     of the sampled models one looks odd: {note}" for note in cost.notes]
     if memory > config.stage_a.mem_gb:
         lines.append(f"note     stage_a.mem_gb: {config.stage_a.mem_gb:g} is too little; set it to {memory * 1.1:.0f}")
     return "\n".join(lines)

@@ -113,6 +113,8 @@ def test_an_antigen_stated_as_the_antibody_is_refused_or_where_it_is_meant_so_to
     with PackedFile(tmp_path / "insisting/shards/shard_000000/packed.h5") as packed:
         types = [packed.column(f"model/{role}_type").tolist() for role in ("heavy", "light")]
     assert b"-" in sum(types, [])
+    assert main(["plan", str(tmp_path / "insisting.yaml")]) == 0
+    assert f"of the sampled models one looks odd: fv: {lacking}" in capsys.readouterr().out
     assert main(["verify", str(tmp_path / "insisting")]) == 0
 
 

@@ -78,8 +78,8 @@ def check_chains(
         advice = "state them the other way round, or chains: auto, or chains.check: false to have it so"
         raise ModelError("wrong_chain_type", f"{' and '.join(wrong)}; {advice}", "chains")
     if misplaced and chains.check:
-        advice = "state it as the antibody's, or chains: auto, or chains.check: false to have it so"
-        what = f"{'; '.join(notes)}; but {' and '.join(misplaced)}: {advice}"
+        advice = "state the antibody's chains as heavy and light, or chains: auto, or chains.check: false to have it so"
+        what = f"{' and '.join(notes)}, but {' and '.join(misplaced)}; {advice}"
         raise ModelError("antibody_in_antigen", what, "chains")
     return CheckedChains(found["heavy"], found.get("light"), (*wrong, *notes, *misplaced))
 
