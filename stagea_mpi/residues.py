@@ -9,6 +9,8 @@ import functools
 import gemmi
 import numpy as np
 
+from .dialects import standard_residue
+
 #: Residue types in one-hot order.
 RESIDUE_TYPES = ("CYS HIS ASN GLN SER THR TYR TRP ALA PHE GLY ILE VAL MET PRO LEU GLU ASP LYS ARG").split()
 
@@ -35,11 +37,6 @@ ANTIGEN = REGIONS.index("AG")
 UNKNOWN = 255  #: code of a residue or an atom name that is in no table
 
 _WATERS = frozenset(("HOH", "WAT", "H2O", "DOD", "TIP", "TIP3", "SOL"))
-#: Names that Amber, CHARMM and GROMACS give to protonation states of standard residues.
-_PROTONATION_STATES = {
-    "HID": "HIS", "HIE": "HIS", "HIP": "HIS", "HSD": "HIS", "HSE": "HIS", "HSP": "HIS",
-    "CYX": "CYS", "CYM": "CYS", "ASH": "ASP", "GLH": "GLU", "LYN": "LYS",
-}  # fmt: skip
 
 
 def encode(names: np.ndarray, table: list[str] | tuple[str, ...]) -> np.ndarray:
@@ -64,9 +61,9 @@ def encode(names: np.ndarray, table: list[str] | tuple[str, ...]) -> np.ndarray:
 def one_letter(residue_name: str) -> str:
     """The letter of a residue's parent amino acid (MSE is M, PCA is E), X where it has none.
 
-    The parents are gemmi's table of the wwPDB's chemical components, and the protonation states that force fields name.
+    The parents are gemmi's table of the wwPDB's chemical components, and names of other dialects.
     """
-    info = gemmi.find_tabulated_residue(_PROTONATION_STATES.get(residue_name, residue_name))
+    info = gemmi.find_tabulated_residue(standard_residue(residue_name))
     letter = info.one_letter_code.upper() if info.is_amino_acid() else "X"
     return letter if letter in "ACDEFGHIKLMNPQRSTVWY" else "X"
 
@@ -74,7 +71,7 @@ def one_letter(residue_name: str) -> str:
 @functools.cache
 def is_amino_acid(residue_name: str) -> bool:
     """Whether the wwPDB's chemical components list the residue, or its parent, as an amino acid."""
-    return gemmi.find_tabulated_residue(_PROTONATION_STATES.get(residue_name, residue_name)).is_amino_acid()
+    return gemmi.find_tabulated_residue(standard_residue(residue_name)).is_amino_acid()
 
 
 @functools.cache

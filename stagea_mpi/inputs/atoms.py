@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 import gemmi
 import numpy as np
 
+from ..dialects import standard_names
 from ..errors import ModelError
 from ..residues import is_water
 from .columns import are_chains_segments, atom_lines, check_columns, has_foreign_elements, split_repeated
@@ -25,7 +26,7 @@ BLANK_CHAIN = "_"
 
 @dataclass(frozen=True)
 class AtomTable:
-    """Atoms of one model in file order, as read: one alternative location each.
+    """Atoms of one model in file order, under standard names: one alternative location each.
 
     Attributes
     ----------
@@ -172,11 +173,14 @@ def _columns(structure: gemmi.Structure) -> _Columns:
 
 def _as_table(pieces: list[_Columns]) -> AtomTable:
     columns = {f.name: np.concatenate([getattr(piece, f.name) for piece in pieces]) for f in fields(_Columns)}
-    chain, residue_name, atom_name = (columns[name] for name in ("chain", "residue_name", "atom_name"))
+    chain, residue_name = columns["chain"], columns["residue_name"]
     site_starts = _changes(chain, columns["author_number"])
     ends = np.cumsum([len(piece.chain) for piece in pieces])[:-1]
     site_starts[ends[ends < len(chain)]] = True
     residue = np.cumsum(site_starts | _changes(residue_name))
+    residue_name, atom_name, is_hetatm = standard_names(
+        residue, residue_name, columns["atom_name"], columns["element"], columns["is_hetatm"]
+    )
     keep = ~np.isin(residue_name, [name for name in np.unique(residue_name) if is_water(name.decode(errors="replace"))])
     if columns["altloc"].any():
         keep &= _preferred_locations(
@@ -189,7 +193,7 @@ def _as_table(pieces: list[_Columns]) -> AtomTable:
         atom_name=atom_name[keep],
         residue=(np.cumsum(_changes(residue[keep])) - 1).astype(np.int32),
         author_number=columns["author_number"][keep],
-        is_hetatm=columns["is_hetatm"][keep],
+        is_hetatm=is_hetatm[keep],
         is_hydrogen=is_hydrogen[keep],
         xyz=columns["xyz"][keep],
     )
