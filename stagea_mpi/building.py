@@ -4,7 +4,7 @@ import logging
 import math
 import os
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -181,19 +181,19 @@ def build_model(
     failure = result.failure
     record = ModelRecord(
         index, entry.ref.name, entry.ref.path, entry.digest, entry.n_atoms, rank, result.seconds, result.graph,
-        failure.reason if failure else None, *astuple(result.quality), *_domain_types(entry),
+        failure.reason if failure else None, **asdict(result.quality), **_domain_types(entry),
     )  # fmt: skip
     if failure is None:
         return record, None
     return record, Failure(entry.ref.name, entry.ref.path, failure.stage or "graph", failure.reason, str(failure))
 
 
-def _domain_types(entry: ModelEntry) -> tuple[str, str]:
+def _domain_types(entry: ModelEntry) -> dict[str, str]:
     """Types of the labelled domains; ``-`` for a chain without one, empty for no chain."""
     if entry.checked is None:
-        return "", ""
+        return {}
     heavy, light = (domain.chain_type if domain else "-" for domain in (entry.checked.heavy, entry.checked.light))
-    return heavy, light if entry.chains.light is not None else ""
+    return {"heavy_type": heavy, "light_type": light if entry.chains.light is not None else ""}
 
 
 def _too_large(entry: ModelEntry, max_atoms: int) -> ModelError | None:

@@ -19,6 +19,8 @@ from .store.packed import PackedFile
 from .store.rundir import RunFolder
 from .store.stageb import both_ways, edge_features, node_features
 
+#: Columns of packed.h5 that flag a model (docs/inputs.md).
+QUALITY_FLAGS = ("low_heavy_light", "vdw_clash", "modified_interface")
 #: Columns of the features that `Model.to_pyg` puts side by side, in this order.
 PYG_NODE_FEATURES = ("res_type", "charge", "polarity", "bsa", "atom_type", "region")
 PYG_EDGE_FEATURES = ("dist", "voro_area", "elec", "vdw", "covalent", "orientation")
@@ -54,7 +56,9 @@ class Run:
         table : DataFrame
             Index: the name. `shard`, `status` (ok, or why it has no graph), `n_atoms` of the complex, `n_nodes`,
             `n_edges` and `n_internal_edges` of the graph, `n_clusters` (depth 0), `contact_area` (Å², Voronoi, over
-            the interface), `elec` and `vdw` (kcal/mol, sums over the interface), `seconds` to build, `source`.
+            the interface), `elec` and `vdw` (kcal/mol, sums over the interface), the flags `low_heavy_light`,
+            `vdw_clash` and `modified_interface`, `left_out` (what of the interface is in no graph, by name), `seconds`
+            to build, `source`.
         """
         return pd.concat([_models_of(shard, path) for shard, path in self._packed.items()]).set_index("model")
 
@@ -112,6 +116,10 @@ def _models_of(shard: int, path: Path) -> pd.DataFrame:
                 **{f"n_{table}s": np.diff(pointer) for table, pointer in pointers.items()},
                 "n_clusters": n_clusters,
                 **sums,
+                **{flag: packed.column(f"model/{flag}").astype(bool) for flag in QUALITY_FLAGS},
+                "left_out": [
+                    names.decode(errors="replace") for names in packed.column("model/left_out_names").tolist()
+                ],
                 "seconds": packed.column("model/seconds").sum(axis=1),
                 "source": [source.decode(errors="replace") for source in packed.column("model/source").tolist()],
             }

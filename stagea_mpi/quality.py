@@ -1,5 +1,8 @@
-"""Quality flags of a model, as DeepRank-Ab 1.0.2 (`scripts/inference.py`, Apache-2.0) gives them beside its score."""
+"""Quality flags of a model: those that DeepRank-Ab 1.0.2 (`scripts/inference.py`, Apache-2.0) gives beside its score,
+and what its graph leaves out.
+"""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +12,7 @@ from .annotation import Domain
 from .chains.checking import CheckedChains
 from .complexes import Complex
 from .graphs import InterfaceGraph
+from .left_out import names_of
 
 #: Å, exclusive: two Cα atoms of the heavy and the light chain are in contact.
 CA_DISTANCE = 8.0
@@ -34,19 +38,30 @@ class Quality:
         Share of interface edges whose vdw is outside `VDW_BOUNDS`; -1 without a graph.
     low_heavy_light, vdw_clash : bool
         The flags.
+    left_out : int
+        Residues, and atoms under unknown names, within 5 Å of the partner that are in no graph; -1 without one.
+    left_out_names : str
+        Their names with how many there are of each (`left_out.names_of`).
+    modified_interface : bool
+        Whether there are any.
     """
 
     heavy_light_contacts: int
     vdw_outside: float
     low_heavy_light: bool
     vdw_clash: bool
+    left_out: int
+    left_out_names: str
+    modified_interface: bool
 
 
 #: Of a model without a graph.
-UNKNOWN_QUALITY = Quality(-1, -1.0, False, False)
+UNKNOWN_QUALITY = Quality(-1, -1.0, False, False, -1, "", False)
 
 
-def assess(complex_: Complex, graph: InterfaceGraph, checked: CheckedChains) -> Quality:
+def assess(
+    complex_: Complex, graph: InterfaceGraph, checked: CheckedChains, missing: Counter[str] | None = None
+) -> Quality:
     """Quality flags of a model.
 
     Parameters
@@ -56,10 +71,16 @@ def assess(complex_: Complex, graph: InterfaceGraph, checked: CheckedChains) -> 
         Its graph, with at least one interface edge.
     checked : CheckedChains
         Its variable domains.
+    missing : Counter, optional
+        What the graph leaves out (`left_out.left_out`).
     """
+    missing = Counter() if missing is None else missing
     contacts = heavy_light_contacts(complex_, checked)
     outside = vdw_outside(graph.interface.vdw)
-    return Quality(contacts, outside, 0 <= contacts < LEAST_CONTACTS, outside > MOST_OUTSIDE)
+    return Quality(
+        contacts, outside, 0 <= contacts < LEAST_CONTACTS, outside > MOST_OUTSIDE,
+        missing.total(), names_of(missing), missing.total() > 0,
+    )  # fmt: skip
 
 
 def heavy_light_contacts(complex_: Complex, checked: CheckedChains) -> int:

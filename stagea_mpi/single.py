@@ -7,6 +7,7 @@ from .complexes import merge_chains
 from .errors import LaunchError, ModelError
 from .graphs import InterfaceGraph, build_graph
 from .inputs import read_model
+from .left_out import left_out
 from .listing import ModelEntry, unexpected
 from .parallel.guard import time_limit
 from .quality import UNKNOWN_QUALITY, Quality, assess
@@ -46,10 +47,12 @@ def compute_model(entry: ModelEntry, timeout: float) -> ModelResult:
     clock = StageClock()
     try:
         with time_limit(timeout, entry.ref.name):
-            complex_ = merge_chains(read_model(entry.ref), entry.chains, entry.ref.name)
+            atoms = read_model(entry.ref)
+            complex_ = merge_chains(atoms, entry.chains, entry.ref.name)
             clock.lap("read")
             graph = build_graph(complex_, antibody_regions(complex_, entry.checked), timeout, clock)
-            return ModelResult(graph, assess(complex_, graph, entry.checked), tuple(clock.seconds.values()))
+            quality = assess(complex_, graph, entry.checked, left_out(atoms, entry.chains))
+            return ModelResult(graph, quality, tuple(clock.seconds.values()))
     except ModelError as found:
         failure = found
     except LaunchError:

@@ -8,6 +8,7 @@ stands once.
 from dataclasses import dataclass
 
 from ..errors import REASONS
+from ..left_out import NAMES_WIDTH
 from ..timing import STAGES
 
 SCHEMA = "stagea_mpi.packed"
@@ -52,6 +53,15 @@ COLUMNS = (
     Column("model/vdw_clash", "u1", (), "", "1: vdw_outside is over 0.05"),
     Column("model/heavy_type", "S1", (), "", "ANARCI's type of the heavy chain's labelled domain; -: it has none"),
     Column("model/light_type", "S1", (), "", "likewise of the light chain; empty: there is no light chain"),
+    Column(
+        "model/left_out",
+        "i4",
+        (),
+        "",
+        "residues and atoms of unknown name at the interface in no graph; -1: no graph at all",
+    ),
+    Column("model/left_out_names", f"S{NAMES_WIDTH}", (), "", "their names and counts, as SEP:2,ILE/CDX:1"),
+    Column("model/modified_interface", "u1", (), "", "1: left_out is over 0"),
     Column(
         "model/seconds",
         "f4",

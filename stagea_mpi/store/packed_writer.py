@@ -30,7 +30,7 @@ class ModelRecord:
     graph : InterfaceGraph or None
     reason : str or None
         Key of `errors.REASONS` where there is no graph.
-    heavy_light_contacts, vdw_outside, low_heavy_light, vdw_clash
+    heavy_light_contacts, vdw_outside, low_heavy_light, vdw_clash, left_out, left_out_names, modified_interface
         See `quality.Quality`.
     heavy_type, light_type : str
         ANARCI's type of the chain's labelled domain; ``-`` where it has none, empty where there is no such chain, or
@@ -50,6 +50,9 @@ class ModelRecord:
     vdw_outside: float = -1.0
     low_heavy_light: bool = False
     vdw_clash: bool = False
+    left_out: int = -1
+    left_out_names: str = ""
+    modified_interface: bool = False
     heavy_type: str = ""
     light_type: str = ""
 
