@@ -12,6 +12,7 @@ from ..residues import is_water
 from .columns import are_chains_segments, atom_lines, check_columns, has_foreign_elements, split_repeated
 from .containers import ModelRef
 from .formats import HEAD_BYTES, MMCIF, format_of
+from .long_names import with_short_names
 from .mmcif import mmcif_structure
 from .unpacking import read_range, read_whole, readable, unpacked
 
@@ -105,6 +106,7 @@ def _pdb_structures(content: bytes) -> list[gemmi.Structure]:
         content = content.replace(b"\r", b"\n")
     starts, lengths = atom_lines(content)
     check_columns(content, starts)
+    content = with_short_names(content, starts)
     is_old = has_foreign_elements(content, starts, lengths)
     by_segment = are_chains_segments(content, starts, lengths)
     if (
@@ -162,13 +164,22 @@ def _columns(structure: gemmi.Structure) -> _Columns:
         chain=_legible(chain),
         residue_name=_legible(_as_bytes(flat.residue_names)),
         atom_name=_legible(_as_bytes(flat.atom_names)),
-        author_number=np.asarray(flat.resnums).astype(np.int64) * 256 + np.asarray(flat.icodes),
+        author_number=_author_numbers(np.asarray(flat.resnums).astype(np.int64), np.asarray(flat.icodes)),
         altloc=np.array(flat.altlocs),
         occupancy=np.array(flat.occ),
         is_hetatm=np.asarray(flat.het_flags) == ord("H"),
         element=np.array(flat.element_names),
         xyz=np.round(np.asarray(flat.pos), 3),
     )
+
+
+def _author_numbers(number: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """Numbers and insertion codes as integers. Codes are letters: a digit there is the fifth of a number, as 12345."""
+    is_fifth = (code >= ord("0")) & (code <= ord("9")) & (number >= 1000) & (number <= 9999)
+    if is_fifth.any():
+        number = np.where(is_fifth, 10 * number + code - ord("0"), number)
+        code = np.where(is_fifth, ord(" "), code)
+    return number * 256 + code
 
 
 def _as_table(pieces: list[_Columns]) -> AtomTable:

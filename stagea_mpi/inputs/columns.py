@@ -16,6 +16,7 @@ _RESIDUE = slice(17, 27)
 _SITE = slice(20, 27)  # chain, number, insertion code
 _CHAIN = slice(20, 22)
 _NUMBER = slice(22, 26)
+_GAP = range(27, 30)
 _COORDINATES = slice(30, 54)
 _SEGMENT = slice(72, 76)
 _ELEMENT = slice(76, 78)
@@ -31,6 +32,10 @@ for _lead in ("   ", "  -", "  0", " -0", " 00", "-00", "000"):
     _LEADS[(_first * 5 + _second) * 5 + _third] = True
 
 _ANY_COORDINATE = re.compile(rb" *[+-]?(\d+\.?\d*|\.\d+) *")
+#: A coordinate, or a number of six digits, that reaches into columns 28-30.
+_PART_OF_NUMBER = re.compile(rb"[-+.0-9]")
+#: A chain in column 21 and a number of four digits behind it.
+_SHIFTED_NUMBER = re.compile(rb"\S\d{4} ")
 #: Decimal, or hybrid-36 from 10,000 on.
 _ANY_NUMBER = re.compile(rb" *-?\d+ *|[A-Za-z][0-9A-Za-z]{3}")
 
@@ -80,6 +85,8 @@ def check_columns(content: bytes, starts: np.ndarray) -> None:
     # Column by column, each contiguous: this is looked at in every model.
     kind = _CLASS[data[starts + np.arange(_NUMBER.start, _COORDINATES.stop)[:, None]]]
     usual = _ends_in_digit(kind[:4])
+    for place in _GAP:
+        usual &= kind[place - _NUMBER.start] == _SPACE
     for place in range(_COORDINATES.start - _NUMBER.start, len(kind), 8):
         field = kind[place : place + 8]
         usual &= _ends_in_digit(field[:4]) & (field[4] == _DOT)
@@ -87,10 +94,14 @@ def check_columns(content: bytes, starts: np.ndarray) -> None:
     for start in starts[~usual].tolist():
         line = content[start : start + _COORDINATES.stop]
         fields = [line[place : place + 8] for place in range(_COORDINATES.start, _COORDINATES.stop, 8)]
+        if _PART_OF_NUMBER.search(line, _GAP.start, _GAP.stop):
+            raise _refusal("bad_coordinates", content, start, "blanks in columns 28-30, before the coordinates")
         if not all(_ANY_COORDINATE.fullmatch(field) for field in fields):
             raise _refusal("bad_coordinates", content, start, "three numbers in columns 31-54")
         if not _ANY_NUMBER.fullmatch(line[_NUMBER]):
             raise _refusal("unreadable", content, start, "a residue number in columns 23-26")
+        if _SHIFTED_NUMBER.fullmatch(line, _CHAIN.start, _NUMBER.stop):
+            raise _refusal("unreadable", content, start, "a chain in column 22 and a residue number in columns 23-26")
 
 
 def _ends_in_digit(four: np.ndarray) -> np.ndarray:

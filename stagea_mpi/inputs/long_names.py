@@ -1,0 +1,181 @@
+"""Residue names of four letters in PDB files, which reach into the columns of the chain or of the alternative location.
+
+gemmi takes columns 18-20 as the residue's name and 21-22 as the chain's: LYSH of chain A is LYS of chain HA to it.
+Large complexes have chains of two letters indeed. Which of the two is meant shows in what stands beside such a residue
+in the file; where it does not, the model is refused.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..dialects import SIDE_CHAINS, is_named, standard_residue
+from ..errors import ModelError
+from ..residues import is_amino_acid
+
+# Places of a line, counted from 0.
+_NAME, _SITE = slice(17, 20), slice(20, 27)  # a site: chain, number, insertion code
+_ATOM = slice(12, 16)
+_LOCATION, _FIRST_OF_CHAIN = 16, 20
+_BLANK = ord(" ")
+#: Residues from which on a run is a chain of two letters even where the numbers of its neighbours lead on to it.
+_LEAST_CHAIN = 10
+
+
+def with_short_names(content: bytes, starts: np.ndarray) -> bytes:
+    """The text with the standard names of its amino acids in columns 18-20, where theirs reach beyond.
+
+    Parameters
+    ----------
+    content : bytes
+    starts : ndarray of int, shape=(n,)
+        First bytes of the atom lines.
+
+    Returns
+    -------
+    content : bytes
+        Of the same length.
+
+    Raises
+    ------
+    ModelError
+        ``unreadable``, with both readings, where a chain of two letters and a name of four are as likely.
+    """
+    data = np.frombuffer(content, dtype=np.uint8)
+    is_before, is_behind = (data[starts + place] != _BLANK for place in (_LOCATION, _FIRST_OF_CHAIN))
+    if not is_before.any() and not is_behind.any():
+        return content
+    data = data.copy()
+    if is_behind.any():
+        residues = _residues(data, starts)
+        for chain in sorted({residue.chain for residue in residues if residue.chain[:1] != b" "}):
+            _shorten(data, [k for k, residue in enumerate(residues) if residue.chain == chain], residues)
+    if is_before.any():
+        _shorten_from_location(data, starts, is_before)
+    return data.tobytes()
+
+
+@dataclass(frozen=True, eq=False)
+class _Residue:
+    """Lines of a text that follow each other with one name, chain and number."""
+
+    lines: np.ndarray
+    name: str
+    chain: bytes
+    site: str
+    is_long: bool
+    is_amino_acid: bool
+
+    @property
+    def long_name(self) -> str:
+        return (self.name + self.chain[:1].decode("latin-1")).strip()
+
+    @property
+    def number(self) -> int | None:
+        """The number; five digits reach into the column of the insertion code."""
+        text = self.site if self.site[4:].isdigit() else self.site[:4]
+        return int(text) if text.strip().lstrip("-").isdecimal() else None
+
+
+def _residues(data: np.ndarray, starts: np.ndarray) -> list[_Residue]:
+    characters = data[starts[:, None] + np.arange(_NAME.start, _SITE.stop)]
+    bounds = np.flatnonzero((characters[1:] != characters[:-1]).any(axis=1)) + 1
+    residues = []
+    for lines, row in zip(np.split(starts, bounds), characters[[0, *bounds]], strict=True):
+        text = row.tobytes()
+        name, first = text[:3].decode("latin-1"), text[3:4].decode("latin-1")
+        is_long = first != " " and is_named((name + first).strip())
+        residues.append(
+            _Residue(lines, name, text[3:5], text[5:].decode("latin-1"), is_long, is_amino_acid(name.strip()))
+        )
+    return residues
+
+
+def _shorten(data: np.ndarray, group: list[int], residues: list[_Residue]) -> None:
+    """Gives residues of one pair of letters in columns 21-22 their names, where the first letter is the names'."""
+    own = [k for k in group if residues[k].is_long or residues[k].is_amino_acid]
+    if not own:
+        if residues[group[0]].chain[1:] == b" ":  # POPC of a blank chain is none of chain C
+            for k in group:
+                data[residues[k].lines + _FIRST_OF_CHAIN] = _BLANK
+        return
+    runs = np.split(own, np.flatnonzero(np.diff(own) > 1) + 1)
+    embedded = [_is_embedded(residues, int(run[0]), int(run[-1])) for run in runs]
+    if any(
+        len(run) > 1 and not all(residues[k].is_long for k in run) and (len(run) >= _LEAST_CHAIN or not inside)
+        for run, inside in zip(runs, embedded, strict=True)
+    ):
+        return
+    n_long = sum(residues[k].is_long for k in own)
+    if n_long == len(own) and any(embedded):
+        for k in own:
+            _rename(data, residues[k].lines, standard_residue(residues[k].long_name))
+            data[residues[k].lines + _FIRST_OF_CHAIN] = _BLANK
+    elif n_long or any(embedded):
+        odd = next((int(run[0]) for run, inside in zip(runs, embedded, strict=True) if inside), own[0])
+        raise _refusal(data, residues[odd])
+
+
+def _is_embedded(residues: list[_Residue], first: int, last: int) -> bool:
+    """Whether a run stands in a chain that has its second letter only: the numbers beside it lead on to it."""
+    before = residues[first - 1] if first else None
+    behind = residues[last + 1] if last + 1 < len(residues) else None
+    beside = [one for one in (before, behind) if one and one.chain[1:] == residues[first].chain[1:]]
+    steps = [
+        abs(one.number - residues[end].number)
+        for one, end in ((before, first), (behind, last))
+        if one in beside and one.number is not None and residues[end].number is not None
+    ]
+    if any(step <= 1 for step in steps):
+        return True
+    numbers = [one.number for one in (before, residues[first], residues[last], behind) if one is not None]
+    return len(beside) == 2 and None not in numbers and numbers[0] < numbers[1] and numbers[2] < numbers[3]
+
+
+def _refusal(data: np.ndarray, residue: _Residue) -> ModelError:
+    def chain(letters: bytes) -> str:
+        return f"chain {letters.decode('latin-1').strip()}" if letters.strip() else "the blank chain"
+
+    start, number = int(residue.lines[0]), residue.site.strip()
+    at = int((data[:start] == ord("\n")).sum()) + 1
+    return ModelError(
+        "unreadable",
+        f"columns 18-22 of line {at} of the model may be residue {residue.long_name} {number} of "
+        f"{chain(residue.chain[1:])}, or residue {residue.name.strip()} {number} of {chain(residue.chain)}; "
+        "write names of three letters in columns 18-20, or the model as mmCIF",
+        "read",
+    )
+
+
+def _shorten_from_location(data: np.ndarray, starts: np.ndarray, is_before: np.ndarray) -> None:
+    """Names that begin in column 17, where alternative locations are told apart.
+
+    LYSH there is location L of YSH, and no residue has that name. NALA is location N of ALA: it is only no location
+    where its site has no other.
+    """
+    sites = data[starts[:, None] + np.arange(_SITE.start, _SITE.stop)]
+    for residue in _residues(data, starts[is_before]):
+        location, name = chr(data[residue.lines[0] + _LOCATION]), residue.name.rstrip()
+        if not is_named(location + name):
+            continue
+        atoms = [data[line + _ATOM.start : line + _ATOM.stop].tobytes().strip() for line in residue.lines.tolist()]
+        if not is_amino_acid(name):
+            if b"CA" in atoms:
+                _rename(data, residue.lines, standard_residue(location + name))
+                data[residue.lines + _LOCATION] = _BLANK
+        elif len(set(atoms)) == len(atoms) and _count(sites, data, residue.lines[0]) == len(atoms):
+            data[residue.lines + _LOCATION] = _BLANK
+
+
+def _count(sites: np.ndarray, data: np.ndarray, line: int) -> int:
+    """Lines of the site that a line is of."""
+    return int((sites == data[line + _SITE.start : line + _SITE.stop]).all(axis=1).sum())
+
+
+def _rename(data: np.ndarray, lines: np.ndarray, name: str) -> None:
+    for place, letter in enumerate(name.ljust(3).encode(), start=_NAME.start):
+        data[lines + place] = letter
+    if name in SIDE_CHAINS:  # as for names of dialects that are short (`dialects.standard_names`)
+        of_het = lines[data[lines] & 0xDF == ord("H")]
+        for place, letter in enumerate(b"ATOM  "):
+            data[of_het + place] = letter
