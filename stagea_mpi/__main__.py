@@ -1,5 +1,13 @@
+"""The command line. A stop may come while we start: it is listened to before anything is imported that takes long."""
+
 import sys
 
-from .cli import main
+from .parallel.guard import StopRequest
 
-sys.exit(main())
+stop = StopRequest().listen()
+
+from .cli import main  # noqa: E402
+
+code = main(stop=stop)
+stop.ignore()
+sys.exit(code)

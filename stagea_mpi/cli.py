@@ -20,13 +20,27 @@ log = logging.getLogger("stagea_mpi")
 _COMMANDS = ("plan", "run", "submit", "status", "verify", "report", "doctor")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs a command and returns its exit code."""
+def main(arguments: list[str] | None = None, stop: StopRequest | None = None) -> int:
+    """Runs a command and returns its exit code.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Those of the process, if there are none.
+    stop : StopRequest, optional
+        One that listens already, where the process ends with this command.
+    """
+    if stop is None:
+        with StopRequest() as stop:
+            return main(arguments, stop)
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments and arguments[0] not in _COMMANDS and not arguments[0].startswith("-"):
         arguments.insert(0, "run")
     parsed = _parser().parse_args(arguments)
+    parsed.stop = stop
     try:
+        if parsed.command is not _run:
+            stop.decline()
         return parsed.command(parsed)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and parsed.command is not _run:  # as in `status … | head`
@@ -178,27 +192,26 @@ def _run(parsed: argparse.Namespace) -> int:
 def _run_connected(parsed: argparse.Namespace) -> int:
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
         os.environ.setdefault(variable, "1")  # before NumPy is loaded
-    with StopRequest() as stop:  # before MPI starts, which takes a while: a signal then ends no rank
-        from .parallel.teams import connect, is_first_process
+    from .parallel.teams import connect, is_first_process
 
+    try:
+        comm = connect()
+    except LaunchError as error:  # every process finds the same
+        if is_first_process():
+            report(error)
+        return error.exit_code
+    with abort_on_error(comm):
         try:
-            comm = connect()
-        except LaunchError as error:  # every process finds the same
-            if is_first_process():
+            return _run_on(comm, parsed)
+        except StageAError as error:
+            if error.agreed_by != comm.size:
+                raise
+            if comm.rank == 0:
                 report(error)
             return error.exit_code
-        with abort_on_error(comm):
-            try:
-                return _run_on(comm, parsed, stop)
-            except StageAError as error:
-                if error.agreed_by != comm.size:
-                    raise
-                if comm.rank == 0:
-                    report(error)
-                return error.exit_code
 
 
-def _run_on(comm, parsed: argparse.Namespace, stop: StopRequest) -> int:
+def _run_on(comm, parsed: argparse.Namespace) -> int:
     from .config import load_config
     from .parallel.guard import agree
     from .pipeline import run
@@ -222,10 +235,10 @@ def _run_on(comm, parsed: argparse.Namespace, stop: StopRequest) -> int:
     log_diagnostics(comm, config.phase)
     check_affinity(comm, config.stage_a.cores_per_rank, config.stage_a.strict_affinity)
     options = Options(cluster=not parsed.no_cluster, force=parsed.force, shards=parsed.shards, share=parsed.share)
-    summary = run(comm, config, options, stop)
+    summary = run(comm, config, options, parsed.stop)
     code = comm.bcast(summary.exit_code)
     if comm.rank == 0:
-        _tell(summary, RunFolder(config.run_root), stop)
+        _tell(summary, RunFolder(config.run_root), parsed.stop)
     return code
 
 

@@ -4,6 +4,7 @@ kernel."""
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,11 @@ from .store.rundir import DONE, GRAPHS_DONE, RunFolder
 LIMIT_S = 24 * 3600.0
 #: Seconds that `plan` and `submit` may take.
 _COMMAND_LIMIT_S = 600.0
+#: Seconds that ranks may take to start, until they can be told to stop.
+_START_LIMIT_S = 60.0
 
+#: How ranks are started, after the interpreter.
+_RUN = ("-m", "stagea_mpi", "run")
 #: Variables by which a process takes itself for a rank, or for the batch job that the notebook runs in.
 _RANK_VARIABLES = ("OMPI_", "PMIX_", "PMI_", "SLURM_STEP", "SLURM_PROCID", "SLURM_LOCALID")
 
@@ -130,8 +135,8 @@ class LocalRun:
         self.folder.logs.mkdir(parents=True, exist_ok=True)
         self.log = self.folder.logs / f"run_{time.strftime('%Y%m%d_%H%M%S')}_{os.getpid()}.log"
         launcher = _launcher(ranks)
-        self._has_launcher = bool(launcher)
-        command = [*launcher, sys.executable, "-m", "stagea_mpi", "run", str(config_path), *options]
+        self._ranks, self._told = ranks, set[int]()
+        command = [*launcher, sys.executable, *_RUN, str(config_path), *options]
         with open(self.log, "wb") as output:
             self._child = subprocess.Popen(
                 command,
@@ -180,14 +185,35 @@ class LocalRun:
         return self._child.returncode
 
     def stop(self) -> None:
-        """Asks the run to finish the models in hand and to end; the same cell started again finishes it."""
-        if not self.is_running:
-            return
-        # mpiexec hands a signal on, but ends with an exit code of its own then.
-        process = psutil.Process(self._child.pid)
-        for rank in process.children() if self._has_launcher else [process]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                rank.terminate()
+        """Asks the run to finish the models in hand and to end; the same cell started again finishes it.
+
+        Returns when every rank has been told. One that is still starting would die of the signal, so it is waited for.
+        """
+        end = time.monotonic() + _START_LIMIT_S
+        while self.is_running and len(self._told) < self._ranks:
+            for rank in self._listening_ranks():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    rank.terminate()
+                self._told.add(rank.pid)
+            if time.monotonic() > end:
+                self._child.terminate()
+                return
+            time.sleep(0.02)
+
+    def _listening_ranks(self) -> list[psutil.Process]:
+        """Ranks that have not been told yet, and that the signal would not kill.
+
+        The launcher is not told: it hands a signal on, but then it ends with an exit code of its own.
+        """
+        found = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self._child.pid)
+            for rank in (process, *process.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    is_rank = tuple(rank.cmdline()[1 : 1 + len(_RUN)]) == _RUN
+                    if is_rank and rank.pid not in self._told and _listens(rank.pid):
+                        found.append(rank)
+        return found
 
     def kill(self) -> None:
         """Ends the run at once, launcher and ranks."""
@@ -209,6 +235,16 @@ class LocalRun:
             f"{state}: {now['shards_done']} of {now['shards']} shards, {now['models_taken']} of {now['models']} models"
             f", {time.monotonic() - self._start:.0f} s\n{self.output(3)}"
         )
+
+
+def _listens(pid: int) -> bool:
+    """Whether a process has a handler for the signal to stop, or ignores it: the masks of proc(5)'s status."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    masks = [int(mask, 16) for mask in re.findall(r"^Sig(?:Cgt|Ign):\s*(\w+)", status, re.M)]
+    return any(mask >> (signal.SIGTERM - 1) & 1 for mask in masks)
 
 
 def progress_of(folder: RunFolder) -> pd.Series:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from holding import HANG_S
 from launching import ROOT, launch_environment, mpiexec, write_run_yaml
 
 from stagea_mpi.complexes import Chains
@@ -46,7 +47,7 @@ def launch():
     children = []
 
     def start(
-        ranks: int, *arguments, timeout: float = 120.0, wait: bool = True, module: str = "stagea_mpi", **environment
+        ranks: int, *arguments, timeout: float = HANG_S, wait: bool = True, module: str = "stagea_mpi", **environment
     ):
         command = [sys.executable, "-m", module, *map(str, arguments)]
         if ranks:
@@ -73,4 +74,4 @@ def launch():
     for child in children:
         if child.poll() is None:
             child.kill()
-            child.wait(timeout=30)
+            child.wait(timeout=HANG_S)

@@ -54,9 +54,9 @@ def agree(comm, error: StageAError | None) -> None:
 
 
 class StopRequest:
-    """Notes a stop signal instead of dying of it; a second one of the same kind ends the process at once.
+    """Notes a stop signal instead of dying of it; a second SIGINT ends the process at once.
 
-    A context manager that installs the handlers.
+    A context manager that listens, and puts the earlier handlers back.
     """
 
     def __init__(self) -> None:
@@ -67,13 +67,36 @@ class StopRequest:
         return self.signal is not None
 
     def __enter__(self) -> "StopRequest":
+        return self.listen()
+
+    def __exit__(self, kind, error, trace) -> None:
+        self._put_back()
+
+    def listen(self) -> "StopRequest":
+        """Installs the handlers."""
         if threading.current_thread() is threading.main_thread():
             self._previous = {number: signal.signal(number, self._note) for number in STOP_SIGNALS}
         return self
 
-    def __exit__(self, kind, error, trace) -> None:
+    def decline(self) -> None:
+        """Puts the earlier handlers back, for what may be ended at any moment; a signal noted so far gets its way."""
+        self._put_back()
+        if self.signal is not None:
+            signal.raise_signal(self.signal)
+
+    def ignore(self) -> None:
+        """Lets signals pass from here on: all is done, and what the process still needs to end must not undo it.
+
+        Python takes its own handlers away before MPI is finalized, which may wait for other ranks; what is ignored
+        stays so.
+        """
+        for number in self._previous:
+            signal.signal(number, signal.SIG_IGN)
+
+    def _put_back(self) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+        self._previous = {}
 
     def _note(self, number: int, frame) -> None:
         if self.signal == number and number == signal.SIGINT:

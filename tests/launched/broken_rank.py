@@ -1,17 +1,21 @@
 """The command line with a fault in one rank: ``python -m tests.launched.broken_rank FAULT run run.yaml``.
 
 FAULT is ``KIND WHEN STAGE on RANK`` (raises before write on last), ``dies at file operation N``, ``short limits``,
-``slow`` (half a second a model) or ``slow SECONDS``, or one of `broken_bench.FAULTS`.
+``no fault``, ``held FOLDER`` (each rank before a model; see `holding.Hold`; a stop signal lets it go, too), or one of
+`broken_bench.FAULTS`.
 """
 
 import functools
 import itertools
 import os
+import pickle
 import signal
 import sys
 import time
+from pathlib import Path
 
 from stagea_mpi import building, cli, finishing, hmmscan, pipeline, team
+from stagea_mpi.parallel.guard import StopRequest
 from stagea_mpi.parallel.teams import connect
 from stagea_mpi.store import packed_writer, rundir
 from stagea_mpi.workbench import Workbench
@@ -43,21 +47,35 @@ LEAD_ONLY = ("cut", "take", "decide", "publish", "lists", "cluster", "graphs", "
 _FILE_OPERATIONS = ("fsync", "link", "mkdir", "rename", "replace", "unlink")
 
 
-def main() -> int:
-    break_something(sys.argv[1], connect())
-    return cli.main(sys.argv[2:])
+def main(stop: StopRequest) -> int:
+    break_something(sys.argv[1], connect(), stop)
+    code = cli.main(sys.argv[2:], stop)
+    stop.ignore()
+    return code
 
 
-def break_something(fault: str, comm) -> None:
+class HastyWorkbench(Workbench):
+    """A broken one that gives up the call which never returns after two seconds, and all others when a run does."""
+
+    def __init__(self):
+        super().__init__("tests.launched.broken_bench")
+
+    def call(self, limit, function, *args):
+        hangs = broken_bench.never_returns(pickle.dumps((function, args)))
+        return super().call(2.0 if hangs else limit, function, *args)
+
+
+def break_something(fault: str, comm, stop: StopRequest) -> None:
     words = fault.split()
     if fault in broken_bench.FAULTS:
         os.environ[broken_bench.VARIABLE] = fault
-        team.Workbench = lambda: Workbench("tests.launched.broken_bench")
-    elif words[0] == "slow":
-        seconds = float([*words, "0.5"][1])
-        break_at(building, "build_model", "before", lambda: time.sleep(seconds))
+        team.Workbench = HastyWorkbench
+    elif words[0] == "held":
+        break_at(building, "build_model", "before", lambda: hold(Path(words[1]), stop))
     elif fault == "short limits":
         hmmscan._LIMIT, hmmscan._LIMIT_A_SEQUENCE = 2.0, 0.0
+    elif fault == "no fault":
+        return
     elif words[0:4] == ["dies", "at", "file", "operation"]:
         numbers, last = itertools.count(1), int(words[4])
         for name in _FILE_OPERATIONS:
@@ -84,6 +102,12 @@ def break_at(owner, name: str, when: str, fault) -> None:
     setattr(owner, name, broken)
 
 
+def hold(folder: Path, stop: StopRequest) -> None:
+    (folder / f"held.{os.getpid()}").touch()
+    while not stop and not (folder / "free").exists():
+        time.sleep(0.02)
+
+
 def fail():
     raise RuntimeError("a fault made for the test")
 
@@ -96,4 +120,4 @@ KINDS = {"raises": fail, "dies": die, "stops": lambda: os.kill(os.getpid(), sign
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(StopRequest().listen()))

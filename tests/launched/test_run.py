@@ -5,15 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import h5py
 import pytest
+from holding import HANG_S, HeldPython, Hold, end_of
 from launching import ROOT, launch_environment, write_run_yaml
 
 PUBLISHED = ("graphs.h5", "failures.tsv", "manifest.tsv.gz")
-#: Seconds within which a run ends in which a rank has died.
-END_WITHIN = 30.0
 
 
 def published(run_yaml) -> dict[str, bytes]:
@@ -38,7 +36,7 @@ def undisturbed(poses, tmp_path_factory):
         tmp_path_factory.mktemp("whole") / "undisturbed.yaml", poses, max_per_shard=3, min_per_shard=1
     )
     command = [sys.executable, "-m", "stagea_mpi", "run", str(path)]
-    subprocess.run(command, check=True, timeout=120, cwd=ROOT, env=launch_environment())
+    subprocess.run(command, check=True, timeout=HANG_S, cwd=ROOT, env=launch_environment())
     return path
 
 
@@ -66,34 +64,70 @@ def test_a_bug_that_one_model_meets_costs_only_that_model(poses, run_yaml, launc
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
-def test_a_stop_signal_ends_with_75_and_the_same_command_finishes(number, poses, run_yaml, launch, undisturbed):
+def test_a_stop_signal_ends_with_75_and_the_same_command_finishes(
+    number, poses, run_yaml, launch, undisturbed, tmp_path
+):
     path = run_yaml(poses, "stopped", max_per_shard=3, min_per_shard=1)
-    child = launch(0, "slow", "run", path, module="tests.launched.broken_rank", wait=False)
-    first = path.with_suffix("") / "shards" / "shard_000000"
-    deadline = time.monotonic() + 60
-    while not (first / "progress.json").exists():
-        assert time.monotonic() < deadline, "the run did not begin"
-        time.sleep(0.05)
+    hold = Hold(tmp_path / "held")
+    child = launch(0, f"held {hold.folder}", "run", path, module="tests.launched.broken_rank", wait=False)
+    hold.wait()
     child.send_signal(number)
-    output, _ = child.communicate(timeout=END_WITHIN)
-    assert child.returncode == 75, output
+    code, output = end_of(child)
+    assert code == 75, output
     assert f"stopped early by {number.name}" in output
     again = launch(2, "run", path)
     assert again.returncode == 0, again.stdout
     assert published(path) == published(undisturbed)
 
 
-def test_a_signal_to_the_launcher_stops_all_ranks_in_order(poses, run_yaml, launch):
+def test_a_signal_to_the_launcher_stops_all_ranks_in_order(poses, run_yaml, launch, tmp_path):
     path = run_yaml(poses, "launcher", max_per_shard=3, min_per_shard=1)
-    child = launch(2, "slow", "run", path, module="tests.launched.broken_rank", wait=False)
-    deadline = time.monotonic() + 60
-    while not (path.with_suffix("") / "shards" / "shard_000000" / "progress.json").exists():
-        assert time.monotonic() < deadline, "the run did not begin"
-        time.sleep(0.05)
+    hold = Hold(tmp_path / "held")
+    child = launch(2, f"held {hold.folder}", "run", path, module="tests.launched.broken_rank", wait=False)
+    hold.wait(2)
     child.send_signal(signal.SIGUSR1)
-    output, _ = child.communicate(timeout=END_WITHIN)
-    assert child.returncode == 75, output
+    code, output = end_of(child)
+    assert code == 75, output
     assert "stopped early" in output
+
+
+@pytest.mark.parametrize("place", ["stagea_mpi.cli", "mpi4py", "stagea_mpi.pipeline"])
+@pytest.mark.parametrize("ranks", [0, 2])
+def test_a_stop_that_comes_while_a_run_starts_ends_with_75(ranks, place, poses, run_yaml, launch, tmp_path):
+    if ranks == 0 and place == "mpi4py":
+        pytest.skip("one rank alone starts no MPI")
+    hold = HeldPython(tmp_path / "held", place)
+    child = launch(ranks, "run", run_yaml(poses), wait=False, PYTHONPATH=str(hold.folder))
+    hold.wait(max(1, ranks))
+    for rank in hold.held():
+        os.kill(rank, signal.SIGTERM)
+    hold.let_go()
+    code, output = end_of(child)
+    assert code == 75, output
+    assert "stopped early by SIGTERM" in output
+
+
+@pytest.mark.parametrize("ranks", [0, 2])
+def test_a_stop_that_comes_when_all_is_done_undoes_nothing(ranks, poses, run_yaml, launch, undisturbed, tmp_path):
+    hold = HeldPython(tmp_path / "held", "end")
+    path = run_yaml(poses, "late", max_per_shard=3, min_per_shard=1)
+    child = launch(ranks, "run", path, wait=False, PYTHONPATH=str(hold.folder))
+    hold.wait(max(1, ranks))
+    for rank in hold.held():
+        os.kill(rank, signal.SIGTERM)
+    hold.let_go()
+    code, output = end_of(child)
+    assert code == 0, output
+    assert published(path) == published(undisturbed)
+
+
+def test_other_commands_end_by_the_signal_as_programs_do(poses, run_yaml, launch, tmp_path):
+    hold = HeldPython(tmp_path / "held", "stagea_mpi.cli")
+    child = launch(0, "plan", run_yaml(poses), wait=False, PYTHONPATH=str(hold.folder))
+    hold.wait()
+    child.send_signal(signal.SIGTERM)
+    hold.let_go()
+    assert end_of(child)[0] == -signal.SIGTERM
 
 
 def test_a_run_stopped_between_the_phases_goes_on_with_clustering(poses, run_yaml, launch, undisturbed):
@@ -198,23 +232,23 @@ def test_too_many_failed_models_end_with_4_and_a_higher_limit_finishes(poses, ru
     assert (shard / "STAGEA_DONE").exists()
 
 
-def test_a_second_run_on_one_folder_says_who_holds_it(poses, run_yaml, launch):
+def test_a_second_run_on_one_folder_says_who_holds_it(poses, run_yaml, launch, tmp_path):
     path = run_yaml(poses)
-    first = launch(0, "slow", "run", path, module="tests.launched.broken_rank", wait=False)
-    deadline = time.monotonic() + 60
-    while not (path.with_suffix("") / "shards/shard_000000/.lock").exists():
-        assert time.monotonic() < deadline, "the run did not begin"
-        time.sleep(0.05)
+    hold = Hold(tmp_path / "held")
+    first = launch(0, f"held {hold.folder}", "run", path, module="tests.launched.broken_rank", wait=False)
+    hold.wait()
     second = launch(1, "run", path)
     assert second.returncode == 1
     assert f"is being written by process {first.pid}" in second.stdout
-    assert first.wait(timeout=60) == 0
+    hold.let_go()
+    code, output = end_of(first)
+    assert code == 0, output
 
 
 def test_a_dead_holder_of_a_shard_is_replaced(poses, run_yaml, launch):
     path = run_yaml(poses)
     child = launch(0, "dies before model on first", "run", path, module="tests.launched.broken_rank", wait=False)
-    child.wait(timeout=60)
+    end_of(child)
     assert (path.with_suffix("") / "shards/shard_000000/.lock").exists()
     assert launch(1, "run", path).returncode == 0
     assert not (path.with_suffix("") / "shards/shard_000000/.lock").exists()

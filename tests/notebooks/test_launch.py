@@ -1,7 +1,7 @@
-import os
-import time
+import threading
 
 import pytest
+from holding import HANG_S, HeldPython, HeldVoronota
 
 from stagea_mpi import launch
 from stagea_mpi.errors import ConfigError, LaunchError
@@ -10,13 +10,11 @@ CHAINS = {"heavy": "H", "light": "L", "antigen": "A"}
 
 
 @pytest.fixture
-def many(poses, tmp_path):
-    """Enough models for some seconds."""
-    (tmp_path / "many").mkdir()
-    for turn in range(12):
-        for path in poses.glob("*.pdb"):
-            os.symlink(path, tmp_path / "many" / f"{turn}_{path.name}")
-    return tmp_path / "many"
+def written(poses, tmp_path):
+    """The path of a configuration of six models in three shards."""
+    settings = {"run_root": str(tmp_path / "run"), "pdb_root": str(poses), "chains": CHAINS}
+    launch.write_config(tmp_path / "run.yaml", settings | {"stage_a": {"max_per_shard": 2, "min_per_shard": 1}})
+    return tmp_path / "run.yaml"
 
 
 def test_a_wrong_key_is_told_when_the_configuration_is_written(tmp_path):
@@ -25,28 +23,61 @@ def test_a_wrong_key_is_told_when_the_configuration_is_written(tmp_path):
         launch.write_config(tmp_path / "run.yaml", settings)
 
 
-def test_a_run_is_stopped_and_finished_by_starting_it_again(many, tmp_path):
-    settings = {"run_root": str(tmp_path / "run"), "pdb_root": str(many), "chains": CHAINS}
-    config = launch.write_config(tmp_path / "run.yaml", settings | {"stage_a": {"max_per_shard": 24}})
-    assert launch.input_table(config)["files"].tolist() == [24, 24, 24]
-    running = launch.LocalRun(tmp_path / "run.yaml", 2, limit_s=100)
-    while running.is_running and not list(tmp_path.glob("run/telemetry/*")):
-        time.sleep(0.1)
-    time.sleep(1.0)
+def test_a_run_is_stopped_and_finished_by_starting_it_again(written, tmp_path, monkeypatch):
+    hold = HeldVoronota(tmp_path / "held", tmp_path / "run")
+    monkeypatch.setenv("PYTHONPATH", hold.python_path())
+    running = launch.LocalRun(written, 2, limit_s=HANG_S)
+    hold.wait(2, running.output)
     running.stop()
+    hold.let_go()
     assert running.wait() == 75, running.output()
     assert not launch.is_done(tmp_path / "run")
-    again = launch.LocalRun(tmp_path / "run.yaml", 2, limit_s=100)
+    again = launch.LocalRun(written, 2, limit_s=HANG_S)
     assert again.wait() == 0, again.output()
     assert launch.is_done(tmp_path / "run")
-    assert again.progress()["models_taken"] == 72
-    assert "ended with exit code 0: 3 of 3 shards, 72 of 72 models" in repr(again)
+    assert again.progress()["models_taken"] == 6
+    assert "ended with exit code 0: 3 of 3 shards, 6 of 6 models" in repr(again)
 
 
-def test_a_run_past_its_limit_is_stopped(many, tmp_path):
-    settings = {"run_root": str(tmp_path / "run"), "pdb_root": str(many), "chains": CHAINS}
-    launch.write_config(tmp_path / "run.yaml", settings)
-    assert launch.LocalRun(tmp_path / "run.yaml", 1, limit_s=2.0).wait() == 75
+def test_a_run_past_its_limit_is_stopped(written, tmp_path, monkeypatch):
+    hold = HeldVoronota(tmp_path / "held", tmp_path / "run")
+    monkeypatch.setenv("PYTHONPATH", hold.python_path())
+    running = launch.LocalRun(written, 1, limit_s=0.0)
+    stop = running.stop
+
+    def stop_and_let_go():
+        stop()
+        hold.let_go()
+
+    monkeypatch.setattr(running, "stop", stop_and_let_go)
+    hold.wait(1, running.output)
+    assert running.wait() == 75, running.output()
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("place", ["start", "stagea_mpi.cli", "stagea_mpi.pipeline"])
+def test_a_run_that_is_stopped_while_it_starts_ends_with_75(place, ranks, written, tmp_path, monkeypatch):
+    hold = HeldPython(tmp_path / "held", place)
+    monkeypatch.setenv("PYTHONPATH", str(hold.folder))
+    running = launch.LocalRun(written, ranks, limit_s=HANG_S)
+    hold.wait(ranks, running.output)
+    stopping = threading.Thread(target=running.stop)
+    stopping.start()
+    hold.let_go()
+    assert running.wait() == 75, running.output()
+    stopping.join(timeout=HANG_S)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_run_that_is_stopped_when_it_has_finished_has_finished(ranks, written, tmp_path, monkeypatch):
+    hold = HeldPython(tmp_path / "held", "end")
+    monkeypatch.setenv("PYTHONPATH", str(hold.folder))
+    running = launch.LocalRun(written, ranks, limit_s=HANG_S)
+    hold.wait(ranks, running.output)
+    running.stop()
+    hold.let_go()
+    assert running.wait() == 0, running.output()
+    assert launch.is_done(tmp_path / "run")
 
 
 def test_a_command_that_refuses_is_told_with_its_reason(tmp_path):
