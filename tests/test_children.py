@@ -3,10 +3,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from holding import HANG_S, wait_until
 
 from stagea_mpi.children import run_child
 from stagea_mpi.errors import LaunchError, ModelError
@@ -15,7 +15,7 @@ from stagea_mpi.errors import LaunchError, ModelError
 RANK = """
 import sys
 from stagea_mpi.children import run_child
-run_child(["sh", "-c", 'echo $$ > "$0.part"; mv "$0.part" "$0"; exec sleep 300', sys.argv[1]], b"")
+run_child(["sh", "-c", 'echo $$ > "$0.part"; mv "$0.part" "$0"; exec sleep 100000', sys.argv[1]], b"")
 """
 #: Counts what fork handlers, registered as libraries do it, see of a child of ours and of a plain fork.
 FORK_HANDLERS = """
@@ -38,13 +38,6 @@ def is_running(process):
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def wait_until(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def test_a_child_gets_its_input_and_its_output_is_returned():
@@ -79,12 +72,13 @@ def test_a_child_killed_from_outside_fails_the_model():
 
 
 def test_past_its_time_limit_a_child_is_killed_and_the_model_fails(tmp_path):
-    note, start = tmp_path / "pid", time.monotonic()
+    note = tmp_path / "pid"
     with pytest.raises(ModelError, match="sh did not end within 1 s") as failure:
-        run_child(["sh", "-c", 'echo $$ > "$0"; exec sleep 30', str(note)], b"", timeout=1.0)
+        run_child(["sh", "-c", 'echo $$ > "$0"; exec sleep 100000', str(note)], b"", timeout=1.0)
     assert failure.value.reason == "timeout"
-    assert time.monotonic() - start < 15.0
-    assert not is_running(int(note.read_text()))
+    # It may have been killed before it wrote: on a busy machine a program takes a second to start.
+    number = note.read_text() if note.exists() else ""
+    assert not number or not is_running(int(number))
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="the kernel is asked through setpriv")
@@ -92,17 +86,17 @@ def test_a_child_ends_with_the_rank_that_started_it(tmp_path):
     note = tmp_path / "pid"
     rank = subprocess.Popen([sys.executable, "-c", RANK, str(note)])
     try:
-        wait_until(note.exists)
+        wait_until(note.exists, "the child")
         child = int(note.read_text())
         assert is_running(child)
     finally:
         os.kill(rank.pid, signal.SIGKILL)
         rank.wait()
-    wait_until(lambda: not is_running(child))
+    wait_until(lambda: not is_running(child), "the end of the child")
 
 
 def test_fork_handlers_of_libraries_do_not_run():
     result = subprocess.run(
-        [sys.executable, "-c", FORK_HANDLERS], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", FORK_HANDLERS], capture_output=True, text=True, check=True, timeout=HANG_S
     )
     assert result.stdout.split() == ["0", "1"]

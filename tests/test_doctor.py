@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from holding import HANG_S
 
 from stagea_mpi import doctor
 from stagea_mpi.doctor import Check
@@ -142,5 +143,5 @@ def test_of_many_ranks_only_the_first_prints(monkeypatch, capsys):
 
 def test_importing_the_doctor_imports_neither_mpi_nor_hdf5():
     code = "import sys, stagea_mpi.doctor; print(sorted({'mpi4py', 'h5py', 'anarci', 'numpy'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG_S, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,5 +1,6 @@
 """Clocks that jump while a run is at work, and clocks of two hosts that differ by days."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -7,9 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+from holding import HANG_S, Hold
 from launching import write_run_yaml
 
-from .victims import LONG, SETTINGS, Victim, check_what_is_there, left_behind, published, wait_for
+from .victims import LONG, SETTINGS, Victim, check_what_is_there, left_behind, published
 
 BROKEN = "tests.launched.broken_rank"
 
@@ -24,7 +26,7 @@ class Clock:
         library, self._file = folder / "wrong_clock.so", folder / "clock"
         source = Path(__file__).with_name("wrong_clock.c")
         command = ["gcc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source)]
-        subprocess.run(command, check=True, timeout=60)
+        subprocess.run(command, check=True, timeout=HANG_S)
         self.set(0)
         self.environment = {"LD_PRELOAD": str(library), "WRONG_CLOCK": str(self._file)}
 
@@ -43,28 +45,31 @@ def clock(tmp_path) -> Clock:
 def test_a_process_can_be_given_a_wrong_clock(clock):
     clock.set(10 * DAY)
     command = [sys.executable, "-c", "import time; print(time.time())"]
-    done = subprocess.run(command, env={**os.environ, **clock.environment}, capture_output=True, check=True, timeout=30)
-    assert float(done.stdout) - time.time() == pytest.approx(10 * DAY, abs=60)
+    environment = {**os.environ, **clock.environment}
+    done = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=HANG_S)
+    assert float(done.stdout) - time.time() == pytest.approx(10 * DAY, abs=HANG_S)
 
 
 @pytest.mark.parametrize("ranks", [0, 2] if LONG else [2])
 def test_a_run_whose_clock_jumps_by_days_comes_to_its_end(ranks, clock: Clock, poses, tmp_path, undisturbed):
     path = write_run_yaml(tmp_path / "run.yaml", poses, **SETTINGS)
     root = path.with_suffix("")
-    run = Victim(ranks, "slow", "run", path, module=BROKEN, **clock.environment)
-    wait_for(root / "shards/shard_000000/.lock", run)
-    jumps = 0
-    while run.process.poll() is None:
-        jumps += 1
-        clock.set((3, -5, 0, 400)[jumps % 4] * DAY)
-        time.sleep(0.3)
-    assert jumps > 3
-    assert run.wait(90) == 0, run.output
+    hold = Hold(tmp_path / "held")
+    run = Victim(ranks, f"held {hold.folder}", "run", path, module=BROKEN, **clock.environment)
+    hold.wait(max(1, ranks), lambda: run.output)
+    for jump in itertools.chain((-5, 0, 400), itertools.cycle((3, -5, 0, 400))):
+        clock.set(jump * DAY)
+        if jump == 400:
+            hold.let_go()  # from now on it jumps while they work
+        if run.process.poll() is not None:
+            break
+        time.sleep(0.1)
+    assert run.wait() == 0, run.output
     assert published(root) == undisturbed
     assert check_what_is_there(root) == 0
     assert not left_behind(root)
     again = Victim(0, "run", path)
-    assert again.wait(90) == 0, again.output
+    assert again.wait() == 0, again.output
     assert "3 skipped" in again.output
 
 
@@ -72,11 +77,13 @@ def test_a_run_whose_clock_jumps_by_days_comes_to_its_end(ranks, clock: Clock, p
 @pytest.mark.skipif(not LONG, reason="a silent holder is watched for half a minute; `make faults` has it")
 def test_a_living_run_is_left_alone_by_a_host_whose_clock_is_days_ahead(clock: Clock, poses, tmp_path):
     path = write_run_yaml(tmp_path / "run.yaml", poses)
-    holder = Victim(0, "slow 12", "run", path, module=BROKEN, host="node1")
-    wait_for(path.with_suffix("") / "shards/shard_000000/.lock", holder)
+    hold = Hold(tmp_path / "held")
+    holder = Victim(0, f"held {hold.folder}", "run", path, module=BROKEN, host="node1")
+    hold.wait(context=lambda: holder.output)
     clock.set(10 * DAY)
     other = Victim(0, "run", path, host="node2", **clock.environment)
-    assert other.wait(90) == 1, other.output
+    assert other.wait() == 1, other.output
     assert "is being written by process" in other.output
     assert "(last sign of life 864" in other.output  # by that clock, ten days ago
-    assert holder.wait(120) == 0, holder.output
+    hold.let_go()
+    assert holder.wait() == 0, holder.output

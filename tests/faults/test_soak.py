@@ -23,7 +23,7 @@ LONG_SOAK = 1000
 MAY_GROW_MB = 2.0
 
 
-@pytest.mark.timeout(60 + MODELS)
+@pytest.mark.timeout(1800 + MODELS)
 @pytest.mark.parametrize("ranks", [0, 2] if LONG else [0])
 def test_memory_and_descriptors_stay_flat_however_many_models(ranks, poses, tmp_path):
     inputs, folder = tmp_path / "poses", tmp_path / "tmp"
@@ -40,7 +40,7 @@ def test_memory_and_descriptors_stay_flat_however_many_models(ranks, poses, tmp_
             if name in LIVE_LONG:
                 take_sample(f"{name} {pid}", pid, samples)
         time.sleep(min(1.0, MODELS / 500))
-    assert run.wait(60) == 0, run.output
+    assert run.wait() == 0, run.output
     assert f"{MODELS} of {MODELS} models are in" in run.output
     for name, found in samples.items():
         rss, descriptors = np.array(found).T

@@ -6,11 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from holding import HANG_S
 from launching import ROOT, launch_environment, write_run_yaml
 
 from tests.launched.broken_rank import LEAD_ONLY, STAGES
 
-from .victims import END_WITHIN, LONG, SEED, SETTINGS, Victim, check_what_is_there, left_behind, published
+from .victims import LONG, SEED, SETTINGS, Victim, check_what_is_there, left_behind, published
 
 BROKEN = "tests.launched.broken_rank"
 FAULTS = [
@@ -31,7 +32,7 @@ OPERATIONS = 150
 def test_a_fault_of_one_rank_ends_all_soon_and_a_rerun_finishes(fault, poses, tmp_path, undisturbed):
     path = write_run_yaml(tmp_path / "run.yaml", poses, **SETTINGS)
     broken = Victim(2, fault, "run", path, module=BROKEN)
-    code, kind = broken.wait(END_WITHIN), fault.split()[0]
+    code, kind = broken.wait(), fault.split()[0]
     assert code in CODES.get(kind, {code} - {0, 75}), broken.output
     if kind == "raises":
         rank = {"first": 0, "last": 1}[fault.split()[-1]]
@@ -49,7 +50,7 @@ def two_shards(poses, tmp_path_factory):
     for name, options in (("whole", ()), ("prepared", ("--prep-graphs-only",))):
         path = write_two_shards(folder / f"{name}.yaml", poses)
         command = [sys.executable, "-m", "stagea_mpi", "run", str(path), *options]
-        subprocess.run(command, check=True, timeout=120, cwd=ROOT, env=launch_environment(), capture_output=True)
+        subprocess.run(command, check=True, timeout=HANG_S, cwd=ROOT, env=launch_environment(), capture_output=True)
         expected[name] = published(folder / name)
     return folder, expected["whole"]
 
@@ -74,7 +75,7 @@ def test_killed_before_any_operation_on_files_a_rerun_ends_with_the_same_files(
     if start is not None:
         shutil.copytree(folder / start, path.with_suffix(""))
     killed = Victim(0, f"dies at file operation {number}", "run", path, *options, module=BROKEN)
-    code = killed.wait(END_WITHIN)
+    code = killed.wait()
     if code == 0:
         pytest.skip(f"a run has fewer than {number} operations")
     assert code == -9, killed.output
@@ -84,7 +85,7 @@ def test_killed_before_any_operation_on_files_a_rerun_ends_with_the_same_files(
 
 def finish_and_compare(again: Victim, path, expected: dict[str, bytes]) -> None:
     root = path.with_suffix("")
-    assert again.wait(120) == 0, again.output
+    assert again.wait() == 0, again.output
     assert published(root) == expected
     assert check_what_is_there(root) == 0
     assert not left_behind(root)

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 
 import h5py
 import pytest
@@ -37,7 +38,7 @@ def test_hostile_file_names_give_models_with_harmless_names(ranks, poses, tmp_pa
     before = set(os.listdir(tmp_path)) | {"run", "run.yaml"}
     path = write_run_yaml(tmp_path / "run.yaml", inputs)
     run = Victim(ranks, "run", path)
-    assert run.wait(90) == 0, run.output
+    assert run.wait() == 0, run.output
     assert f"{len(NAMES)} of {len(NAMES)} models are in" in run.output
     assert set(os.listdir(tmp_path)) == before
     assert len(list(inputs.iterdir())) == len(NAMES)
@@ -58,14 +59,14 @@ def test_nothing_that_a_terminal_takes_for_a_command_is_printed_or_stands_in_a_t
     os.mkfifo(inputs / "\x1b[5mpipe.pdb")
     path = write_run_yaml(tmp_path / "run.yaml", inputs, max_failed_fraction=0.1)
     run = Victim(0, "run", path)
-    assert run.wait(90) == 4, run.output
+    assert run.wait() == 4, run.output
     root = path.with_suffix("")
     table = (root / "shards/shard_000000/failures.tsv").read_text(encoding="utf-8")
     assert "\\x1b[31mred\\x07.pdb" in table
     assert "\\x1b[5mpipe.pdb: is no file, and is left out" in run.output
     (root / "shards/shard_000000/packed.h5").unlink()
     verified = Victim(0, "verify", root)
-    assert verified.wait(60) == 75, verified.output
+    assert verified.wait() == 75, verified.output
     for text in (run.output, table, verified.output):
         assert all(character.isprintable() or character in "\n\t" for character in text)
 
@@ -78,7 +79,7 @@ def test_names_that_a_page_or_a_figure_takes_for_markup_stand_in_the_report_as_t
         (inputs / f"{name}_broken.pdb").write_text("REMARK nothing\n")
     path = write_run_yaml(tmp_path / "run.yaml", inputs, max_failed_fraction=0.5)
     run = Victim(0, "run", path)
-    assert run.wait(90) == 0, run.output
+    assert run.wait() == 0, run.output
     page = write_report(path.with_suffix(""), tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<b onclick" not in page
     assert "&lt;b onclick=alert(1)&gt;_broken" in page
@@ -90,7 +91,7 @@ def test_a_line_break_in_a_file_name_is_refused_by_name(poses, tmp_path):
     inputs.mkdir()
     (inputs / "one\nother.pdb").write_bytes((poses / "pose_0001.pdb").read_bytes())
     run = Victim(0, "run", write_run_yaml(tmp_path / "run.yaml", inputs))
-    assert run.wait(60) == 2, run.output
+    assert run.wait() == 2, run.output
     assert "line break" in run.output
 
 
@@ -98,7 +99,7 @@ def test_yaml_that_would_make_objects_is_refused(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text(f"run_root: !!python/object/apply:os.system ['touch {tmp_path}/pwned']\n")
     run = Victim(0, "run", path)
-    assert run.wait(60) == 2, run.output
+    assert run.wait() == 2, run.output
     assert "not valid YAML" in run.output
     assert not (tmp_path / "pwned").exists()
 
@@ -115,6 +116,7 @@ def test_no_temporary_file_is_left_and_what_is_there_meanwhile_is_private(poses,
                 modes.add(stat.S_IMODE(entry.stat().st_mode) & 0o077)
             except FileNotFoundError:
                 continue
-    assert run.wait(60) == 0, run.output
+        time.sleep(0.002)
+    assert run.wait() == 0, run.output
     assert modes <= {0}
     assert not os.listdir(folder)

@@ -9,12 +9,11 @@ import time
 import uuid
 from pathlib import Path
 
+from holding import HANG_S, wait_until
 from launching import ROOT, launch_environment, mpiexec
 
 from stagea_mpi.verify import verify
 
-#: Seconds within which a run has to end after one of its processes was killed, or was told to stop.
-END_WITHIN = 45.0
 #: Files whose bytes do not depend on the number of ranks, nor on what happened on the way.
 PUBLISHED = ("graphs.h5", "failures.tsv", "manifest.tsv.gz")
 #: `make faults` does everything, `make test` a part of each.
@@ -26,6 +25,8 @@ SETTINGS = {"max_per_shard": 2, "min_per_shard": 1}
 #: Processes of ours beside each rank and on each node: the last part of their module's name.
 BESIDE_RANKS = ("workbench", "sampler")
 _MARK = "STAGEA_FAULT_ROUND"
+#: Seconds within which the other processes of a run have to follow the one that was started.
+_OTHERS_END_WITHIN = 120.0
 
 
 class Victim:
@@ -91,19 +92,19 @@ class Victim:
         """Ranks that have come so far as to import our code; the launcher's own processes are none."""
         return [pid for pid, name in self.processes().items() if name == "rank"]
 
-    def wait(self, seconds: float) -> int:
+    def wait(self) -> int:
         """The exit code; every process of this start has to be gone soon after."""
         try:
-            code = self.process.wait(timeout=seconds)
+            code = self.process.wait(timeout=HANG_S)
         except subprocess.TimeoutExpired:
             left = self.processes()
             self.end()
-            raise AssertionError(f"still running after {seconds:.0f} s: {left}\n{self.output}") from None
-        end = time.monotonic() + 10
+            raise AssertionError(f"still running after {HANG_S:.0f} s: {left}\n{self.output}") from None
+        end = time.monotonic() + _OTHERS_END_WITHIN
         while left := self.processes():
             if time.monotonic() > end:
                 self.end()
-                raise AssertionError(f"10 s after the run's end its processes {left} were still there\n{self.output}")
+                raise AssertionError(f"the run has ended, but its processes {left} are still there\n{self.output}")
             time.sleep(0.05)
         return code
 
@@ -111,7 +112,7 @@ class Victim:
         for pid in self.processes():
             send(pid, signal.SIGKILL)
         self.process.kill()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=HANG_S)
 
 
 def send(pid: int, number: int) -> bool:
@@ -125,10 +126,7 @@ def send(pid: int, number: int) -> bool:
 
 def wait_for(path: Path, run: Victim) -> None:
     """Until a run has made a file."""
-    end = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < end, run.output
-        time.sleep(0.01)
+    wait_until(path.exists, str(path), lambda: run.output)
 
 
 def published(run_root: Path) -> dict[str, bytes]:

@@ -2,6 +2,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from holding import HANG_S
 from shipped import fab
 
 from stagea_mpi.errors import ModelError
@@ -12,7 +13,7 @@ PROBE = 1.4
 
 def voronota(*arguments, stdin):
     command = ["voronota", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, check=True, timeout=120).stdout
+    return subprocess.run(command, input=stdin, capture_output=True, check=True, timeout=HANG_S).stdout
 
 
 def all_areas(atom_name, xyz):

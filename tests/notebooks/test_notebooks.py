@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from holding import HANG_S
 from launching import ROOT, launch_environment
 
 from stagea_mpi.telemetry.report import executed
@@ -106,6 +107,6 @@ def test_nbmake_runs_the_report_notebook_as_it_is_shipped(finished, tmp_path):
     command = [sys.executable, "-m", "pytest", "--nbmake", "-p", "no:cacheprovider", "-q", "--rootdir", str(tmp_path)]
     done = subprocess.run(
         [*command, str(tmp_path / "notebooks")], env=launch_environment(), cwd=tmp_path, capture_output=True, text=True,
-        timeout=120,
+        timeout=HANG_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from holding import HANG_S, HeldVoronota
 from private_slurm import ROOT, PrivateSlurm, missing_programs
-
-from stagea_mpi.poses import COMPLEXES, write_poses
 
 
 @pytest.fixture(scope="session")
 def _slurm_installed() -> None:
     if missing_programs() and os.getuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["bash", ".ci/slurm_packages.sh"], cwd=ROOT, timeout=280, check=True)
+        subprocess.run(["bash", ".ci/slurm_packages.sh"], cwd=ROOT, timeout=HANG_S, check=True)
     if missing := missing_programs():
         pytest.skip(f"Slurm cannot be installed here (missing: {', '.join(missing)})")
 
@@ -40,14 +39,6 @@ def one_node(_slurm_installed):
         slurm.stop()
 
 
-@pytest.fixture(scope="session")
-def many_poses(tmp_path_factory) -> Path:
-    """A folder with 24 poses."""
-    folder = tmp_path_factory.mktemp("many") / "poses"
-    write_poses(folder, COMPLEXES["7DAA"], 24, seed=5)
-    return folder
-
-
 @pytest.fixture
 def write_run(tmp_path):
     """Writes a configuration for the small nodes of the tests; returns its path and the run folder."""
@@ -58,7 +49,7 @@ def write_run(tmp_path):
             "partition": "main",
             "cores": 2,
             "mem_gb": 1,
-            "time": "00:10:00",
+            "time": "01:00:00",
             "min_per_shard": 1,
             "max_per_shard": 2,
         }
@@ -78,22 +69,11 @@ def write_run(tmp_path):
 
 
 @pytest.fixture
-def slow_activation(tmp_path):
-    """Makes an activation under which every model of a job's first start takes so many seconds more.
+def held_voronota(tmp_path):
+    """Makes a Voronota that holds a job's first start; gives it, and an activation under which it is found."""
 
-    Voronota sleeps before it starts; a requeued job and one that is submitted later, when the file `fast` is there,
-    do not.
-    """
-    (tmp_path / "slow").mkdir()
-
-    def make(seconds: float) -> str:
-        voronota = tmp_path / "slow" / "voronota"
-        fast = tmp_path / "fast"
-        voronota.write_text(
-            f'#!/bin/sh\n[ -n "$SLURM_RESTART_COUNT" ] || [ -e "{fast}" ] || sleep {seconds}\n'
-            f'exec "{shutil.which("voronota")}" "$@"\n'
-        )
-        voronota.chmod(0o755)
-        return f'source "{ROOT}/.venv/bin/activate"\nexport PATH="{voronota.parent}":$PATH'
+    def make(run_root: Path, after: int = 0) -> tuple[HeldVoronota, str]:
+        hold = HeldVoronota(tmp_path / "held", run_root, after)
+        return hold, f'source "{ROOT}/.venv/bin/activate"\nexport PATH="{hold.folder}":$PATH'
 
     return make

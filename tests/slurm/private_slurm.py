@@ -10,8 +10,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+from holding import HANG_S, wait_until
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun")
@@ -67,31 +68,31 @@ class PrivateSlurm:
         files = {name: self.home / f"munge.{name}" for name in ("socket", "pid", "log", "seed")}
         options = [f"--{name if name in ('socket',) else name + '-file'}={path}" for name, path in files.items()]
         self._daemon("munged", "--foreground", f"--key-file={key}", *options)
-        _wait_for(files["socket"].exists, 10, "munged's socket")
+        wait_until(files["socket"].exists, "munged's socket", self._logs)
         self._daemon("slurmctld", "-D", "-c")
         for node in self.nodes:
             self._daemon("slurmd", "-D", "-N", node)
-        _wait_for(self._all_idle, 30, f"{len(self.nodes)} idle nodes", self._logs)
+        wait_until(self._all_idle, f"{len(self.nodes)} idle nodes", self._logs)
         return self
 
     def stop(self) -> None:
         """Ends all jobs, then the daemons that this object has started."""
         try:
             self.run("scancel", "--quiet", f"--user={getpass.getuser()}", check=False)
-            _wait_for(lambda: not self.queue(), 20, "an empty queue")
+            self.wait_for_jobs()
         finally:
             for daemon in reversed(self._daemons):
                 daemon.terminate()
             for daemon in reversed(self._daemons):
                 try:
-                    daemon.wait(10)
+                    daemon.wait(HANG_S)
                 except subprocess.TimeoutExpired:
                     daemon.kill()
-                    daemon.wait(10)
+                    daemon.wait()
             shutil.rmtree(self.home, ignore_errors=True)
             shutil.rmtree(self._shared_memory, ignore_errors=True)
 
-    def run(self, *command, timeout: float = 60.0, check: bool = True, **environment) -> subprocess.CompletedProcess:
+    def run(self, *command, timeout: float = HANG_S, check: bool = True, **environment) -> subprocess.CompletedProcess:
         """Runs a program with this Slurm in its environment; `stdout` has stderr, too."""
         done = subprocess.run(
             [str(word) for word in command],
@@ -123,16 +124,16 @@ class PrivateSlurm:
         text = self.run("scontrol", "--oneliner", "show", "job", job_id).stdout.splitlines()[0]
         return dict(field.split("=", 1) for field in text.split() if "=" in field)
 
-    def wait_until(self, condition, limit: float, what: str):
+    def wait_until(self, condition, what: str):
         """Waits for a condition to give something true, and returns that."""
-        return _wait_for(condition, limit, what, lambda: "\n".join(self.queue()))
+        return wait_until(condition, what, lambda: "\n".join(self.queue()))
 
-    def wait_for_jobs(self, limit: float) -> None:
+    def wait_for_jobs(self) -> None:
         """Waits until no job is left in the queue.
 
         A requeued job starts six seconds later; told to start at once, it finds its credential revoked, and fails.
         """
-        self.wait_until(lambda: not self.queue(), limit, "an empty queue")
+        self.wait_until(lambda: not self.queue(), "an empty queue")
 
     def _daemon(self, *command: str) -> None:
         with open(self.home / f"daemon-{len(self._daemons)}.log", "w") as log:
@@ -227,15 +228,6 @@ def _free_ports(count: int) -> int:
             for server in held:
                 server.close()
     raise RuntimeError(f"no {count} free ports in a row below 32000")
-
-
-def _wait_for(condition, limit: float, what: str, context=lambda: ""):
-    end = time.monotonic() + limit
-    while not (found := condition()):
-        if time.monotonic() > end:
-            raise TimeoutError(f"no {what} within {limit:.0f} s\n{context()}")
-        time.sleep(0.1)
-    return found
 
 
 def status_of(slurm: PrivateSlurm, run_root: Path) -> dict:

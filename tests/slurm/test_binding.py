@@ -3,17 +3,14 @@
 import json
 import re
 
-import pytest
 from private_slurm import status_of
-
-pytestmark = pytest.mark.timeout(90)
 
 
 def test_bound_ranks_pass_strict_affinity_and_log_their_cpus(one_node, poses, write_run):
     config, run_root = write_run(poses, strict_affinity=1, job_form="single")
 
     one_node.stagea("submit", config)
-    one_node.wait_for_jobs(60)
+    one_node.wait_for_jobs()
 
     assert status_of(one_node, run_root)["total"]["shards"] == {"done": 3}
     (log,) = (path.read_text() for path in (run_root / "logs").glob("stagea_full_*.log"))
@@ -33,7 +30,7 @@ def test_strict_affinity_ends_a_rank_with_fewer_cpus_with_exit_code_3(one_node, 
 
     one_node.stagea("submit", config)
     job = json.loads((run_root / "submitted.json").read_text())[-1]["jobs"][0]["job_id"]
-    one_node.wait_for_jobs(60)
+    one_node.wait_for_jobs()
 
     assert one_node.job(job)["ExitCode"] == "3:0"
     (log,) = (path.read_text() for path in (run_root / "logs").glob("stagea_full_*.log"))
@@ -46,7 +43,7 @@ def test_without_strict_affinity_fewer_cpus_are_a_warning(one_node, poses, write
     config, run_root = write_run(poses, cores_per_rank=2, srun_cpu_bind="map_cpu:0", job_form="single")
 
     one_node.stagea("submit", config)
-    one_node.wait_for_jobs(60)
+    one_node.wait_for_jobs()
 
     assert status_of(one_node, run_root)["total"]["shards"] == {"done": 3}
     (log,) = (path.read_text() for path in (run_root / "logs").glob("stagea_full_*.log"))
@@ -68,7 +65,7 @@ def test_without_binding_mpiexec_starts_the_ranks(one_node, poses, write_run):
     config, run_root = write_run(poses, use_srun_bind=0, job_form="single", strict_affinity=1)
 
     one_node.stagea("submit", config)
-    one_node.wait_for_jobs(60)
+    one_node.wait_for_jobs()
 
     (log,) = (path.read_text() for path in (run_root / "logs").glob("stagea_full_*.log"))
     assert "== mpiexec -n 2 --bind-to none python" in log

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 import yaml
+from holding import HANG_S
 
 from stagea_mpi.complexes import Chains
 from stagea_mpi.config import RunConfig, StageA, load_config, parse_config
@@ -79,7 +80,7 @@ def test_phases_become_jobs_that_wait_for_each_other(tmp_path, stage_a, n_shards
     assert [(job.role, job.n_tasks) for job in jobs] == [*expected, ("after", 0)]
     assert [job.after for job in jobs] == [None, *(job.role for job in jobs[:-1])]
     for job in jobs:
-        assert subprocess.run(["bash", "-n"], input=job.text, text=True, timeout=10).returncode == 0
+        assert subprocess.run(["bash", "-n"], input=job.text, text=True, timeout=HANG_S).returncode == 0
 
 
 def test_sbatch_options_and_own_environment_are_in_the_script(tmp_path):

@@ -108,7 +108,7 @@ def test_a_finished_run_needs_no_queue(folder, poses, run_yaml, launch):
     assert status["total"]["shards"] == {"done": 3}
     assert status["total"]["done"] + status["total"]["failed"] == 6
     assert all(shard["rate"] > 0 and shard["node"] for shard in status["shards"])
-    watched = launch(0, "status", folder.root, "--watch", timeout=20)
+    watched = launch(0, "status", folder.root, "--watch")
     assert watched.returncode == 0
     assert "3 shards (3 done)" in watched.stdout
 

@@ -5,11 +5,10 @@ import re
 import subprocess
 
 import pytest
+from holding import HANG_S
 from private_slurm import status_of
 
 from stagea_mpi.store.rundir import DONE
-
-pytestmark = pytest.mark.timeout(150)
 
 
 def test_one_array_does_the_run_and_then_the_script_that_follows(two_nodes, poses, write_run, tmp_path):
@@ -18,7 +17,7 @@ def test_one_array_does_the_run_and_then_the_script_that_follows(two_nodes, pose
     config, run_root = write_run(poses, top={"max_concurrent_a": 2, "after": str(after)})
 
     said = two_nodes.stagea("submit", config).stdout
-    two_nodes.wait_for_jobs(90)
+    two_nodes.wait_for_jobs()
 
     assert "2 array tasks" in said
     status = status_of(two_nodes, run_root)
@@ -43,7 +42,7 @@ def test_split_mode_clusters_when_all_graphs_are_there(two_nodes, poses, write_r
 
     two_nodes.stagea("submit", config)
     prep, cluster, after = (job["job_id"] for job in json.loads((run_root / "submitted.json").read_text())[-1]["jobs"])
-    two_nodes.wait_for_jobs(120)
+    two_nodes.wait_for_jobs()
 
     ends = [two_nodes.job(f"{prep}_{task}")["EndTime"] for task in (0, 1)]
     starts = [two_nodes.job(f"{cluster}_{task}")["StartTime"] for task in (0, 1)]
@@ -64,7 +63,7 @@ def test_what_follows_does_not_run_when_too_many_models_fail(two_nodes, poses, w
 
     two_nodes.stagea("submit", config)
     array, after = (job["job_id"] for job in json.loads((run_root / "submitted.json").read_text())[-1]["jobs"])
-    two_nodes.wait_for_jobs(90)
+    two_nodes.wait_for_jobs()
 
     assert two_nodes.job(array)["ExitCode"] == "4:0"
     assert two_nodes.job(after)["JobState"] == "CANCELLED"
@@ -101,7 +100,7 @@ def test_dry_run_prints_what_is_then_submitted(two_nodes, poses, write_run, tmp_
             assert " ".join(jobs[role]["command"]) == words
     finally:
         two_nodes.run("scancel", *(job["job_id"] for job in jobs.values()))
-        two_nodes.wait_for_jobs(30)
+        two_nodes.wait_for_jobs()
 
 
 def test_what_dry_run_prints_is_a_script_that_submits(two_nodes, poses, write_run, tmp_path):
@@ -111,7 +110,7 @@ def test_what_dry_run_prints_is_a_script_that_submits(two_nodes, poses, write_ru
 
     two_nodes.run("bash", script)
     refused = two_nodes.stagea("submit", config, check=False)
-    two_nodes.wait_for_jobs(90)
+    two_nodes.wait_for_jobs()
 
     assert refused.returncode == 2
     assert "in the queue already" in refused.stdout
@@ -133,7 +132,7 @@ def test_run_folders_with_blanks_and_percent_signs_work(two_nodes, poses, write_
     config, run_root = write_run(poses, name="a run of 50%", max_per_shard=6, job_form="single", ranks_per_node=1)
 
     two_nodes.stagea("submit", config)
-    two_nodes.wait_for_jobs(60)
+    two_nodes.wait_for_jobs()
 
     assert status_of(two_nodes, run_root)["total"]["shards"] == {"done": 1}
     assert list((run_root / "logs").glob("stagea_full_*.log"))
@@ -141,4 +140,4 @@ def test_run_folders_with_blanks_and_percent_signs_work(two_nodes, poses, write_
 
 def test_shipped_scripts_are_good_bash(two_nodes):
     for name in ("stage_a.sbatch", "after.sbatch"):
-        assert subprocess.run(["bash", "-n", f"jobs/{name}"], timeout=10).returncode == 0
+        assert subprocess.run(["bash", "-n", f"jobs/{name}"], timeout=HANG_S).returncode == 0

@@ -8,14 +8,12 @@ import h5py
 import pytest
 from private_slurm import status_of
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def test_four_ranks_on_two_nodes_write_one_file(two_nodes, poses, write_run):
     config, run_root = write_run(poses, job_form="single", nodes=2, ranks_per_node=2, team="world", max_per_shard=6)
 
     two_nodes.stagea("submit", config)
-    two_nodes.wait_for_jobs(90)
+    two_nodes.wait_for_jobs()
 
     (log,) = (run_root / "logs").glob("stagea_full_*.log")
     assert "phase full on 4 ranks" in log.read_text()
@@ -32,7 +30,7 @@ def test_nodes_are_teams_that_share_out_the_shards(two_nodes, poses, write_run):
     config, run_root = write_run(poses, job_form="single", nodes=2, max_per_shard=1)
 
     two_nodes.stagea("submit", config)
-    two_nodes.wait_for_jobs(90)
+    two_nodes.wait_for_jobs()
 
     status = status_of(two_nodes, run_root)
     assert status["total"]["shards"] == {"done": 6}
@@ -44,7 +42,7 @@ def test_ranks_without_pmix_refuse_and_say_what_to_change(two_nodes, poses, writ
 
     two_nodes.stagea("submit", config)
     array = json.loads((run_root / "submitted.json").read_text())[-1]["jobs"][0]["job_id"]
-    two_nodes.wait_for_jobs(60)
+    two_nodes.wait_for_jobs()
 
     logs = [path.read_text() for path in sorted((run_root / "logs").glob("stagea_full_*.log"))]
     assert len(logs) == 3
@@ -87,7 +85,7 @@ def test_a_job_whose_ranks_could_not_be_started_has_failed(two_nodes, poses, wri
         folder.mkdir()
 
     two_nodes.stagea("submit", config)
-    two_nodes.wait_for_jobs(60)
+    two_nodes.wait_for_jobs()
 
     for folder in in_the_way:
         folder.rmdir()

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from holding import HANG_S, wait_until
 
 from stagea_mpi.errors import ShardBusyError
 from stagea_mpi.store import lock as lock_module
@@ -39,10 +40,10 @@ def test_a_lock_is_taken_once_and_free_after_its_release(tmp_path):
 def test_a_holder_that_has_ended_is_replaced(tmp_path):
     child = subprocess.Popen([sys.executable, "-c", "pass"])
     started = start_ticks(child.pid)
-    time.sleep(0.5)  # ended, but not waited for: a zombie still has its number
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # a zombie, which still has its number
     (tmp_path / ".lock").write_text(holder(pid=child.pid, started=started))
     ShardLock(tmp_path).acquire()
-    child.wait(timeout=10)
+    child.wait(timeout=HANG_S)
 
 
 def test_another_process_with_the_holders_number_is_not_the_holder(tmp_path):
@@ -83,12 +84,19 @@ def test_a_clock_that_jumps_ahead_makes_no_living_holder_dead(tmp_path, monkeypa
     assert holder_of(tmp_path)[2], "its process is here and runs"
     path.write_text(holder(host="elsewhere"))
     os.utime(path, (time.time() - 10 * SILENCE_LIMIT,) * 2)
-    monkeypatch.setattr(lock_module, "WATCH_S", 5.0)
-    sign = threading.Timer(0.5, os.utime, (path, (time.time() - 9 * SILENCE_LIMIT,) * 2))
-    sign.start()
+    monkeypatch.setattr(lock_module, "WATCH_S", HANG_S)
+    pauses, sleep = [], time.sleep
+
+    def sleep_while_the_holder_gives_a_sign(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            os.utime(path, (time.time() - 9 * SILENCE_LIMIT,) * 2)
+        sleep(0.001)
+
+    monkeypatch.setattr(time, "sleep", sleep_while_the_holder_gives_a_sign)
     with pytest.raises(ShardBusyError, match="on elsewhere"):
         ShardLock(tmp_path).acquire()
-    sign.join()
+    assert len(pauses) == 3
 
 
 def test_a_holder_gives_signs_of_life_by_itself(tmp_path, monkeypatch):
@@ -96,8 +104,8 @@ def test_a_holder_gives_signs_of_life_by_itself(tmp_path, monkeypatch):
     lock = ShardLock(tmp_path)
     lock.acquire()
     os.utime(tmp_path / ".lock", (1.0, 1.0))
-    time.sleep(0.5)
-    assert holder_of(tmp_path)[1] < 10
+    wait_until(lambda: (tmp_path / ".lock").stat().st_mtime > 1.0, "a sign of life")
+    assert holder_of(tmp_path)[1] < HANG_S
     lock.release()
     assert holder_of(tmp_path) is None
 
@@ -122,7 +130,7 @@ def test_of_many_that_find_a_holder_dead_one_gets_the_lock(tmp_path):
         start = threading.Barrier(len(locks))
 
         def contend(lock, start=start, won=won):
-            start.wait(timeout=10)
+            start.wait(timeout=HANG_S)
             try:
                 lock.acquire()
             except ShardBusyError:
@@ -133,7 +141,7 @@ def test_of_many_that_find_a_holder_dead_one_gets_the_lock(tmp_path):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(timeout=30)
+            thread.join(timeout=HANG_S)
         holding = [lock for lock in won if lock._read() == lock._content]
         assert len(holding) == 1
         for lock in won:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from holding import HANG_S
 from launching import ROOT, launch_environment, mpiexec
 
 
@@ -40,7 +41,7 @@ def two_rank_run(poses, tmp_path_factory) -> Path:
         "run",
         str(folder / "run.yaml"),
     ]
-    done = subprocess.run(command, env=launch_environment(), cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=launch_environment(), cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode == 0, done.stderr
     return folder / "run"
 

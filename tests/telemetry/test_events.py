@@ -5,10 +5,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter
 
 import pytest
+from holding import HANG_S, wait_until
 
+from stagea_mpi.telemetry import events as events_module
 from stagea_mpi.telemetry.events import EventLog, WriterLine
 from stagea_mpi.timing import STAGES
 
@@ -25,9 +27,10 @@ def test_a_line_says_what_was_done_when_and_how_it_ended(tmp_path):
             fields["models"] = 2
         with pytest.raises(ZeroDivisionError), events.timed("cluster", shard=2):
             raise ZeroDivisionError
+    after = time.time()
     write, cluster = lines_of(tmp_path / "events.jsonl")
     assert {"stage": "write", "outcome": "ok", "shard": 3, "bytes": 10, "models": 2}.items() <= write.items()
-    assert abs(write["start"] - before) < 1.0
+    assert before - 0.01 <= write["start"] <= after + 0.01
     assert write["seconds"] >= 0
     assert (cluster["outcome"], cluster["shard"]) == ("ZeroDivisionError", 2)
 
@@ -54,19 +57,17 @@ def test_lines_can_be_read_while_the_rank_is_busy_and_survive_its_kill(tmp_path)
     code = (
         "import sys, time; from pathlib import Path; from stagea_mpi.telemetry.events import EventLog\n"
         "events = EventLog(Path(sys.argv[1])); events.note('list', time.perf_counter(), 0.5)\n"
-        "print('noted', flush=True); time.sleep(60)"
+        "print('noted', flush=True); time.sleep(100_000)"
     )
     path = tmp_path / "events.jsonl"
     child = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
     try:
         assert child.stdout.readline() == b"noted\n"
-        end = time.monotonic() + 4.0
-        while not path.read_text() and time.monotonic() < end:
-            time.sleep(0.05)
+        wait_until(path.read_text, "the line")
         child.send_signal(signal.SIGKILL)
     finally:
         child.kill()
-        child.communicate(timeout=10)
+        child.communicate(timeout=HANG_S)
     assert [line["stage"] for line in lines_of(path)] == ["list"]
 
 
@@ -107,11 +108,11 @@ def test_the_writers_line_counts_what_is_held_and_goes_to_the_log_when_asked(tmp
     assert "3 processed, 2 written, 1 errors" in caplog.text
 
 
-def test_a_models_events_cost_less_than_a_thousandth_of_its_time(tmp_path):
-    with EventLog(tmp_path / "events.jsonl") as events:
-        start = process_time()
+def test_a_models_events_wait_in_memory_so_that_noting_them_costs_no_write(tmp_path, monkeypatch):
+    monkeypatch.setattr(events_module, "FLUSH_EVERY_S", HANG_S)
+    path = tmp_path / "events.jsonl"
+    with EventLog(path) as events:
         for number in range(1000):
             events.note_model(f"model_{number}", 0.0, dict.fromkeys(STAGES, 0.01), 0.05, None, 4000, 20_000)
-        events.flush()
-        each = (process_time() - start) / 1000
-    assert each < 100e-6  # a model takes 0.1 s and more
+        assert path.stat().st_size == 0
+    assert len(lines_of(path)) == 1000 * len(STAGES)

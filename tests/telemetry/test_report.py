@@ -5,6 +5,7 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
+from holding import HANG_S
 
 from stagea_mpi.errors import RunFolderError
 from stagea_mpi.telemetry import load, measures
@@ -97,4 +98,4 @@ def test_the_command_writes_where_it_is_told(two_rank_run, launch, tmp_path):
 
 def test_a_rank_loads_neither_pandas_nor_matplotlib():
     code = "import sys, stagea_mpi.pipeline; sys.exit(any(name in sys.modules for name in ('pandas', 'matplotlib')))"
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=HANG_S).returncode == 0
