@@ -24,7 +24,10 @@ ROUNDS ?= 300
 SEED ?= 1
 SOAK ?= 5000
 
-.PHONY: help env demo test faults bench fuzz lint clean
+# Processes that run the serial tests: these wait more than they compute. A file's tests stay together, with their fixtures.
+WORKERS ?= 3
+
+.PHONY: help env demo test busy faults bench fuzz lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -42,9 +45,13 @@ test: env ## lint, then the serial tests, then the parallel ones on two and thre
 	@bash .ci/slurm_packages.sh
 	$(PY) -m ruff check .
 	$(PY) -m pytest --doctest-modules -q stagea_mpi
-	$(PY) -m pytest -m "not mpi"
+	$(PY) -m pytest -m "not mpi" -n $(WORKERS) --dist loadfile
 	$(LIMIT) $(MPIEXEC) -n 2 $(SPARE) $(PARALLEL_TESTS)
 	$(LIMIT) $(MPIEXEC) -n 3 --oversubscribe $(PARALLEL_TESTS)
+
+busy: ## the tests, while another process keeps each core busy
+	@trap 'kill $$(jobs -p)' EXIT; for core in $$(seq $$(env -u OMP_NUM_THREADS nproc)); do \
+	    $(PYTHON) -c 'while True: pass' & done; $(MAKE) test
 
 faults: env ## hundreds of kills at random moments, full disks, and thousands of models in one process
 	FAULT_ROUNDS=$(ROUNDS) FAULT_SEED=$(SEED) SOAK_MODELS=$(SOAK) $(PY) -m pytest tests/faults

@@ -5,6 +5,16 @@ from launching import write_run_yaml
 
 from .victims import LONG, Victim, check_what_is_there
 
+#: What is done to one model, the reason it fails for, and words of the message.
+FAULTS = {
+    "a native call that does not return": ("timeout", "did not return within model_timeout_s = 2 s"),
+    "a library that crashes": ("crashed", "was ended by SIGSEGV"),
+    "out of memory": ("crashed", "was ended by SIGKILL"),
+}
+CASES = [(fault, place) for fault in FAULTS for place in ("", ", in the listing")]
+#: Each fault, and each place.
+SHORT = [CASES[0], CASES[1], CASES[3], CASES[4]]
+
 
 def failures(path) -> list[list[str]]:
     table = path.with_suffix("") / "shards/shard_000000/failures.tsv"
@@ -12,18 +22,11 @@ def failures(path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("ranks", [0, 2] if LONG else [2])
-@pytest.mark.parametrize(
-    ("fault", "reason", "words"),
-    [
-        ("a native call that does not return", "timeout", "did not return within model_timeout_s = 2 s"),
-        ("a library that crashes", "crashed", "was ended by SIGSEGV"),
-        ("out of memory", "crashed", "was ended by SIGKILL"),
-    ],
-)
-@pytest.mark.parametrize("place", ["", ", in the listing"])
+@pytest.mark.parametrize(("fault", "place"), CASES if LONG else SHORT)
 def test_what_python_cannot_stop_ends_as_a_failed_model_and_the_rank_goes_on(
-    ranks, place, fault, reason, words, poses, tmp_path
+    ranks, place, fault, poses, tmp_path
 ):
+    reason, words = FAULTS[fault]
     path = write_run_yaml(tmp_path / "run.yaml", poses, max_failed_fraction=0.5)
     run = Victim(ranks, fault + place, "run", path, module="tests.launched.broken_rank")
     assert run.wait() == 0, run.output

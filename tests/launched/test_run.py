@@ -40,7 +40,7 @@ def undisturbed(poses, tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
+@pytest.mark.parametrize("ranks", [1, 3, 4])  # two ranks are compared with one below
 def test_any_number_of_ranks_publishes_the_same_files(ranks, poses, run_yaml, launch, undisturbed):
     path = run_yaml(poses, f"on_{ranks}", max_per_shard=3, min_per_shard=1)
     done = launch(ranks, "run", path)
@@ -75,6 +75,8 @@ def test_a_stop_signal_ends_with_75_and_the_same_command_finishes(
     code, output = end_of(child)
     assert code == 75, output
     assert f"stopped early by {number.name}" in output
+    if number != signal.SIGTERM:
+        return  # what they leave is the same
     again = launch(2, "run", path)
     assert again.returncode == 0, again.stdout
     assert published(path) == published(undisturbed)
@@ -91,11 +93,8 @@ def test_a_signal_to_the_launcher_stops_all_ranks_in_order(poses, run_yaml, laun
     assert "stopped early" in output
 
 
-@pytest.mark.parametrize("place", ["stagea_mpi.cli", "mpi4py", "stagea_mpi.pipeline"])
-@pytest.mark.parametrize("ranks", [0, 2])
+@pytest.mark.parametrize(("ranks", "place"), [(0, "stagea_mpi.cli"), (2, "stagea_mpi.cli"), (2, "mpi4py")])
 def test_a_stop_that_comes_while_a_run_starts_ends_with_75(ranks, place, poses, run_yaml, launch, tmp_path):
-    if ranks == 0 and place == "mpi4py":
-        pytest.skip("one rank alone starts no MPI")
     hold = HeldPython(tmp_path / "held", place)
     child = launch(ranks, "run", run_yaml(poses), wait=False, PYTHONPATH=str(hold.folder))
     hold.wait(max(1, ranks))

@@ -54,8 +54,7 @@ def test_a_run_past_its_limit_is_stopped(written, tmp_path, monkeypatch):
     assert running.wait() == 75, running.output()
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
-@pytest.mark.parametrize("place", ["start", "stagea_mpi.cli", "stagea_mpi.pipeline"])
+@pytest.mark.parametrize(("ranks", "place"), [(1, "start"), (2, "start"), (2, "stagea_mpi.pipeline")])
 def test_a_run_that_is_stopped_while_it_starts_ends_with_75(place, ranks, written, tmp_path, monkeypatch):
     hold = HeldPython(tmp_path / "held", place)
     monkeypatch.setenv("PYTHONPATH", str(hold.folder))

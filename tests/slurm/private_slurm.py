@@ -216,7 +216,9 @@ def _unblock_signals() -> None:
 
 def _free_ports(count: int) -> int:
     """The first of so many ports in a row that nobody listens on."""
-    for first in range(20000 + secrets.randbelow(8000), 32000, count):
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])  # two at the same time try no port of the other's
+    start = 20000 + 1000 * (worker % 10) + secrets.randbelow(500)
+    for first in range(start, start + 500 - count, count):
         held = []
         try:
             for port in range(first, first + count):
@@ -227,7 +229,7 @@ def _free_ports(count: int) -> int:
         finally:
             for server in held:
                 server.close()
-    raise RuntimeError(f"no {count} free ports in a row below 32000")
+    raise RuntimeError(f"no {count} free ports in a row from {start} on")
 
 
 def status_of(slurm: PrivateSlurm, run_root: Path) -> dict:
