@@ -7,9 +7,11 @@ import pytest
 from made import changed, entries_of, fv_lines, moved, read, text_of, write
 from shipped import FAB_CHAINS
 
-from stagea_mpi.annotation import domain_of, number_sequences
 from stagea_mpi.building import build_model
 from stagea_mpi.left_out import NAMES_WIDTH, left_out, names_of
+from stagea_mpi.listing import with_domains
+from stagea_mpi.numbering import Numbering
+from stagea_mpi.parallel.teams import Solo
 
 #: Residues of the antigen near the antibody and far from it, as gemmi's neighbour search finds them.
 SITES = (5.0, 12.0)
@@ -100,8 +102,7 @@ def test_many_names_are_cut_and_the_rest_counted():
 def test_a_models_record_says_what_its_graph_leaves_out(at_interface, tmp_path):
     site, _ = at_interface[0][0]
     path = write(tmp_path / "x.pdb", renamed(site, "SEP"))
-    (entry,) = entries_of(path)
-    domains = [domain_of(chain) for chain in (entry.heavy, entry.light)]
-    record, failure = build_model(entry, 0, dict(zip(domains, number_sequences(domains), strict=True)), 0, 60.0)
+    (entry,) = with_domains(entries_of(path), Numbering(Solo()))
+    record, failure = build_model(entry, 0, 0, 60.0)
     assert failure is None
     assert (record.left_out, record.left_out_names, record.modified_interface) == (1, "SEP:1", True)
