@@ -12,6 +12,7 @@ from ..residues import is_water
 from .columns import are_chains_segments, atom_lines, check_columns, has_foreign_elements, split_repeated
 from .containers import ModelRef
 from .formats import HEAD_BYTES, MMCIF, format_of
+from .locations import changes, choose_locations
 from .long_names import with_short_names
 from .mmcif import mmcif_structure
 from .unpacking import read_range, read_whole, readable, unpacked
@@ -39,6 +40,8 @@ class AtomTable:
     is_hetatm, is_hydrogen : ndarray of bool, shape=(n,)
     xyz : ndarray of float64, shape=(n, 3)
         Å, rounded to the three decimals of the PDB format.
+    dropped : ndarray of bytes, shape=(d,)
+        Chain of each atom that gave way to another location of it (ATOM records only).
     """
 
     chain: np.ndarray
@@ -49,10 +52,11 @@ class AtomTable:
     is_hetatm: np.ndarray
     is_hydrogen: np.ndarray
     xyz: np.ndarray
+    dropped: np.ndarray
 
 
 def read_model(ref: ModelRef) -> AtomTable:
-    """Atoms of one model: waters left out, of alternative locations the most occupied one (A on a tie).
+    """Atoms of one model: waters left out, of alternative locations the most occupied one.
 
     A blank chain identifier is called `BLANK_CHAIN`; where all are blank, chains are told apart by their segments.
 
@@ -63,7 +67,7 @@ def read_model(ref: ModelRef) -> AtomTable:
     """
     try:
         with readable(ref.source):
-            table = _as_table([_columns(structure) for structure in _structures(ref)])
+            table = _as_table([_columns(*structure) for structure in _structures(ref)])
     except ModelError as failure:
         raise _told_of(ref, failure) from failure
     if not len(table.xyz):
@@ -89,8 +93,9 @@ def _told_of(ref: ModelRef, failure: ModelError) -> ModelError:
     )
 
 
-def _structures(ref: ModelRef) -> list[gemmi.Structure]:
-    """The model as gemmi reads it; in pieces, where gemmi would take residues of one number for one residue."""
+def _structures(ref: ModelRef) -> list[tuple[gemmi.Structure, np.ndarray | None]]:
+    """The model as gemmi reads it; in pieces, or with other numbers than in the file, where gemmi would take residues
+    of one number for one residue. With the file's numbers, where it has others (`mmcif_structure`)."""
     content = read_range(ref.path, ref.start, ref.stop) if ref.stop else read_whole(ref.path)
     if ref.is_packed:
         content = unpacked(content, ref.source)
@@ -98,7 +103,7 @@ def _structures(ref: ModelRef) -> list[gemmi.Structure]:
         content = content[slice(*ref.inside)]
     if format_of(ref.member or ref.path, content[:HEAD_BYTES]) == MMCIF:
         return [mmcif_structure(content, ref.serial)]
-    return _pdb_structures(content)
+    return [(structure, None) for structure in _pdb_structures(content)]
 
 
 def _pdb_structures(content: bytes) -> list[gemmi.Structure]:
@@ -158,13 +163,14 @@ class _Columns:
     xyz: np.ndarray
 
 
-def _columns(structure: gemmi.Structure) -> _Columns:
+def _columns(structure: gemmi.Structure, numbers: np.ndarray | None) -> _Columns:
     flat, chain = _flat(structure)
+    number = np.asarray(flat.resnums).astype(np.int64)
     return _Columns(
         chain=_legible(chain),
         residue_name=_legible(_as_bytes(flat.residue_names)),
         atom_name=_legible(_as_bytes(flat.atom_names)),
-        author_number=_author_numbers(np.asarray(flat.resnums).astype(np.int64), np.asarray(flat.icodes)),
+        author_number=_author_numbers(number, np.asarray(flat.icodes)) if numbers is None else numbers[number],
         altloc=np.array(flat.altlocs),
         occupancy=np.array(flat.occ),
         is_hetatm=np.asarray(flat.het_flags) == ord("H"),
@@ -183,30 +189,35 @@ def _author_numbers(number: np.ndarray, code: np.ndarray) -> np.ndarray:
 
 
 def _as_table(pieces: list[_Columns]) -> AtomTable:
+    piece = np.repeat(np.arange(len(pieces)), [len(piece.chain) for piece in pieces])
     columns = {f.name: np.concatenate([getattr(piece, f.name) for piece in pieces]) for f in fields(_Columns)}
-    chain, residue_name = columns["chain"], columns["residue_name"]
-    site_starts = _changes(chain, columns["author_number"])
-    ends = np.cumsum([len(piece.chain) for piece in pieces])[:-1]
-    site_starts[ends[ends < len(chain)]] = True
-    residue = np.cumsum(site_starts | _changes(residue_name))
-    residue_name, atom_name, is_hetatm = standard_names(
-        residue, residue_name, columns["atom_name"], columns["element"], columns["is_hetatm"]
+    names = np.unique(columns["residue_name"])
+    is_water_name = [name for name in names if is_water(name.decode(errors="replace"))]
+    if is_water_name:
+        dry = ~np.isin(columns["residue_name"], is_water_name)
+        columns, piece = {name: column[dry] for name, column in columns.items()}, piece[dry]
+    element, altloc, occupancy = (columns.pop(name) for name in ("element", "altloc", "occupancy"))
+    begins = changes(piece)
+    residue = np.cumsum(begins | changes(columns["chain"], columns["author_number"], columns["residue_name"]))
+    columns["residue_name"], columns["atom_name"], columns["is_hetatm"] = standard_names(
+        residue, columns["residue_name"], columns["atom_name"], element, columns["is_hetatm"]
     )
-    keep = ~np.isin(residue_name, [name for name in np.unique(residue_name) if is_water(name.decode(errors="replace"))])
-    if columns["altloc"].any():
-        keep &= _preferred_locations(
-            np.cumsum(site_starts), residue, atom_name, columns["altloc"], columns["occupancy"]
-        )
-    is_hydrogen = np.isin(columns["element"], (b"H", b"D")) | np.char.startswith(atom_name, b"H")
+    columns["is_hydrogen"] = np.isin(element, (b"H", b"D")) | np.char.startswith(columns["atom_name"], b"H")
+    chosen = choose_locations(
+        columns["chain"],
+        columns["author_number"],
+        columns["residue_name"],
+        columns["atom_name"],
+        altloc,
+        occupancy,
+        columns["xyz"],
+        begins,
+    )
+    dropped = chosen.dropped[~columns["is_hetatm"][chosen.dropped]]
     return AtomTable(
-        chain=chain[keep],
-        residue_name=residue_name[keep],
-        atom_name=atom_name[keep],
-        residue=(np.cumsum(_changes(residue[keep])) - 1).astype(np.int32),
-        author_number=columns["author_number"][keep],
-        is_hetatm=is_hetatm[keep],
-        is_hydrogen=is_hydrogen[keep],
-        xyz=columns["xyz"][keep],
+        residue=chosen.residue,
+        dropped=columns["chain"][dropped],
+        **{name: column[chosen.rows] for name, column in columns.items()},
     )
 
 
@@ -225,48 +236,6 @@ def _flat(structure: gemmi.Structure) -> tuple[gemmi.FlatStructure, np.ndarray]:
             residue.subchain = residue.entity_id = ""
     flat = gemmi.FlatStructure(structure)
     return flat, np.array(names, dtype="S")[_as_bytes(flat.chain_ids).astype(np.int64)]
-
-
-def _preferred_locations(site, residue, atom_name, altloc, occupancy) -> np.ndarray:
-    """Which atoms stay: one location an atom, and one residue where a site is described as either of two.
-
-    Parameters
-    ----------
-    site, residue : ndarray of int, shape=(n,)
-        Index of the (chain, number, insertion code) and of the residue; a site holds several residues where the
-        sequence itself is ambiguous.
-    atom_name : ndarray of bytes, shape=(n,)
-    altloc : ndarray of int8, shape=(n,)
-        Character code of the location, 0 for none.
-    occupancy : ndarray of float, shape=(n,)
-
-    Returns
-    -------
-    keep : ndarray of bool, shape=(n,)
-    """
-    best_first = np.lexsort((altloc, -occupancy, site))
-    _, first = np.unique(site[best_first], return_index=True)
-    chosen = residue[best_first[first]]
-    ambiguous = np.zeros(site.max() + 1, dtype=bool)
-    ambiguous[site[altloc != 0]] = True
-    residue_of_site = np.zeros(site.max() + 1, dtype=residue.dtype)
-    residue_of_site[np.unique(site)] = chosen
-    keep = ~ambiguous[site] | (residue == residue_of_site[site])
-
-    best_first = np.lexsort((altloc, -occupancy, atom_name, residue))
-    first_of_atom = _changes(residue[best_first], atom_name[best_first])
-    is_best = np.zeros(len(site), dtype=bool)
-    is_best[best_first[first_of_atom]] = True
-    return keep & (is_best | (altloc == 0))
-
-
-def _changes(*columns: np.ndarray) -> np.ndarray:
-    """True where a row differs in any column from the row before; True in the first row."""
-    change = np.zeros(len(columns[0]), dtype=bool)
-    change[:1] = True
-    for column in columns:
-        change[1:] |= column[1:] != column[:-1]
-    return change
 
 
 def _legible(names: np.ndarray) -> np.ndarray:

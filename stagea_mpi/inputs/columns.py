@@ -185,12 +185,15 @@ def split_repeated(content: bytes, starts: np.ndarray, by_segment: bool = False)
 
 
 def _runs_of_sites(content: bytes, starts: np.ndarray, by_segment: bool) -> list[int] | None:
-    """Lines at which another chain, number or insertion code begins; None where none of these comes back."""
+    """Lines at which another chain, residue name, number or insertion code begins; None where none comes back."""
     data = np.frombuffer(content, dtype=np.uint8)
     first = _NUMBER.start if by_segment else _SITE.start
     site = _packed(data, starts + first, _SITE.stop - first)
-    if by_segment:  # the chain is blank then; of the segment, the letters that fit beside the number
+    if by_segment:  # the chain is one for all then; of the segment, the letters that fit beside the number
         site |= _packed(data, starts + _SEGMENT.start + 1, 3) << np.uint64(40)
+    # Of two residues that a tool has given one number, the second one may have the name of the first or the third.
+    name = _packed(data, starts + _RESIDUE.start, _SITE.start - _RESIDUE.start)
+    site = site * np.uint64(0x9E3779B97F4A7C15) + name * np.uint64(0xC2B2AE3D27D4EB4F)
     is_first = np.ones(len(site), dtype=bool)
     is_first[1:] = site[1:] != site[:-1]
     return None if len(np.unique(site[is_first])) == is_first.sum() else np.flatnonzero(is_first).tolist()

@@ -6,6 +6,7 @@ import numpy as np
 from ..errors import ModelError
 
 _CHAIN, _NUMBER, _CODE = "_atom_site.auth_asym_id", "_atom_site.auth_seq_id", "_atom_site.pdbx_PDB_ins_code"
+_NAME = "_atom_site.label_comp_id"
 
 
 def atom_block(document: gemmi.cif.Document) -> gemmi.cif.Block:
@@ -23,13 +24,30 @@ def atom_block(document: gemmi.cif.Document) -> gemmi.cif.Block:
     return blocks[0]
 
 
-def mmcif_structure(content: bytes, serial: int | None) -> gemmi.Structure:
-    """One model of an mmCIF text; the first where none is asked for."""
+def mmcif_structure(content: bytes, serial: int | None) -> tuple[gemmi.Structure, np.ndarray | None]:
+    """One model of an mmCIF text; the first where none is asked for.
+
+    Returns
+    -------
+    structure : gemmi.Structure
+    numbers : ndarray of int64, shape=(r,), or None
+        Where residues had to be numbered anew, from 0, so that none are taken for one: the number of each as it stands
+        in the file, 256 · number + character code of the insertion code.
+    """
     block = atom_block(gemmi.cif.read_string(content))
-    structure = _model_of(block, serial)
-    if _has_an_atom_twice(structure) and _renumber(block):
-        structure = _model_of(block, serial)
-    return structure
+    _zero_missing_occupancies(block)
+    structure, numbers = _model_of(block, serial), None
+    if _has_an_atom_twice(structure):
+        numbers = _renumber(block)
+        structure = structure if numbers is None else _model_of(block, serial)
+    return structure, numbers
+
+
+def _zero_missing_occupancies(block: gemmi.cif.Block) -> None:
+    """As in PDB: to gemmi, what has no occupancy has all of it."""
+    column = block.find_values("_atom_site.occupancy")
+    for k in [k for k, value in enumerate(column) if value in ("?", ".")]:
+        column[k] = "0"
 
 
 def _model_of(block: gemmi.cif.Block, serial: int | None) -> gemmi.Structure:
@@ -51,17 +69,24 @@ def _has_an_atom_twice(structure: gemmi.Structure) -> bool:
     )
 
 
-def _renumber(block: gemmi.cif.Block) -> bool:
-    """Numbers residues by their order where numbers of a chain occur again behind others; says whether they do."""
-    columns = [block.find_values(tag) for tag in (_CHAIN, _NUMBER, _CODE, "_atom_site.pdbx_PDB_model_num")]
+def _renumber(block: gemmi.cif.Block) -> np.ndarray | None:
+    """Numbers residues by their order where one of a chain comes back behind others; gives the numbers before."""
+    tags = (_CHAIN, _NUMBER, _CODE, "_atom_site.pdbx_PDB_model_num", _NAME)
+    columns = [block.find_values(tag) for tag in tags]
     if not len(columns[0]) or not len(columns[1]):
-        return False
+        return None
     rows = list(zip(*(list(column) for column in columns if len(column)), strict=True))
-    starts = np.array([True] + [row != before for before, row in zip(rows, rows[1:], strict=False)])
-    if len({rows[k] for k in np.flatnonzero(starts)}) == int(starts.sum()):
-        return False
-    for k, number in enumerate(np.cumsum(starts).tolist()):
-        columns[1][k] = str(number)
-        if len(columns[2]):
-            columns[2][k] = "?"
-    return True
+    starts = [0] + [k for k, (row, before) in enumerate(zip(rows[1:], rows, strict=False), 1) if row != before]
+    if len({rows[k] for k in starts}) == len(starts):
+        return None
+    numbers = [_as_integer(columns[1][k], columns[2][k] if len(columns[2]) else "?") for k in starts]
+    for index, (first, stop) in enumerate(zip(starts, [*starts[1:], len(rows)], strict=True)):
+        for k in range(first, stop):
+            columns[1][k] = str(index)
+            if len(columns[2]):
+                columns[2][k] = "?"
+    return np.array(numbers, dtype=np.int64)
+
+
+def _as_integer(number: str, code: str) -> int:
+    return gemmi.cif.as_int(number, 0) * 256 + ord(" " if gemmi.cif.is_null(code) else gemmi.cif.as_string(code)[0])
