@@ -101,6 +101,8 @@ class Complex:
         where there is none.
     antigen : tuple of str
         Those of the antigen's chains.
+    n_dropped_locations : int
+        Atoms of the chosen chains that gave way to another location of them.
     """
 
     chain: np.ndarray
@@ -114,6 +116,7 @@ class Complex:
     heavy: str
     light: str
     antigen: tuple[str, ...]
+    n_dropped_locations: int
 
 
 def merge_chains(atoms: AtomTable, chains: Chains, source: str) -> Complex:
@@ -172,6 +175,7 @@ def merge_chains(atoms: AtomTable, chains: Chains, source: str) -> Complex:
         heavy=parts[0].sequence,
         light="" if chains.light is None else parts[1].sequence,
         antigen=tuple(part.sequence for part in parts[len(antibody) :]),
+        n_dropped_locations=int(np.isin(atoms.dropped, [name.encode() for name in wanted]).sum()),
     )
 
 

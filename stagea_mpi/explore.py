@@ -54,11 +54,12 @@ class Run:
         Returns
         -------
         table : DataFrame
-            Index: the name. `shard`, `status` (ok, or why it has no graph), `n_atoms` of the complex, `n_nodes`,
-            `n_edges` and `n_internal_edges` of the graph, `n_clusters` (depth 0), `contact_area` (Å², Voronoi, over
-            the interface), `elec` and `vdw` (kcal/mol, sums over the interface), the flags `low_heavy_light`,
-            `vdw_clash` and `modified_interface`, `left_out` (what of the interface is in no graph, by name), `seconds`
-            to build, `source`.
+            Index: the name. `shard`, `status` (ok, or why it has no graph), `n_atoms` of the complex,
+            `dropped_locations` (atoms that gave way to another location of them), `heavy_type` and `light_type`
+            (ANARCI's, of the labelled domains), `n_nodes`, `n_edges` and `n_internal_edges` of the graph, `n_clusters`
+            (depth 0), `contact_area` (Å², Voronoi, over the interface), `elec` and `vdw` (kcal/mol, sums over the
+            interface), the flags `low_heavy_light`, `vdw_clash` and `modified_interface`, `left_out` (what of the
+            interface is in no graph, by name), `seconds` to build, `source`.
         """
         return pd.concat([_models_of(shard, path) for shard, path in self._packed.items()]).set_index("model")
 
@@ -113,17 +114,21 @@ def _models_of(shard: int, path: Path) -> pd.DataFrame:
                 "shard": shard,
                 "status": packed.statuses,
                 "n_atoms": packed.column("model/n_atoms"),
+                "dropped_locations": packed.column("model/dropped_locations"),
+                **{role: _as_text(packed.column(f"model/{role}")) for role in ("heavy_type", "light_type")},
                 **{f"n_{table}s": np.diff(pointer) for table, pointer in pointers.items()},
                 "n_clusters": n_clusters,
                 **sums,
                 **{flag: packed.column(f"model/{flag}").astype(bool) for flag in QUALITY_FLAGS},
-                "left_out": [
-                    names.decode(errors="replace") for names in packed.column("model/left_out_names").tolist()
-                ],
+                "left_out": _as_text(packed.column("model/left_out_names")),
                 "seconds": packed.column("model/seconds").sum(axis=1),
-                "source": [source.decode(errors="replace") for source in packed.column("model/source").tolist()],
+                "source": _as_text(packed.column("model/source")),
             }
         )
+
+
+def _as_text(column: np.ndarray) -> list[str]:
+    return [value.decode(errors="replace") for value in column.tolist()]
 
 
 def _sums(values: np.ndarray, pointer: np.ndarray) -> np.ndarray:

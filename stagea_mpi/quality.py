@@ -44,6 +44,8 @@ class Quality:
         Their names with how many there are of each (`left_out.names_of`).
     modified_interface : bool
         Whether there are any.
+    dropped_locations : int
+        Atoms that gave way to another location of them; -1 without a graph.
     """
 
     heavy_light_contacts: int
@@ -53,10 +55,11 @@ class Quality:
     left_out: int
     left_out_names: str
     modified_interface: bool
+    dropped_locations: int
 
 
 #: Of a model without a graph.
-UNKNOWN_QUALITY = Quality(-1, -1.0, False, False, -1, "", False)
+UNKNOWN_QUALITY = Quality(-1, -1.0, False, False, -1, "", False, -1)
 
 
 def assess(
@@ -79,7 +82,7 @@ def assess(
     outside = vdw_outside(graph.interface.vdw)
     return Quality(
         contacts, outside, 0 <= contacts < LEAST_CONTACTS, outside > MOST_OUTSIDE,
-        missing.total(), names_of(missing), missing.total() > 0,
+        missing.total(), names_of(missing), missing.total() > 0, complex_.n_dropped_locations,
     )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ def _table(places):
         is_hetatm=np.zeros(n, dtype=bool),
         is_hydrogen=np.zeros(n, dtype=bool),
         xyz=np.array([point for xyz in places.values() for point in xyz], dtype=float),
+        dropped=np.zeros(0, dtype="S1"),
     )
 
 

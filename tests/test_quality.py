@@ -73,3 +73,13 @@ def test_an_antigen_pushed_into_the_antibody_is_flagged(tmp_path):
     path = write(tmp_path / "x.pdb", lines)
     complex_ = _complex_of(path)
     assert assess(complex_, graph_of(path), checked(complex_)).vdw_clash
+
+
+def test_atoms_that_gave_way_to_another_location_are_counted_in_the_chosen_chains(tmp_path):
+    lines = list(fv_lines())
+    other = [changed(moved(line, (0.3, 0.3, 0.3)), 16, "B") for line in lines if line[21] == "A"][:7]
+    elsewhere = [changed(line, 21, "Z") for line in lines[:40]]
+    path = write(tmp_path / "x.pdb", [*lines, *other, *elsewhere, *(changed(line, 16, "B") for line in elsewhere)])
+    complex_ = _complex_of(path)
+    assert assess(complex_, graph_of(path), checked(complex_)).dropped_locations == 7
+    assert assess(fab().complex_, fab().graph, fab().checked).dropped_locations == 0

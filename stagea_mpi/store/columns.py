@@ -62,6 +62,7 @@ COLUMNS = (
     ),
     Column("model/left_out_names", f"S{NAMES_WIDTH}", (), "", "their names and counts, as SEP:2,ILE/CDX:1"),
     Column("model/modified_interface", "u1", (), "", "1: left_out is over 0"),
+    Column("model/dropped_locations", "i4", (), "", "atoms that gave way to another location of them; -1: no graph"),
     Column(
         "model/seconds",
         "f4",

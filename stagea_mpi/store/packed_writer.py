@@ -30,7 +30,8 @@ class ModelRecord:
     graph : InterfaceGraph or None
     reason : str or None
         Key of `errors.REASONS` where there is no graph.
-    heavy_light_contacts, vdw_outside, low_heavy_light, vdw_clash, left_out, left_out_names, modified_interface
+    heavy_light_contacts, vdw_outside, low_heavy_light, vdw_clash, left_out, left_out_names, modified_interface,
+    dropped_locations
         See `quality.Quality`.
     heavy_type, light_type : str
         ANARCI's type of the chain's labelled domain; ``-`` where it has none, empty where there is no such chain, or
@@ -55,6 +56,7 @@ class ModelRecord:
     modified_interface: bool = False
     heavy_type: str = ""
     light_type: str = ""
+    dropped_locations: int = -1
 
 
 class PackedWriter:
