@@ -36,7 +36,10 @@ ANTIGEN = REGIONS.index("AG")
 
 UNKNOWN = 255  #: code of a residue or an atom name that is in no table
 
-_WATERS = frozenset(("HOH", "WAT", "H2O", "DOD", "TIP", "TIP3", "SOL"))
+#: Water in the PDB, and in AMBER, CHARMM, GROMACS, LAMMPS, Schrödinger and OpenMM by its model.
+WATER_NAMES = frozenset(
+    "HOH WAT H2O DOD WTR OH2 SOL TIP TIP2 TIP3 TIP4 TIP5 TP3 TP4 TP5 T3P T4P T5P SPC SPCE OPC OPC3".split()
+)
 
 
 def encode(names: np.ndarray, table: list[str] | tuple[str, ...]) -> np.ndarray:
@@ -77,4 +80,4 @@ def is_amino_acid(residue_name: str) -> bool:
 @functools.cache
 def is_water(residue_name: str) -> bool:
     """Whether a residue of this name is a water molecule."""
-    return residue_name in _WATERS or gemmi.find_tabulated_residue(residue_name).is_water()
+    return residue_name in WATER_NAMES or gemmi.find_tabulated_residue(residue_name).is_water()

@@ -17,6 +17,11 @@ from stagea_mpi.inputs import AtomTable, FileNames, list_models, read_model, ste
 from stagea_mpi.listing import ModelEntry, list_shard
 from stagea_mpi.parallel.teams import Solo
 
+_CIF_COLUMNS = (
+    "group_PDB id type_symbol label_atom_id label_alt_id label_comp_id label_asym_id label_seq_id pdbx_PDB_ins_code "
+    "Cartn_x Cartn_y Cartn_z occupancy auth_seq_id auth_asym_id"
+).split()
+
 
 @functools.cache
 def fv_lines() -> tuple[str, ...]:
@@ -28,6 +33,22 @@ def fv_lines() -> tuple[str, ...]:
 
 def text_of(lines) -> bytes:
     return ("\n".join(lines) + "\nEND\n").encode()
+
+
+def cif_of(lines) -> bytes:
+    """ATOM and HETATM lines as mmCIF, in their order; what is blank is a point there."""
+    rows = [
+        " ".join(
+            value.strip() or "."
+            for value in (
+                line[:6], str(k), line[76:78], line[12:16], line[16], line[17:21], line[21], "", line[26],
+                line[30:38], line[38:46], line[46:54], line[54:60], line[22:26], line[21],
+            )
+        )
+        for k, line in enumerate(lines, 1)
+    ]  # fmt: skip
+    head = ["data_x", "loop_", *(f"_atom_site.{name}" for name in _CIF_COLUMNS)]
+    return "\n".join([*head, *rows, "#", ""]).encode()
 
 
 def changed(line: str, first: int, value: str) -> str:

@@ -16,6 +16,7 @@ from .locations import changes, choose_locations
 from .long_names import with_short_names
 from .mmcif import mmcif_structure
 from .unpacking import read_range, read_whole, readable, unpacked
+from .waters import without_waters_in_mmcif, without_waters_in_pdb
 
 #: Å; farther from the origin than any real structure, and where three decimals are still exact.
 _FARTHEST = 1e6
@@ -102,7 +103,7 @@ def _structures(ref: ModelRef) -> list[tuple[gemmi.Structure, np.ndarray | None]
     if ref.inside[1]:
         content = content[slice(*ref.inside)]
     if format_of(ref.member or ref.path, content[:HEAD_BYTES]) == MMCIF:
-        return [mmcif_structure(content, ref.serial)]
+        return [mmcif_structure(without_waters_in_mmcif(content), ref.serial)]
     return [(structure, None) for structure in _pdb_structures(content)]
 
 
@@ -111,6 +112,10 @@ def _pdb_structures(content: bytes) -> list[gemmi.Structure]:
         content = content.replace(b"\r", b"\n")
     starts, lengths = atom_lines(content)
     check_columns(content, starts)
+    dry = without_waters_in_pdb(content, starts, lengths)
+    if dry is not content:
+        content = dry
+        starts, lengths = atom_lines(content)
     content = with_short_names(content, starts)
     is_old = has_foreign_elements(content, starts, lengths)
     by_segment = are_chains_segments(content, starts, lengths)

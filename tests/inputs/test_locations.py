@@ -2,33 +2,13 @@
 
 import numpy as np
 import pytest
-from made import changed, fv_lines, graph_of, moved, read, same_graphs, write
+from made import changed, cif_of, fv_lines, graph_of, moved, read, same_graphs, write
 from shipped import FAB_CHAINS
 
 from stagea_mpi.complexes import Complex, merge_chains
 
-_COLUMNS = (
-    "group_PDB id type_symbol label_atom_id label_alt_id label_comp_id label_asym_id label_seq_id pdbx_PDB_ins_code "
-    "Cartn_x Cartn_y Cartn_z occupancy auth_seq_id auth_asym_id"
-).split()
 #: Residues that some tests change, one a chain.
 _PLACES = (("H", 99), ("L", 92), ("A", 60))
-
-
-def cif_of(lines) -> bytes:
-    """The same atoms in the same order as mmCIF; what is blank is a point there."""
-    rows = [
-        " ".join(
-            value.strip() or "."
-            for value in (
-                line[:6], str(k), line[76:78], line[12:16], line[16], line[17:20], line[21], "", line[26],
-                line[30:38], line[38:46], line[46:54], line[54:60], line[22:26], line[21],
-            )
-        )
-        for k, line in enumerate(lines, 1)
-    ]  # fmt: skip
-    head = ["data_x", "loop_", *(f"_atom_site.{name}" for name in _COLUMNS)]
-    return "\n".join([*head, *rows, ""]).encode()
 
 
 def both_formats(folder, lines) -> tuple[str, str]:
