@@ -47,9 +47,7 @@ def with_short_names(content: bytes, starts: np.ndarray) -> bytes:
         return content
     data = data.copy()
     if is_behind.any():
-        residues = _residues(data, starts)
-        for chain in sorted({residue.chain for residue in residues if residue.chain[:1] != b" "}):
-            _shorten(data, [k for k, residue in enumerate(residues) if residue.chain == chain], residues)
+        _shorten_all(data, _residues(data, starts))
     if is_before.any():
         _shorten_from_location(data, starts, is_before)
     return data.tobytes()
@@ -91,45 +89,71 @@ def _residues(data: np.ndarray, starts: np.ndarray) -> list[_Residue]:
     return residues
 
 
-def _shorten(data: np.ndarray, group: list[int], residues: list[_Residue]) -> None:
+def _shorten_all(data: np.ndarray, residues: list[_Residue]) -> None:
+    groups: dict[bytes, list[int]] = {}
+    for k, residue in enumerate(residues):
+        if residue.chain[:1] != b" ":
+            groups.setdefault(residue.chain, []).append(k)
+    chains = {chain for chain, group in groups.items() if _is_chain(group, residues)}
+    for chain in sorted(groups.keys() - chains):
+        _shorten(data, groups[chain], residues, chains)
+
+
+def _is_chain(group: list[int], residues: list[_Residue]) -> bool:
+    """Whether some residues with one pair of letters in columns 21-22 follow each other as those of a chain do."""
+    return any(
+        len(run) > 1
+        and not all(residues[k].is_long for k in run)
+        and (len(run) >= _LEAST_CHAIN or not _is_embedded(residues, run, set()))
+        for run in _runs(group, residues)
+    )
+
+
+def _runs(group: list[int], residues: list[_Residue]) -> list[np.ndarray]:
+    """Amino acids of a group, as they follow each other in the file."""
+    own = np.array([k for k in group if residues[k].is_long or residues[k].is_amino_acid], dtype=np.intp)
+    return np.split(own, np.flatnonzero(np.diff(own) > 1) + 1) if len(own) else []
+
+
+def _shorten(data: np.ndarray, group: list[int], residues: list[_Residue], chains: set[bytes]) -> None:
     """Gives residues of one pair of letters in columns 21-22 their names, where the first letter is the names'."""
-    own = [k for k in group if residues[k].is_long or residues[k].is_amino_acid]
-    if not own:
+    runs = _runs(group, residues)
+    if not runs:
         if residues[group[0]].chain[1:] == b" ":  # POPC of a blank chain is none of chain C
             for k in group:
                 data[residues[k].lines + _FIRST_OF_CHAIN] = _BLANK
         return
-    runs = np.split(own, np.flatnonzero(np.diff(own) > 1) + 1)
-    embedded = [_is_embedded(residues, int(run[0]), int(run[-1])) for run in runs]
-    if any(
-        len(run) > 1 and not all(residues[k].is_long for k in run) and (len(run) >= _LEAST_CHAIN or not inside)
-        for run, inside in zip(runs, embedded, strict=True)
-    ):
-        return
+    own = np.concatenate(runs).tolist()
+    embedded = [_is_embedded(residues, run, chains) for run in runs]
     n_long = sum(residues[k].is_long for k in own)
     if n_long == len(own) and any(embedded):
         for k in own:
             _rename(data, residues[k].lines, standard_residue(residues[k].long_name))
             data[residues[k].lines + _FIRST_OF_CHAIN] = _BLANK
     elif n_long or any(embedded):
-        odd = next((int(run[0]) for run, inside in zip(runs, embedded, strict=True) if inside), own[0])
+        odd = next((run[0] for run, inside in zip(runs, embedded, strict=True) if inside), own[0])
         raise _refusal(data, residues[odd])
 
 
-def _is_embedded(residues: list[_Residue], first: int, last: int) -> bool:
-    """Whether a run stands in a chain that has its second letter only: the numbers beside it lead on to it."""
-    before = residues[first - 1] if first else None
-    behind = residues[last + 1] if last + 1 < len(residues) else None
-    beside = [one for one in (before, behind) if one and one.chain[1:] == residues[first].chain[1:]]
-    steps = [
-        abs(one.number - residues[end].number)
-        for one, end in ((before, first), (behind, last))
-        if one in beside and one.number is not None and residues[end].number is not None
-    ]
-    if any(step <= 1 for step in steps):
+def _is_embedded(residues: list[_Residue], run: np.ndarray, chains: set[bytes]) -> bool:
+    """Whether a run stands in a chain that has its second letter only: the numbers beside it lead on to it.
+
+    `chains` are chains of two letters for certain: what stands beside the run in one of them is of another chain.
+    """
+    first, last = residues[run[0]], residues[run[-1]]
+
+    def beside(k: int) -> int | None:
+        inside = 0 <= k < len(residues) and residues[k].chain[1:] == first.chain[1:] and residues[k].chain not in chains
+        return residues[k].number if inside else None
+
+    before, behind = beside(run[0] - 1), beside(run[-1] + 1)
+    if first.number is None or last.number is None:
+        return False
+    if (before is not None and abs(first.number - before) <= 1) or (
+        behind is not None and abs(behind - last.number) <= 1
+    ):
         return True
-    numbers = [one.number for one in (before, residues[first], residues[last], behind) if one is not None]
-    return len(beside) == 2 and None not in numbers and numbers[0] < numbers[1] and numbers[2] < numbers[3]
+    return before is not None and behind is not None and before < first.number and last.number < behind
 
 
 def _refusal(data: np.ndarray, residue: _Residue) -> ModelError:
@@ -160,10 +184,11 @@ def _shorten_from_location(data: np.ndarray, starts: np.ndarray, is_before: np.n
             continue
         atoms = [data[line + _ATOM.start : line + _ATOM.stop].tobytes().strip() for line in residue.lines.tolist()]
         if not is_amino_acid(name):
-            if b"CA" in atoms:
+            if {b"N", b"CA", b"C"} & set(atoms):  # else a ligand: location A of SPH is not ASPH
                 _rename(data, residue.lines, standard_residue(location + name))
                 data[residue.lines + _LOCATION] = _BLANK
         elif len(set(atoms)) == len(atoms) and _count(sites, data, residue.lines[0]) == len(atoms):
+            _rename(data, residue.lines, standard_residue(location + name))
             data[residue.lines + _LOCATION] = _BLANK
 
 

@@ -18,6 +18,7 @@ from stagea_mpi.building import build_model
 from stagea_mpi.chains.rules import ChainRule
 from stagea_mpi.clustering import cluster_two_depths
 from stagea_mpi.complexes import Chains
+from stagea_mpi.graphs import InterfaceGraph
 from stagea_mpi.inputs import FileNames
 from stagea_mpi.listing import list_shard, with_domains
 from stagea_mpi.numbering import Numbering
@@ -204,13 +205,18 @@ class Pipeline:
 
     def outcomes(self, path: Path, chains: Chains | ChainRule) -> list[str]:
         """What became of each model: ``graph``, or its reason and message."""
+        return [outcome for _, outcome in self.built(path, chains)]
+
+    def built(self, path: Path, chains: Chains | ChainRule) -> list[tuple[InterfaceGraph | None, str]]:
+        """Each model's graph, or None, and what became of it."""
         entries = list_shard(Solo(), [(str(path), FileNames.of_stem("case"))], chains, self._numbering)
         result = []
         for entry in with_domains(entries, self._numbering):
             record, failure = build_model(entry, 0, 0, TIME_LIMIT)
             if failure is None:
                 cluster_two_depths(len(record.graph), record.graph.internal.nodes)
-            result.append("graph" if failure is None else f"{failure.reason}: {failure.message}")
+            outcome = "graph" if failure is None else f"{failure.reason}: {failure.message}"
+            result.append((record.graph, outcome))
         return result
 
 
