@@ -13,8 +13,8 @@ from stagea_mpi.parallel.guard import STOP_SIGNALS
 #: Seconds after which something is taken for hung. Nothing takes a tenth of it, on a busy machine as well.
 HANG_S = 600.0
 
-#: A Voronota that waits before it does its work. A stop signal that reaches it lets it go, too: it stays pending, since
-#: ranks start their children with these signals blocked.
+#: A Voronota that waits before it does its work. A stop signal that reaches it stays pending, since ranks start their
+#: children with these signals blocked.
 _VORONOTA = """#!{python} -IS
 import os, signal, sys, time
 from glob import glob
@@ -22,7 +22,11 @@ from glob import glob
 held = sys.argv[1:2] == ["calculate-contacts"] and "SLURM_RESTART_COUNT" not in os.environ
 if held and len(glob({finished!r})) >= {after}:
     open({folder!r} + "/held." + str(os.getpid()), "w").close()
-    while not os.path.exists({folder!r} + "/free") and not signal.sigpending() & {signals!r}:
+    while not os.path.exists({folder!r} + "/free"):
+        if signal.sigpending() & {signals!r}:
+            open({folder!r} + "/told." + str(os.getpid()), "w").close()
+            if {goes_when_told}:
+                break
         time.sleep(0.02)
 os.execv({voronota!r}, [{voronota!r}, *sys.argv[1:]])
 """
@@ -68,6 +72,10 @@ class Hold:
         """The numbers of all processes that were ever held."""
         return [int(path.suffix[1:]) for path in self.folder.glob("held.*")]
 
+    def told(self) -> list[int]:
+        """The numbers of those that a stop signal has reached."""
+        return [int(path.suffix[1:]) for path in self.folder.glob("told.*")]
+
     def let_go(self) -> None:
         """All that are held, or come to it from now on."""
         (self.folder / "free").touch()
@@ -83,13 +91,16 @@ class HeldVoronota(Hold):
     run_root : Path
     after : int
         So many shards are finished before it holds.
+    goes_when_told : bool
+        Whether a stop signal that reaches it lets it go, too.
     """
 
-    def __init__(self, folder: Path, run_root: Path, after: int = 0):
+    def __init__(self, folder: Path, run_root: Path, after: int = 0, goes_when_told: bool = True):
         super().__init__(folder)
         text = _VORONOTA.format(
             python=sys.executable, folder=str(folder), voronota=shutil.which("voronota"), after=after,
             finished=f"{run_root}/shards/*/STAGEA_*DONE", signals={int(number) for number in STOP_SIGNALS},
+            goes_when_told=goes_when_told,
         )  # fmt: skip
         (folder / "voronota").write_text(text)
         (folder / "voronota").chmod(0o755)

@@ -72,8 +72,8 @@ def write_run(tmp_path):
 def held_voronota(tmp_path):
     """Makes a Voronota that holds a job's first start; gives it, and an activation under which it is found."""
 
-    def make(run_root: Path, after: int = 0) -> tuple[HeldVoronota, str]:
-        hold = HeldVoronota(tmp_path / "held", run_root, after)
+    def make(run_root: Path, **options) -> tuple[HeldVoronota, str]:
+        hold = HeldVoronota(tmp_path / "held", run_root, **options)
         return hold, f'source "{ROOT}/.venv/bin/activate"\nexport PATH="{hold.folder}":$PATH'
 
     return make

@@ -16,7 +16,7 @@ from stagea_mpi.store.lock import SILENCE_LIMIT
 def test_a_job_cut_by_its_time_limit_requeues_itself_and_ends_as_if_undisturbed(
     two_nodes, poses, write_run, held_voronota, tmp_path
 ):
-    hold, activate = held_voronota(tmp_path / "run", after=1)
+    hold, activate = held_voronota(tmp_path / "run", after=1, goes_when_told=False)
     config, run_root = write_run(
         poses,
         top={"after": "touch $STAGEA_RUN_ROOT/after; ls"},
@@ -33,6 +33,9 @@ def test_a_job_cut_by_its_time_limit_requeues_itself_and_ends_as_if_undisturbed(
     # 20 minutes ahead of the end Slurm sends the signal; it looks every 30 s.
     two_nodes.run("scontrol", "update", f"JobId={job}", "TimeLimit=20")
     two_nodes.stagea("run", undisturbed)
+    two_nodes.wait_until(hold.told, f"signal of job {job}")
+    two_nodes.run("scontrol", "update", f"JobId={job}", "TimeLimit=45")  # its next start gets no signal
+    hold.let_go()
     two_nodes.wait_until(lambda: two_nodes.job(job)["Restarts"] == "1", f"requeue of job {job}")
     two_nodes.wait_for_jobs()
 
@@ -173,19 +176,19 @@ def _columns(packed: h5py.File) -> dict[str, np.ndarray]:
     return {name: column for name, column in found.items() if name not in ("model/rank", "model/seconds")}
 
 
-def test_a_signal_to_a_single_rank_ends_in_no_hang(two_nodes, poses, write_run, held_voronota, tmp_path):
-    """The other ranks of its team stop with it; the other node's team has its own shards, and finishes them."""
+def test_a_signal_to_a_single_rank_stops_its_team_and_no_other(two_nodes, poses, write_run, held_voronota, tmp_path):
     hold, activate = held_voronota(tmp_path / "run")
-    config, run_root = write_run(poses, job_form="single", nodes=2, max_per_shard=3, activate=activate)
+    config, run_root = write_run(poses, job_form="single", nodes=2, max_per_shard=1, activate=activate)
 
     job = _submit(two_nodes, config, run_root)[0]
-    hold.wait(4)
+    hold.wait(2)  # each team has the one model of a shard in hand
     second = next(shard for shard in status_of(two_nodes, run_root)["shards"] if shard["node"] == "n2")
     progress = json.loads((run_root / "shards" / second["shard"] / "progress.json").read_text())
     os.kill(progress["pid"], signal.SIGUSR1)
     hold.let_go()
     two_nodes.wait_for_jobs()
 
-    assert two_nodes.job(job)["ExitCode"] == "75:0"
-    states = status_of(two_nodes, run_root)["total"]["shards"]
-    assert states == {"stopped": 1, "done": 1}
+    status = status_of(two_nodes, run_root)
+    assert status["total"]["shards"] == {"done": 6}
+    assert [shard["shard"] for shard in status["shards"] if shard["node"] == "n2"] == [second["shard"]]
+    assert two_nodes.job(job)["ExitCode"] == "0:0"

@@ -57,7 +57,9 @@ def cut_short(run_copy) -> Path:
     """What a kill in the second shard would have left: no end, a line cut through, the shard not published."""
     for path in (run_copy / "telemetry").glob("events_*.jsonl"):
         lines = path.read_text().splitlines()
-        last = max(i for i, line in enumerate(lines) if '"shard":1' in line and '"stage":"burial"' in line)
+        second = [i for i, line in enumerate(lines) if '"shard":1' in line]
+        # The other rank may have taken all its models.
+        last = max((i for i in second if '"stage":"burial"' in lines[i]), default=second[0])
         path.write_text("\n".join(lines[:last]) + "\n" + lines[last][:40])
     shutil.rmtree(run_copy / "shards" / "shard_000001")
     return run_copy
