@@ -99,5 +99,5 @@ def _die_with_parent() -> tuple[str, ...]:
     if setpriv is None:
         return ()
     command = (setpriv, "--pdeathsig", "KILL")
-    works = subprocess.run([*command, "true"], capture_output=True, timeout=10, check=False).returncode == 0
+    works = subprocess.run([*command, "true"], capture_output=True, timeout=60, check=False).returncode == 0
     return command if works else ()

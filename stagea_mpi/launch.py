@@ -26,8 +26,10 @@ from .store.rundir import DONE, GRAPHS_DONE, RunFolder
 LIMIT_S = 24 * 3600.0
 #: Seconds that `plan` and `submit` may take.
 _COMMAND_LIMIT_S = 600.0
-#: Seconds that ranks may take to start, until they can be told to stop.
-_START_LIMIT_S = 60.0
+#: Seconds that ranks may take to start, until they can be told to stop, …
+_START_LIMIT_S = 300.0
+#: … and to end, when they have been told because the run is past its limit.
+_END_LIMIT_S = 300.0
 
 #: How ranks are started, after the interpreter.
 _RUN = ("-m", "stagea_mpi", "run")
@@ -136,6 +138,7 @@ class LocalRun:
         self.log = self.folder.logs / f"run_{time.strftime('%Y%m%d_%H%M%S')}_{os.getpid()}.log"
         launcher = _launcher(ranks)
         self._ranks, self._told = ranks, set[int]()
+        self._past_limit_since: float | None = None
         command = [*launcher, sys.executable, *_RUN, str(config_path), *options]
         with open(self.log, "wb") as output:
             self._child = subprocess.Popen(
@@ -222,11 +225,13 @@ class LocalRun:
             self._child.wait()
 
     def _stop_past_limit(self) -> None:
-        over = time.monotonic() - self._start - self._limit
-        if over > 60.0:
+        if time.monotonic() - self._start < self._limit:
+            return
+        self.stop()
+        if self._past_limit_since is None:
+            self._past_limit_since = time.monotonic()
+        elif time.monotonic() - self._past_limit_since > _END_LIMIT_S:
             self.kill()
-        elif over > 0.0:
-            self.stop()
 
     def __repr__(self) -> str:
         state = "running" if self.is_running else f"ended with exit code {self.exit_code}"

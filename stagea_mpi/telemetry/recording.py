@@ -22,7 +22,7 @@ from .events import EventLog
 log = logging.getLogger(__name__)
 
 #: Seconds that the sampler may take for its last row.
-_SAMPLER_END_S = 5.0
+_SAMPLER_END_S = 30.0
 
 #: What Slurm says that was asked for, noted with the start of each rank.
 _SLURM = (
