@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 from holding import HANG_S
+from hypothesis import HealthCheck, settings
 from launching import ROOT, launch_environment, mpiexec, write_run_yaml
 
 from stagea_mpi.complexes import Chains
 from stagea_mpi.config import RunConfig, StageA
 from stagea_mpi.poses import COMPLEXES, write_poses
+
+# Examples may take what they take, to be made as well as to be tried.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from stagea_mpi.errors import RunFolderError
 from stagea_mpi.shards import ensure_cut
 from stagea_mpi.status import read_status, table
-from stagea_mpi.store.lock import ShardLock
+from stagea_mpi.store.lock import SILENCE_LIMIT, ShardLock
 from stagea_mpi.store.rundir import RunFolder
 
 
@@ -55,7 +55,7 @@ def test_a_shard_at_work_tells_rate_time_left_job_and_node(folder):
     shard = status["shards"][1]
     assert (shard["state"], shard["done"], shard["rate"], shard["left_s"]) == ("graphs", 1, 0.5, 2.0)
     assert (shard["job_id"], shard["node"]) == ("7_0", "n1")
-    assert shard["last_sign_s"] < 30
+    assert shard["last_sign_s"] < SILENCE_LIMIT
     assert status["total"]["left_s"] == 10.0  # five models of six at one in two seconds
     assert re.search(r"shard_000001 +graphs +2 +1 +0 +0\.5 +2 s +7_0 +n1", table(status))
 
