@@ -14,6 +14,7 @@ from pathlib import Path
 from . import __version__
 from .errors import FAILED, ConfigError, LaunchError, StageAError, legible
 from .parallel.guard import StopRequest, abort_on_error, report
+from .paths import given
 
 log = logging.getLogger("stagea_mpi")
 
@@ -157,19 +158,19 @@ def _submit(parsed: argparse.Namespace) -> int:
 def _status(parsed: argparse.Namespace) -> int:
     from .status import show
 
-    return show(parsed.run_root, watch=parsed.watch, as_json=parsed.json, every_shard=parsed.all)
+    return show(given(parsed.run_root, "RUN_ROOT"), watch=parsed.watch, as_json=parsed.json, every_shard=parsed.all)
 
 
 def _verify(parsed: argparse.Namespace) -> int:
     from .verify import verify
 
-    return verify(parsed.run_root, repair=parsed.repair, tell=lambda line: print(legible(line)))
+    return verify(given(parsed.run_root, "RUN_ROOT"), repair=parsed.repair, tell=lambda line: print(legible(line)))
 
 
 def _report(parsed: argparse.Namespace) -> int:
     from .telemetry.report import main as write
 
-    return write(parsed.run_root, parsed.output)
+    return write(given(parsed.run_root, "RUN_ROOT"), parsed.output and given(parsed.output, "-o"))
 
 
 def _doctor(parsed: argparse.Namespace) -> int:

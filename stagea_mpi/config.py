@@ -15,6 +15,7 @@ from .chains.rules import KEYS as CHAIN_KEYS
 from .chains.rules import ChainRule, ChainTable, parse_chains
 from .complexes import Chains
 from .errors import ConfigError
+from .paths import expanded, given, with_variables, without_variables
 
 PHASES = ("full", "prep_graphs", "cluster_only")
 
@@ -105,12 +106,13 @@ class RunConfig:
     other_stages: dict = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """The configuration as resolved, in run.yaml's own shape."""
+        """The configuration as resolved, in run.yaml's own shape: it reads as itself, wherever and whenever that is."""
         stage_a = dataclasses.asdict(self.stage_a)
-        stage_a |= {"glob": list(self.stage_a.glob), "sbatch_options": list(self.stage_a.sbatch_options)}
+        stage_a |= {key: [without_variables(value) for value in stage_a[key]] for key in ("glob", "sbatch_options")}
+        stage_a["job_script"] = without_variables(self.stage_a.job_script)
         return {
-            "run_root": str(self.run_root),
-            "pdb_root": str(self.pdb_root),
+            "run_root": without_variables(str(self.run_root)),
+            "pdb_root": without_variables(str(self.pdb_root)),
             "chains": self.chains.as_dict(),
             "max_concurrent_a": self.max_concurrent_a,
             "collect_metrics": self.collect_metrics,
@@ -134,9 +136,9 @@ def load_config(
     Parameters
     ----------
     path : path
-        The YAML file. Paths in it are relative to the working directory.
+        The YAML file. Paths in it are relative to the working directory; see `paths` for the variables in them.
     environment : mapping, optional
-        Variables that override the file (`os.environ` by default).
+        Variables that override the file, and that stand in its paths (`os.environ` by default).
     warn : callable
         Told of variables that do not parse; the file's value then stands.
 
@@ -145,7 +147,7 @@ def load_config(
     ConfigError
         Names the key, what was found and what was expected.
     """
-    path = Path(path)
+    path = Path(given(path, "the configuration's path"))
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -181,10 +183,14 @@ def parse_config(
     _refuse_unknown(stage_a, [f.name for f in dataclasses.fields(StageA)], source, "stage_a.")
     stage_a = {**stage_a, **_overrides(_STAGE_A_VARIABLES, "stage_a.", environment, warn)}
     top = {**content, **_overrides(_TOP_VARIABLES, "", environment, warn)}
+    stage_a = {
+        key: _replaced(value, f"{source}: stage_a.{key}", environment) if key in _WITH_VARIABLES else value
+        for key, value in stage_a.items()
+    }
     return RunConfig(
-        run_root=_path(content["run_root"], f"{source}: run_root"),
-        pdb_root=_path(content["pdb_root"], f"{source}: pdb_root"),
-        chains=_chains(content["chains"], source),
+        run_root=_path(content["run_root"], f"{source}: run_root", environment),
+        pdb_root=_path(content["pdb_root"], f"{source}: pdb_root", environment),
+        chains=_chains(content["chains"], source, environment),
         stage_a=StageA(
             **{key: _CHECKS[f"stage_a.{key}"](value, f"{source}: stage_a.{key}") for key, value in stage_a.items()}
         ),
@@ -209,16 +215,28 @@ def _refuse_unknown(section: dict, known: list[str], source: str, prefix: str) -
             raise ConfigError(f"{source}: {prefix}{key} is not a key of the configuration; {hint}")
 
 
-def _chains(value: Any, source: str) -> Chains | ChainRule | ChainTable:
+def _chains(value: Any, source: str, environment: Mapping[str, str]) -> Chains | ChainRule | ChainTable:
     if isinstance(value, dict):
         _refuse_unknown(value, list(CHAIN_KEYS), source, "chains.")
-    return parse_chains(value, f"{source}: chains")
+    return parse_chains(value, f"{source}: chains", environment)
 
 
-def _path(value: Any, key: str) -> Path:
+def _path(value: Any, key: str, environment: Mapping[str, str]) -> Path:
     if not isinstance(value, str):
         raise ConfigError(f"{key}: expected a path, found {value!r}")
-    return Path(os.path.abspath(os.path.expanduser(value)))
+    return expanded(value, key, environment)
+
+
+#: Values of the section that are paths or hold some. sbatch replaces nothing in what a script states as its options;
+#: `activate` and a command in `after` are shell text, which the shell of the job replaces.
+_WITH_VARIABLES = ("glob", "job_script", "sbatch_options")
+
+
+def _replaced(value: Any, key: str, environment: Mapping[str, str]) -> Any:
+    """A text or a list of texts with variables replaced; what is neither is left to its check."""
+    if isinstance(value, list):
+        return [_replaced(item, key, environment) for item in value]
+    return with_variables(value, key, environment) if isinstance(value, str) else value
 
 
 _CHECKS: dict[str, values.Check] = {

@@ -13,6 +13,7 @@ import pandas as pd
 
 from .errors import LaunchError, RunFolderError
 from .graphs import Edges, InterfaceGraph
+from .paths import given
 from .residues import ANTIGEN, ATOM_TYPES, REGIONS, RESIDUE_TYPES
 from .store.columns import CLUSTERS, POINTERS
 from .store.packed import PackedFile
@@ -41,7 +42,7 @@ class Run:
     """
 
     def __init__(self, run_root: str | Path):
-        folder = RunFolder(run_root)
+        folder = RunFolder(given(run_root, "run_root"))
         self.root = folder.root
         self._packed = {int(path.parent.name[-6:]): path for path in sorted(folder.shards.glob("shard_*/packed.h5"))}
         if not self._packed:

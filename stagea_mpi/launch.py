@@ -19,6 +19,7 @@ import yaml
 
 from .config import RunConfig, load_config
 from .errors import LaunchError
+from .paths import given
 from .shards import plan_cut
 from .store.rundir import DONE, GRAPHS_DONE, RunFolder
 
@@ -51,7 +52,7 @@ def write_config(path: str | Path, settings: dict[str, Any]) -> RunConfig:
     ConfigError
         Names the key, what was found and what was expected.
     """
-    path = Path(path)
+    path = Path(given(path, "the configuration's path"))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return load_config(path)
@@ -84,7 +85,7 @@ def try_submit(config_path: str | Path, dry_run: bool = False) -> str:
 
 def is_done(run_root: str | Path) -> bool:
     """Whether all shards of a run are done."""
-    now = progress_of(RunFolder(run_root))
+    now = progress_of(RunFolder(given(run_root, "run_root")))
     return bool(now["shards"] and now["shards_done"] == now["shards"])
 
 

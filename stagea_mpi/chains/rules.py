@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ..complexes import Chains
 from ..config_values import flag
 from ..errors import ConfigError, ModelError
 from ..inputs import ModelRef, stem
+from ..paths import expanded, without_variables
 
 #: In the place of a chain: to be found.
 AUTO = "auto"
@@ -126,7 +128,7 @@ class ChainTable:
         return exact, patterns
 
     def as_dict(self) -> dict[str, Any]:
-        return {"table": str(self.path)}
+        return {"table": without_variables(str(self.path))}
 
     def fingerprint(self) -> dict[str, Any]:
         return {"table_sha256": self.digest}
@@ -135,7 +137,9 @@ class ChainTable:
         return f"by {self.path} ({len(self.rows)} rows)"
 
 
-def parse_chains(value: Any, key: str) -> Chains | ChainRule | ChainTable:
+def parse_chains(
+    value: Any, key: str, environment: Mapping[str, str] | None = None
+) -> Chains | ChainRule | ChainTable:
     """Checks the configuration's ``chains``.
 
     Parameters
@@ -145,6 +149,8 @@ def parse_chains(value: Any, key: str) -> Chains | ChainRule | ChainTable:
         ``{table: path}``.
     key : str
         Names the value in messages.
+    environment : mapping, optional
+        Variables that may stand in the table's path (`os.environ` by default).
 
     Returns
     -------
@@ -167,7 +173,7 @@ def parse_chains(value: Any, key: str) -> Chains | ChainRule | ChainTable:
             raise ConfigError(
                 f"{key}.table: {others} cannot stand beside a table; put a last row with the model * into it"
             )
-        return read_table(value["table"], f"{key}.table")
+        return read_table(value["table"], f"{key}.table", environment)
     rule = _rule(value, key)
     return rule.stated() if rule.is_stated else rule
 
@@ -218,7 +224,9 @@ def _copy(value: Any, key: str) -> int | None:
     return int(value)
 
 
-def read_table(path: Any, key: str = "chains.table") -> ChainTable:
+def read_table(
+    path: Any, key: str = "chains.table", environment: Mapping[str, str] | None = None
+) -> ChainTable:
     """Reads a table of chains, separated by commas, semicolons or tabs: model, heavy, light, antigen (and copy, check).
 
     An antigen of several chains is written with blanks between them, or in quotes with commas. An empty cell, like a
@@ -231,7 +239,7 @@ def read_table(path: Any, key: str = "chains.table") -> ChainTable:
     """
     if not isinstance(path, str):
         raise ConfigError(f"{key}: expected a path, found {path!r}")
-    path = Path(os.path.abspath(os.path.expanduser(path)))
+    path = expanded(path, key, environment)
     try:
         content = path.read_bytes()
         text = content.decode("utf-8-sig")

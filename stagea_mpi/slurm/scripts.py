@@ -22,7 +22,7 @@ def read_script(name: str, own: str = "") -> str:
     own : str
         `stage_a.job_script`; empty for the shipped script.
     """
-    path = Path(own).expanduser() if own else JOBS / name
+    path = Path(os.path.expanduser(own)) if own else JOBS / name
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:

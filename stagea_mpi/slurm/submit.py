@@ -9,6 +9,7 @@ import yaml
 
 from ..config import RunConfig, chains_as_dict
 from ..errors import ConfigError, RunFolderError, SlurmError
+from ..paths import expanded
 from ..shards import ensure_cut, plan_cut
 from ..store.lock import ShardLock
 from ..store.rundir import DONE, GRAPHS_DONE, RunFolder, write_text
@@ -176,8 +177,8 @@ def _stage_a_script(folder: RunFolder, config: RunConfig, phase: str, n_tasks: i
 
 def _after(folder: RunFolder, config: RunConfig, last: str) -> Job:
     """The job that follows: a script of the user's, or a command in the script that is kept for it."""
-    own = Path(config.after).expanduser()
-    if own.is_file():
+    own = _named_script(config.after)
+    if own is not None:
         text = own.read_text(encoding="utf-8", errors="replace")
         if not text.startswith("#!"):
             raise ConfigError(
@@ -188,7 +189,7 @@ def _after(folder: RunFolder, config: RunConfig, last: str) -> Job:
             if re.search(r"(?m)^#SBATCH\s+(-o|--output)\b", text)
             else ["--output=" + log_pattern(folder.logs, "after_%j.log")]
         )
-        return Job("after", own.absolute(), None, 0, last, log, [str(folder.root)])
+        return Job("after", own, None, 0, last, log, [str(folder.root)])
     header = {
         "--partition": config.stage_a.partition,
         "--output": log_pattern(folder.logs, "after_%j.log"),
@@ -197,6 +198,15 @@ def _after(folder: RunFolder, config: RunConfig, last: str) -> Job:
     settings = {"RUN_ROOT": shlex.quote(str(folder.root)), "AFTER": shlex.quote(config.after)}
     text = fill(read_script("after.sbatch"), "after.sbatch", header, settings, activation(config.stage_a.activate))
     return Job("after", _jobs_folder(folder) / "after.sbatch", text, 0, last)
+
+
+def _named_script(after: str) -> Path | None:
+    """The script that `after` names. A command is left as it is: the shell of its job replaces what is in it."""
+    try:
+        path = expanded(after, "after")
+    except ConfigError:
+        return None
+    return path if path.is_file() else None
 
 
 def _further(config: RunConfig) -> dict[str, str | None]:

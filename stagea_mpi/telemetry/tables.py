@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import RunFolderError
+from ..paths import given
 from ..store.rundir import RunFolder
 from ..timing import STAGES
 from . import naming, sampler
@@ -125,7 +126,7 @@ def load(run_root: str | Path) -> Telemetry:
 
 def require_run(run_root: str | Path) -> RunFolder:
     """The folder of a run, or RunFolderError where there is none."""
-    folder = RunFolder(run_root)
+    folder = RunFolder(given(run_root, "run_root"))
     if not folder.params.exists() and not folder.config.exists():
         raise RunFolderError(f"{run_root}: holds no run (no run.yaml and no shard_lists); name the run_root of a run")
     return folder
