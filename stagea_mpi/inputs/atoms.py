@@ -10,12 +10,12 @@ from ..dialects import standard_names
 from ..errors import ModelError
 from ..residues import is_water
 from .columns import are_chains_segments, atom_lines, check_columns, has_foreign_elements, split_repeated
-from .containers import ModelRef
+from .containers import ModelRef, text_of
 from .formats import HEAD_BYTES, MMCIF, format_of
 from .locations import changes, choose_locations
 from .long_names import with_short_names
 from .mmcif import mmcif_structure
-from .unpacking import read_range, read_whole, readable, unpacked
+from .unpacking import readable
 from .waters import without_waters_in_mmcif, without_waters_in_pdb
 
 #: Å; farther from the origin than any real structure, and where three decimals are still exact.
@@ -97,11 +97,7 @@ def _told_of(ref: ModelRef, failure: ModelError) -> ModelError:
 def _structures(ref: ModelRef) -> list[tuple[gemmi.Structure, np.ndarray | None]]:
     """The model as gemmi reads it; in pieces, or with other numbers than in the file, where gemmi would take residues
     of one number for one residue. With the file's numbers, where it has others (`mmcif_structure`)."""
-    content = read_range(ref.path, ref.start, ref.stop) if ref.stop else read_whole(ref.path)
-    if ref.is_packed:
-        content = unpacked(content, ref.source)
-    if ref.inside[1]:
-        content = content[slice(*ref.inside)]
+    content = text_of(ref)
     if format_of(ref.member or ref.path, content[:HEAD_BYTES]) == MMCIF:
         return [mmcif_structure(without_waters_in_mmcif(content), ref.serial)]
     return [(structure, None) for structure in _pdb_structures(content)]

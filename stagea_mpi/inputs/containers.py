@@ -1,4 +1,4 @@
-"""What a file holds: models of its own, or members of a tar archive, each found without unpacking to disk.
+"""What a file holds: models of its own, or members of a tar or zip archive, each found without unpacking to disk.
 
 A broken model costs only itself: each is known by the bytes at which it stands in the (unpacked) file.
 """
@@ -6,15 +6,17 @@ A broken model costs only itself: each is known by the bytes at which it stands 
 import io
 import os
 import tarfile
-import zlib
+import zipfile
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ..errors import ModelError
+from .compression import DAMAGE, MAGIC_BYTES, codec_of
 from .ensembles import HashedStream, Span, find_models, stated_names
-from .formats import TAR, format_of, format_of_name, is_container_name
+from .formats import ARCHIVES, TAR, ZIP, format_of, format_of_name, is_container_name, without_mark
 from .naming import FileNames, stem
-from .unpacking import GZIP_MAGIC, check_size, open_unpacked, readable, unpacked
+from .unpacking import check_member_size, open_unpacked, read_range, read_whole, readable, unpacked
+from .zipped import check_member, read_zip_member, zip_members
 
 #: Bytes in which an ensemble names its models, before the first of them.
 _HEAD = 64 * 1024
@@ -33,14 +35,16 @@ class ModelRef:
     serial : int or None
         Its number in an ensemble, None in a file of one model.
     start, stop : int
-        Bytes in the (unpacked) file; 0, 0 for all of it.
+        Bytes in the (unpacked) file; 0, 0 for all of it. Of a member of a zip archive, the first byte of its header.
     inside : tuple of int
         First byte and the byte behind the last in what these bytes are when unpacked (an ensemble in an archive);
         0, 0 for all.
     member : str
         The member of an archive.
     is_packed : bool
-        Whether the member is gzipped itself.
+        Whether the member is compressed itself.
+    is_zipped : bool
+        Whether the archive is a zip archive.
     """
 
     path: str
@@ -51,6 +55,7 @@ class ModelRef:
     inside: tuple[int, int] = (0, 0)
     member: str = ""
     is_packed: bool = False
+    is_zipped: bool = False
 
     @property
     def source(self) -> str:
@@ -94,8 +99,15 @@ def list_models(path: str, names: str | FileNames | None = None) -> FileListing:
         names = FileNames.of_stem(names or stem(path))
     with readable(path), open_unpacked(path) as file:
         source = HashedStream(file)
-        if format_of(path, source.peek()) == TAR:
+        kind = format_of(path, source.peek())
+        if kind == TAR:
             return list_archive(source, path, names)
+        if kind == ZIP:
+            if not isinstance(file, io.BufferedReader):
+                raise ModelError(
+                    "unreadable", f"{path}: is a zip archive, compressed once more; unpack it once", "read"
+                )
+            return list_zip(source, path, names)
         spans = find_models(source, path)
         return FileListing([_ref(path, names, span) for span in spans], source.digest())
 
@@ -119,12 +131,47 @@ def list_archive(source: HashedStream, path: str, names: FileNames) -> FileListi
             for member in archive:
                 archive.members = []  # the archive would keep them all
                 n_members += 1
-                if format_of_name(member.name) not in (None, TAR) and not member.isdir():
+                if _is_structure_name(member.name) and not member.isdir():
                     found.append(_list_member(archive, member, path))
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, *DAMAGE) as error:
         damage = ModelError("unreadable", f"{path}: damaged behind {n_members} members: {error}", "read")
     if not found:
-        raise damage or ModelError("no_models", f"{path}: none of {n_members} members is named as a structure", "read")
+        raise damage or _without_models(path, n_members)
+    models, failures = _named(found, names)
+    if damage is not None:
+        failures.append((ModelRef(path, names.base), damage))
+    return FileListing(models, source.digest(to_the_end=damage is None), failures)
+
+
+def list_zip(source: HashedStream, path: str, names: FileNames) -> FileListing:
+    """Models of a zip archive's members; members that are no structures by name do not count.
+
+    Raises
+    ------
+    ModelError
+        ``no_models`` or ``unreadable``.
+    """
+    members = zip_members(path)
+    found = [_list_zipped(member, path) for member in members if _is_structure_name(member.filename)]
+    if not found:
+        raise _without_models(path, len(members))
+    models, failures = _named(found, names)
+    return FileListing(models, source.digest(), failures)
+
+
+def _is_structure_name(member: str) -> bool:
+    """Whether a member counts; what macOS adds to an archive under the name of each file (``._x.pdb``) does not."""
+    return format_of_name(member) not in (None, *ARCHIVES) and not os.path.basename(member).startswith("._")
+
+
+def _without_models(path: str, n_members: int) -> ModelError:
+    return ModelError("no_models", f"{path}: none of {n_members} members is named as a structure", "read")
+
+
+def _named(
+    found: list[tuple[ModelRef, list[Span] | ModelError]], names: FileNames
+) -> tuple[list[ModelRef], list[tuple[ModelRef, ModelError]]]:
+    """Models and failures of an archive's members, with their names in the run."""
     models, failures = [], []
     for (ref, result), base in zip(found, _member_names([ref.member for ref, _ in found]), strict=True):
         base = names.inner(base)
@@ -132,9 +179,7 @@ def list_archive(source: HashedStream, path: str, names: FileNames) -> FileListi
             failures.append((replace(ref, name=base), result))
         else:
             models += [_ref_in_member(ref, span, FileNames(base, f"{base}__", f"{base}_model_")) for span in result]
-    if damage is not None:
-        failures.append((ModelRef(path, names.base), damage))
-    return FileListing(models, source.digest(to_the_end=damage is None), failures)
+    return models, failures
 
 
 def _list_member(
@@ -152,8 +197,8 @@ def _list_member(
     try:
         with readable(where):
             stream = HashedStream(content)
-            if stream.peek().startswith(GZIP_MAGIC):
-                check_size(member.size, where)
+            if codec_of(stream.peek()) is not None:
+                check_member_size(member.size, where)
                 stream = HashedStream(io.BytesIO(unpacked(stream.read(member.size), where)))
                 return replace(ref, is_packed=True), find_models(stream, where)
             return ref, find_models(stream, where)
@@ -161,11 +206,44 @@ def _list_member(
         return ref, failure
 
 
+def _list_zipped(member: zipfile.ZipInfo, path: str) -> tuple[ModelRef, list[Span] | ModelError]:
+    where = f"{path}: {member.filename}"
+    ref = ModelRef(path, "", None, member.header_offset, member=member.filename, is_zipped=True)
+    try:
+        with readable(where):
+            check_member(member, where)
+            content = read_zip_member(path, member.header_offset, where)
+            is_packed = codec_of(content[:MAGIC_BYTES]) is not None
+            stream = HashedStream(io.BytesIO(unpacked(content, where)))
+            return replace(ref, is_packed=is_packed), find_models(stream, where)
+    except ModelError as failure:
+        return ref, failure
+
+
+def text_of(ref: ModelRef) -> bytes:
+    """A model's text.
+
+    Raises
+    ------
+    ModelError
+        ``too_large``.
+    """
+    if ref.is_zipped:
+        content = read_zip_member(ref.path, ref.start, ref.source)
+    else:
+        content = read_range(ref.path, ref.start, ref.stop) if ref.stop else read_whole(ref.path)
+    if ref.is_packed:
+        content = unpacked(content, ref.source)
+    if ref.inside[1]:
+        content = content[slice(*ref.inside)]
+    return without_mark(content)
+
+
 def _ref_in_member(member: ModelRef, span: Span, names: FileNames) -> ModelRef:
     ref = replace(member, name=span.named(names), serial=span.serial)
     if not span.stop:
         return ref
-    if member.is_packed:
+    if member.is_packed or member.is_zipped:
         return replace(ref, inside=(span.start, span.stop))
     return replace(ref, start=member.start + span.start, stop=member.start + span.stop)
 

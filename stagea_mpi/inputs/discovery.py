@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ConfigError
-from .formats import format_of_name
+from .formats import ending_of
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def discover(root: str | Path, patterns: Iterable[str]) -> InputFiles:
                 paths.append(os.path.join(root, relative))
                 sizes.append(size)
         elif len(others) < 1000:
-            others["".join(Path(entry.name).suffixes[-2:])] += 1
+            others[ending_of(entry.name) or "".join(Path(entry.name).suffixes[-2:])] += 1
     if not paths:
         raise ConfigError(f"stage_a.glob: no file below {root} matches {', '.join(patterns)}; {_what_else(others)}")
     broken = next((path for path in paths if "\n" in path or "\r" in path), None)
@@ -129,7 +129,7 @@ def _wildcards(part: str) -> Iterator[str]:
 
 
 def _what_else(others: Counter) -> str:
-    readable = sorted({ending for ending in others if format_of_name(f"x{ending}")})
+    readable = sorted({ending for ending in others if ending and ending_of(ending) == ending})
     if readable:
         listed = ", ".join(f'"**/*{ending}"' for ending in readable[:8])
         return f"there are others that can be read: set glob: [{listed}]"

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-import gemmi
-
 from ..errors import ModelError
-from .formats import HEAD_BYTES, MMCIF, QUIVER, format_of
+from .formats import HEAD_BYTES, MMCIF, QUIVER, format_of, without_mark
 from .mmcif import atom_block
 from .naming import FileNames, model_name, stem
+from .recognition import foreign_format, foreign_text
 from .unpacking import MAX_MODEL_BYTES, check_size
 
 _BLOCK = 4 * 2**20
@@ -30,15 +29,15 @@ _CHAIN = re.compile(rb"^(?:ATOM..|HETATM).{14}(..)", re.MULTILINE)
 
 
 class HashedStream:
-    """A stream that is hashed as it is read, and whose first bytes can be seen beforehand."""
+    """A stream that is hashed as it is read, and whose first bytes can be seen beforehand; see `without_mark`."""
 
     def __init__(self, file: BinaryIO):
-        self._file, self._hash, self._head = file, hashlib.sha256(), b""
+        self._file, self._hash, self._head, self._is_new = file, hashlib.sha256(), b"", True
 
     def peek(self) -> bytes:
         """The first `HEAD_BYTES`, or fewer; before anything else is read."""
         self._head = self._head or self._file.read(HEAD_BYTES)
-        return self._head
+        return without_mark(self._head)
 
     def read(self, size: int) -> bytes:
         """Fewer bytes than asked for only at the end."""
@@ -46,6 +45,8 @@ class HashedStream:
         if len(data) < size:
             data += self._file.read(size - len(data))
         self._hash.update(data)
+        if self._is_new:
+            data, self._is_new = without_mark(data), False
         return data
 
     def digest(self, to_the_end: bool = True) -> str:
@@ -84,15 +85,30 @@ def find_models(source: HashedStream, path: str) -> list[Span]:
     Raises
     ------
     ModelError
-        ``no_models`` or ``too_large``.
+        ``unreadable`` for what is no structure, ``no_models`` or ``too_large``.
     """
-    kind = format_of(path, source.peek())
+    head = source.peek()
+    kind = format_of(path, head)
+    foreign = foreign_format(head)
+    if foreign is not None:
+        raise _foreign(path, foreign)
     if kind == MMCIF:
         content = source.read(MAX_MODEL_BYTES + 1)
         check_size(len(content), path)
-        return _numbered_in_mmcif(content)
+        try:
+            return _numbered_in_mmcif(content)
+        except ModelError as failure:
+            raise ModelError(failure.reason, f"{path}: {failure}", failure.stage) from failure
+        except (ValueError, RuntimeError):  # gemmi says where, which helps only where it is mmCIF indeed
+            foreign = foreign_text(head)
+            if foreign in (None, "mmCIF"):
+                raise
+            raise _foreign(path, foreign) from None
     text = _scan(source, path)
     if not text.has_atoms:
+        foreign = foreign_text(head)
+        if foreign is not None:
+            raise _foreign(path, foreign)
         what = "the file is empty" if not text.size else f"no ATOM or HETATM line in {text.size} bytes"
         raise ModelError("no_models", f"{path}: {what}", "read")
     spans = _tagged(text) if kind == QUIVER else _numbered(text) or _ended(text)
@@ -100,6 +116,10 @@ def find_models(source: HashedStream, path: str) -> list[Span]:
         check_size(text.size, path)
         return [Span()]
     return spans
+
+
+def _foreign(path: str, what: str) -> ModelError:
+    return ModelError("unreadable", f"{path}: is {what}; expected PDB, mmCIF, Quiver, or a tar or zip archive", "read")
 
 
 @dataclass(frozen=True)
@@ -212,7 +232,7 @@ def _ended(text: _Text) -> list[Span]:
 
 
 def _numbered_in_mmcif(content: bytes) -> list[Span]:
-    block = atom_block(gemmi.cif.read_string(content))
+    block = atom_block(content)
     numbers = list(dict.fromkeys(block.find_values("_atom_site.pdbx_PDB_model_num")))
     return [Span(None, int(number)) for number in numbers] if len(numbers) > 1 else [Span()]
 

@@ -4,24 +4,30 @@ import gemmi
 import numpy as np
 
 from ..errors import ModelError
+from .atom_site import complete, find_table
 
 _CHAIN, _NUMBER, _CODE = "_atom_site.auth_asym_id", "_atom_site.auth_seq_id", "_atom_site.pdbx_PDB_ins_code"
 _NAME = "_atom_site.label_comp_id"
 
 
-def atom_block(document: gemmi.cif.Document) -> gemmi.cif.Block:
-    """The data block with atoms.
+def atom_block(content: bytes) -> gemmi.cif.Block:
+    """The data block with atoms, its table of these complete; see `atom_site`.
 
     Raises
     ------
     ModelError
-        ``no_models`` where no block, or more than one, has atoms.
+        ``no_models`` where no block, or more than one, has atoms; ``unreadable`` or ``bad_coordinates`` where the
+        table lacks what is necessary.
     """
-    blocks = [block for block in document if len(block.find_values("_atom_site.Cartn_x"))]
-    if len(blocks) != 1:
-        found = f"{len(blocks)} of {len(document)} data blocks hold atoms (_atom_site), expected 1"
-        raise ModelError("no_models", found, "read")
-    return blocks[0]
+    document = gemmi.cif.read_string(content)
+    found = [(block, table) for block in document if (table := find_table(block)) is not None]
+    if len(found) != 1:
+        message = f"{len(found)} of {len(document)} data blocks hold atoms (_atom_site), expected 1"
+        raise ModelError("no_models", message, "read")
+    complete(*found[0])
+    alone = gemmi.cif.Block(found[0][0].name)  # other tables are not needed, and may be wrong
+    alone.add_item(found[0][0].find_loop_item("_atom_site.id"))
+    return alone
 
 
 def mmcif_structure(content: bytes, serial: int | None) -> tuple[gemmi.Structure, np.ndarray | None]:
@@ -34,7 +40,7 @@ def mmcif_structure(content: bytes, serial: int | None) -> tuple[gemmi.Structure
         Where residues had to be numbered anew, from 0, so that none are taken for one: the number of each as it stands
         in the file, 256 · number + character code of the insertion code.
     """
-    block = atom_block(gemmi.cif.read_string(content))
+    block = atom_block(content)
     _zero_missing_occupancies(block)
     structure, numbers = _model_of(block, serial), None
     if _has_an_atom_twice(structure):

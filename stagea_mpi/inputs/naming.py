@@ -54,7 +54,7 @@ class FileNames:
 
 
 def stem(path: str | Path) -> str:
-    """The file's name without .gz and without the format's suffix.
+    """The file's name without a compression's suffix (.gz) and without the format's suffix.
 
     >>> stem("poses/pose.1.pdb.gz")
     'pose.1'

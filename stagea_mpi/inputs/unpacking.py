@@ -1,22 +1,23 @@
-"""Bytes of input files, plain or gzipped, whole or a range, without unpacking to disk or holding more than a model."""
+"""Bytes of input files, whole or a range, unpacked where they are compressed, but never to disk nor beyond a model."""
 
 import contextlib
 import functools
-import gzip
+import io
 import os
 import stat
 import struct
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from ..errors import ModelError
+from .compression import DAMAGE, GZIP, MAGIC_BYTES, Codec, StreamRanges, codec_of, unpacked_stream
 
 #: The largest text of one model: 400,000 atoms in PDB. Reading it must leave a rank below its memory.
 MAX_MODEL_BYTES = 32 * 2**20
 
-GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 64 * 1024
 _MAX_OUTPUT = 2**20
 #: Places from which a gzipped file can be unpacked again, each of about 50 kB.
@@ -30,7 +31,7 @@ def readable(path: str) -> Iterator[None]:
         yield
     except (RuntimeError, ValueError, EOFError, OSError, ArithmeticError, LookupError) as error:
         raise _unreadable(path, error) from error
-    except (zlib.error, tarfile.TarError, struct.error) as error:
+    except (*DAMAGE, tarfile.TarError, zipfile.BadZipFile, struct.error) as error:
         raise _unreadable(path, error) from error
 
 
@@ -49,15 +50,9 @@ def open_regular(path: str) -> BinaryIO:
 
 @contextlib.contextmanager
 def open_unpacked(path: str) -> Iterator[BinaryIO]:
-    """A file's unpacked content as a stream; checksums of gzip are checked where it is read to its end."""
+    """A file's unpacked content as a stream; checksums are checked where it is read to its end."""
     with open_regular(path) as file:
-        is_gzip = file.read(2) == GZIP_MAGIC
-        file.seek(0)
-        if is_gzip:
-            with gzip.open(file, "rb") as unpacked:
-                yield unpacked
-        else:
-            yield file
+        yield unpacked_stream(file)
 
 
 def read_whole(path: str) -> bytes:
@@ -78,11 +73,12 @@ def read_range(path: str, start: int, stop: int) -> bytes:
     """Bytes `start` to `stop` of a file's unpacked content."""
     check_size(stop - start, path)
     with open_regular(path) as file:
-        if file.read(2) != GZIP_MAGIC:
+        codec = codec_of(file.read(MAGIC_BYTES))
+        if codec is None:
             file.seek(start)
             content = file.read(stop - start)
         else:
-            content = _gzip_ranges(path, os.fstat(file.fileno()).st_mtime_ns).read(start, stop)
+            content = _ranges(path, os.fstat(file.fileno()).st_mtime_ns, codec).read(start, stop)
     if len(content) != stop - start:
         raise ValueError(
             f"ends after {start + len(content)} bytes of {stop} expected; it has changed since it was listed"
@@ -91,14 +87,11 @@ def read_range(path: str, start: int, stop: int) -> bytes:
 
 
 def unpacked(content: bytes, path: str) -> bytes:
-    """The content itself, or what it is when it is gzipped (a member of an archive)."""
-    if not content.startswith(GZIP_MAGIC):
+    """The content itself, or what it is when it is compressed (a member of an archive)."""
+    if codec_of(content[:MAGIC_BYTES]) is None:
         return content
-    decoder = zlib.decompressobj(wbits=31)
-    result = decoder.decompress(content, MAX_MODEL_BYTES + 1)
-    check_size(len(result), path)
-    if not decoder.eof:
-        raise EOFError("compressed data ended before the end-of-stream marker was reached")
+    result = unpacked_stream(io.BytesIO(content)).read(MAX_MODEL_BYTES + 1)
+    check_member_size(len(result), path)
     return result
 
 
@@ -108,6 +101,17 @@ def check_size(n_bytes: int, path: str) -> None:
         limit = MAX_MODEL_BYTES // 2**20
         raise ModelError(
             "too_large", f"{path}: a model's text is over {limit} MB; keep the chains of one complex", "read"
+        )
+
+
+def check_member_size(n_bytes: int, path: str) -> None:
+    """Refuses a compressed member of an archive, which is unpacked whole, where that would take a rank's memory."""
+    if n_bytes > MAX_MODEL_BYTES:
+        limit = MAX_MODEL_BYTES // 2**20
+        raise ModelError(
+            "too_large",
+            f"{path}: is over {limit} MB when unpacked; take an ensemble of that size out of the archive",
+            "read",
         )
 
 
@@ -155,6 +159,6 @@ class GzipRanges:
 
 
 @functools.lru_cache(maxsize=1)
-def _gzip_ranges(path: str, mtime_ns: int) -> GzipRanges:
+def _ranges(path: str, mtime_ns: int, codec: Codec) -> GzipRanges | StreamRanges:
     """A rank reads models of one file after the other. (By `mtime_ns`, a file that was replaced is begun anew.)"""
-    return GzipRanges(path)
+    return GzipRanges(path) if codec is GZIP else StreamRanges(path, codec)

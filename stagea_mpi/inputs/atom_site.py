@@ -1,0 +1,311 @@
+"""mmCIF's table of atoms, made complete: what one of several columns says, what follows from others, what is usual.
+
+gemmi wants columns that the dictionary calls optional, and takes no value for no name. Where something necessary is
+said by no column, the failure names these.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+
+from gemmi import cif
+
+from ..errors import ModelError
+from ..residues import RESIDUE_TYPES
+
+PREFIX = "_atom_site."
+#: Each in the author's name and in the archive's; one of both is needed, and stands in where the other has no value.
+_PAIRS = ("asym_id", "comp_id", "atom_id", "seq_id")
+_COORDINATES = ("Cartn_x", "Cartn_y", "Cartn_z")
+_NUMBERS = (*_COORDINATES, "auth_seq_id", "label_seq_id", "pdbx_PDB_model_num", "occupancy", "id")
+#: Columns that no graph needs, and that would fail a model where something strange stands in them.
+_UNUSED = ("pdbx_formal_charge", "label_seq_id", "B_iso_or_equiv")
+_WHOLE_NUMBER = re.compile(r"[+-]?\d{1,9}")
+#: By these a table of atoms is known, whatever it lacks.
+_TELLING = {
+    PREFIX + name.lower() for name in (*_COORDINATES, "type_symbol", *(f"label_{name}" for name in _PAIRS), "label")
+}
+#: Columns without which gemmi reads nothing, or the usual value is meant.
+_USUAL = {"label_alt_id": ".", "occupancy": "1", "pdbx_PDB_ins_code": "?"}
+
+
+def find_table(block: cif.Block) -> cif.Loop | None:
+    """The block's table of atoms under the names of the mmCIF dictionary, None where it has none with rows.
+
+    Before mmCIF, names had an underscore where a point stands today (``_atom_site_Cartn_x``).
+    """
+    pairs = {}
+    for item in block:
+        if item.pair and _named_today(item.pair[0]).startswith(PREFIX):
+            pairs[item.pair[0]] = item.pair[1]
+        tags = list(item.loop.tags) if item.loop else []
+        names = [_named_today(tag) for tag in tags]
+        if _TELLING.intersection(names):
+            if all("." in tag for tag in tags):
+                return item.loop
+            return _rebuilt(block, names, [list(block.find_values(tag)) for tag in tags])
+    if _TELLING.intersection(map(_named_today, pairs)):  # a single atom needs no table
+        return _rebuilt(block, [_named_today(tag) for tag in pairs], [[value] for value in pairs.values()])
+    return None
+
+
+def _named_today(tag: str) -> str:
+    tag = tag.lower()
+    return PREFIX + tag[len(PREFIX) :] if tag.startswith("_atom_site_") and "." not in tag else tag
+
+
+def _rebuilt(block: cif.Block, names: list[str], columns: list[list[str]]) -> cif.Loop:
+    block.set_mmcif_category(PREFIX, {name.removeprefix(PREFIX): ["?"] for name in names})
+    loop = block.find_values(names[0]).get_loop()
+    loop.set_all_values(columns)
+    return loop
+
+
+def complete(block: cif.Block, loop: cif.Loop) -> None:
+    """Gives the table of atoms every column that gemmi needs.
+
+    Raises
+    ------
+    ModelError
+        ``unreadable`` names the columns that are missing or have no value; ``bad_coordinates`` the row.
+    """
+    table = _Table(block, loop)
+    missing = [name for name in _COORDINATES if name not in table]
+    missing += [f"auth_{name} or label_{name}" for name in _PAIRS if not table.has_either(name)]
+    if missing:
+        listed = ", ".join(f"_atom_site.{name}" for name in missing)
+        raise ModelError(
+            "unreadable", f"the table of atoms has no column {listed}; write it with {_them(missing)}", "read"
+        )
+    for name in _NUMBERS:
+        _take_quotes_away(table, name)
+    for name in _COORDINATES:
+        _check_coordinates(table, name)
+    has_labels = table.has_values("label_seq_id")
+    for name in _PAIRS:
+        _fill_from_each_other(table, name)
+    if not table.has_values("pdbx_PDB_ins_code"):
+        _tell_residues_apart(table, has_labels)
+    for name, value in _USUAL.items():
+        table.add(name, lambda value=value: [value] * len(table))
+    table.add("id", lambda: [str(k) for k in range(1, len(table) + 1)])
+    table.add("group_PDB", lambda: [_group(name) for name in table.texts("auth_comp_id")])
+    _fill_elements(table)
+    for name in ("label_alt_id", "pdbx_PDB_ins_code"):
+        _check_letters(table, name)
+    _check_whole_numbers(table, "auth_seq_id")
+    _check_model_numbers(table)
+    for name in _UNUSED:
+        table.remove(name)
+    table.add("B_iso_or_equiv", lambda: ["0"] * len(table))
+
+
+class _Table:
+    """Columns of the table of atoms by their names without the category."""
+
+    def __init__(self, block: cif.Block, loop: cif.Loop):
+        self._block, self._loop = block, loop
+        self._names = {tag.lower().removeprefix(PREFIX) for tag in loop.tags}
+
+    def __len__(self) -> int:
+        return self._loop.length()
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self._names
+
+    def has_either(self, name: str) -> bool:
+        return f"auth_{name}" in self or f"label_{name}" in self
+
+    def has_values(self, name: str) -> bool:
+        return name in self and not all(cif.is_null(value) for value in self.column(name))
+
+    def column(self, name: str) -> cif.Column:
+        return self._block.find_values(PREFIX + name)
+
+    def values(self, name: str) -> list[str]:
+        """As they stand in the file, with their quotes."""
+        return list(self.column(name))
+
+    def texts(self, name: str) -> list[str]:
+        return [cif.as_string(value) for value in self.column(name)]
+
+    def add(self, name: str, values: Callable[[], list[str]]) -> None:
+        """Adds a column where it is missing."""
+        if name not in self:
+            self._loop.add_columns([PREFIX + name], "?")
+            self._names.add(name.lower())
+            self.replace(name, values())
+
+    def remove(self, name: str) -> None:
+        if name in self:
+            self._loop.remove_column(PREFIX + name)
+            self._names.remove(name.lower())
+
+    def replace(self, name: str, values: list[str]) -> None:
+        column = self.column(name)
+        for row, value in enumerate(values):
+            column[row] = value
+
+
+def _them(names: list[str]) -> str:
+    return "it" if len(names) == 1 else "them"
+
+
+def _take_quotes_away(table: _Table, name: str) -> None:
+    """A number in quotes is text for gemmi."""
+    if name in table and any(value[0] in "'\"" for value in table.values(name)):
+        values = table.values(name)
+        table.replace(name, [cif.as_string(value) if value[0] in "'\"" else value for value in values])
+
+
+def _check_coordinates(table: _Table, name: str) -> None:
+    values = table.values(name)
+    if _are_all(float, values):
+        return
+    for row, value in enumerate(values, start=1):
+        if not math.isfinite(cif.as_number(value)):  # with an uncertainty in brackets it is a number, too
+            raise ModelError(
+                "bad_coordinates", f"row {row} of the table of atoms has {value!r} for _atom_site.{name}, expected a "
+                "number", "read",
+            )  # fmt: skip
+
+
+def _fill_from_each_other(table: _Table, name: str) -> None:
+    """The author's names are those that are read; where they lack a value, the archive's stand in, and vice versa."""
+    auth, label = f"auth_{name}", f"label_{name}"
+    for one, other in ((auth, label), (label, auth)):
+        table.add(one, lambda other=other: table.values(other))
+    values = table.values(auth)
+    if "?" in values or "." in values:
+        others = table.values(label)
+        values = [o if cif.is_null(value) else value for value, o in zip(values, others, strict=True)]
+        if name == "seq_id":
+            values = _numbered_on(table, values)
+        empty = next((row for row, value in enumerate(values, start=1) if cif.is_null(value)), None)
+        if empty is not None and name != "asym_id":
+            raise _without_value(empty, name)
+        table.replace(auth, values)
+
+
+def _without_value(row: int, name: str) -> ModelError:
+    what = f"row {row} of the table of atoms has no value for _atom_site.auth_{name} nor label_{name}"
+    return ModelError("unreadable", what, "read")
+
+
+def _numbered_on(table: _Table, values: list[str]) -> list[str]:
+    """Residue numbers, with new ones where ligands have none: label_seq_id is of polymers only."""
+    highest = max((int(value) for value in values if value.lstrip("-").isdigit()), default=0)
+    result, before = [], None
+    columns = (values, table.values("auth_asym_id"), table.values("auth_comp_id"))
+    for row, (value, *key) in enumerate(zip(*columns, strict=True), start=1):
+        if cif.is_null(value):
+            if key[1] in RESIDUE_TYPES:
+                raise _without_value(row, "seq_id")
+            highest += before != key
+            before = key
+            value = str(highest)
+        else:
+            before = None
+        result.append(value)
+    return result
+
+
+def _tell_residues_apart(table: _Table, has_labels: bool) -> None:
+    """Without insertion codes, residues that share the author's number are numbered as the archive does."""
+    numbers, labels = table.values("auth_seq_id"), table.values("label_seq_id")
+    keys = list(zip(table.values("auth_asym_id"), numbers, strict=True))
+    if has_labels:
+        rows = zip(keys, table.values("label_asym_id"), labels, strict=True)
+        polymer = {row for row in rows if not cif.is_null(row[2])}
+        is_author_ambiguous = len({key for key, _, _ in polymer}) < len(polymer)
+        if is_author_ambiguous and len({(chain, label) for (chain, _), _, label in polymer}) == len(polymer):
+            table.replace("auth_seq_id", _numbered_on(table, labels))
+        return
+    residues = list(zip(keys, table.values("auth_comp_id"), strict=True))
+    starts = [atom == "CA" for atom in table.texts("auth_atom_id")]
+    locations = table.values("label_alt_id") if "label_alt_id" in table else ["."] * len(table)
+    carbons = [row for row, is_start in enumerate(starts) if is_start and cif.is_null(locations[row])]
+    for row, following in pairwise(carbons):
+        if residues[row] == residues[following] and "N" in table.texts("auth_atom_id")[row:following]:
+            chain, number = keys[row]
+            raise ModelError(
+                "unreadable", f"residue {number} of chain {chain} has its atoms twice, and no column "
+                "_atom_site.pdbx_PDB_ins_code or label_seq_id tells the two apart; write one of them", "read",
+            )  # fmt: skip
+
+
+def _group(residue_name: str) -> str:
+    return "ATOM" if residue_name in RESIDUE_TYPES else "HETATM"
+
+
+def _fill_elements(table: _Table) -> None:
+    elements = table.values("type_symbol") if "type_symbol" in table else None
+    if elements is None or "?" in elements or "." in elements:
+        names = list(zip(table.texts("auth_atom_id"), table.texts("auth_comp_id"), strict=True))
+        elements = elements or ["?"] * len(table)
+        found = [
+            _element(*pair) if cif.is_null(value) else value for value, pair in zip(elements, names, strict=True)
+        ]
+        table.add("type_symbol", lambda: found)
+        table.replace("type_symbol", found)
+
+
+def _element(atom_name: str, residue_name: str) -> str:
+    """Of an amino acid's atom the first letter; an ion is called as its residue."""
+    letters = atom_name.lstrip("0123456789'\" ")
+    if residue_name not in RESIDUE_TYPES and letters[:2].upper() in ("SE", "CL", "BR", "ZN", "MG", "FE", residue_name):
+        return letters[:2]
+    return letters[:1] or "X"
+
+
+def _check_model_numbers(table: _Table) -> None:
+    if "pdbx_PDB_model_num" not in table:
+        _refuse_several_models(table)
+        return
+    values = table.values("pdbx_PDB_model_num")
+    if all(cif.is_null(value) for value in values):
+        table.replace("pdbx_PDB_model_num", ["1"] * len(values))
+        return
+    _check_whole_numbers(table, "pdbx_PDB_model_num")
+
+
+def _are_all(kind: type, values: list[str]) -> bool:
+    try:
+        return all(map(math.isfinite, map(kind, values)))
+    except ValueError:
+        return False
+
+
+def _check_letters(table: _Table, name: str) -> None:
+    for row, value in enumerate(table.values(name), start=1):
+        if len(value) > 1 and len(cif.as_string(value)) > 1:
+            raise ModelError(
+                "unreadable", f"row {row} of the table of atoms has {value!r} for _atom_site.{name}, expected one "
+                "letter", "read",
+            )  # fmt: skip
+
+
+def _check_whole_numbers(table: _Table, name: str) -> None:
+    values = table.values(name)
+    if _are_all(int, values):
+        return
+    for row, value in enumerate(values, start=1):
+        if not _WHOLE_NUMBER.fullmatch(value):
+            raise ModelError(
+                "unreadable", f"row {row} of the table of atoms has {value!r} for _atom_site.{name}, expected a whole "
+                "number", "read",
+            )  # fmt: skip
+
+
+def _refuse_several_models(table: _Table) -> None:
+    """Without numbers of models, the same atoms all over again would be taken for more residues."""
+    names = [f"{whose}_{name}" for whose in ("auth", "label") for name in _PAIRS]
+    names += ["pdbx_PDB_ins_code", "label_alt_id"]
+    counts = set(Counter(zip(*(table.values(name) for name in names), strict=True)).values())
+    if counts != {1} and len(counts) == 1:
+        raise ModelError(
+            "unreadable", f"the table of atoms has each atom {counts.pop()} times, as several models have, but no "
+            "column _atom_site.pdbx_PDB_model_num tells them apart; write it", "read",
+        )  # fmt: skip

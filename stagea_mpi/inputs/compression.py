@@ -1,0 +1,187 @@
+"""Compressed streams: gzip, zstd, bzip2 and xz, told by their first bytes, unpacked in order or from any place.
+
+Several streams that follow each other are one content, as the programs that write them have it. No decoder may take
+more memory than what its program's strongest usual setting asks for.
+"""
+
+import bz2
+import gzip
+import lzma
+import sys
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_CHUNK = 64 * 1024
+_MOST_XZ_MEMORY = 256 * 2**20
+#: Binary logarithm of the largest window of zstd; --ultra and --long stay within it.
+_LARGEST_WINDOW = 27
+
+#: Content that is kept for reading backwards is cut into so many bytes, and so many of them packed again are kept.
+_PIECE = 2**20
+_MOST_KEPT = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A compression.
+
+    Attributes
+    ----------
+    name : str
+    decoder : callable
+        Makes a decoder of one stream, with the interface of `bz2.BZ2Decompressor`.
+    """
+
+    name: str
+    decoder: Callable
+
+
+def _no_decoder():
+    raise NotImplementedError("gzip is read by `gzip` and `GzipRanges`")
+
+
+GZIP = Codec("gzip", _no_decoder)
+BZIP2 = Codec("bzip2", bz2.BZ2Decompressor)
+XZ = Codec("xz", lambda: lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_MOST_XZ_MEMORY))
+ZSTD = Codec(
+    "zstd", lambda: zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _LARGEST_WINDOW})
+)
+
+#: First bytes by which a compression is told.
+MAGIC_BYTES = 10
+_BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # a block, and the end of an empty stream
+
+#: What decoders raise of damaged content, beside EOFError and OSError.
+DAMAGE = (zlib.error, lzma.LZMAError, zstd.ZstdError)
+
+
+def codec_of(head: bytes) -> Codec | None:
+    """The compression of a content by its first `MAGIC_BYTES`, None where it is in none of these."""
+    if head.startswith(b"\x1f\x8b"):
+        return GZIP
+    if head.startswith(b"\x28\xb5\x2f\xfd") or (head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F):
+        return ZSTD  # the second is a frame of notes, with which files of pzstd begin
+    if head.startswith(b"\xfd7zXZ\x00"):
+        return XZ
+    return BZIP2 if head.startswith(b"BZh") and head[4:10] in _BZIP2_BLOCKS else None
+
+
+def unpacked_stream(file: BinaryIO) -> BinaryIO:
+    """A file's unpacked content, the file itself where it is not compressed; checksums are checked at its end."""
+    codec = codec_of(file.read(MAGIC_BYTES))
+    file.seek(0)
+    if codec is None:
+        return file
+    return gzip.GzipFile(fileobj=file, mode="rb") if codec is GZIP else UnpackedStream(file, codec)
+
+
+class UnpackedStream:
+    """The content of streams that follow each other in a file, read in order.
+
+    Parameters
+    ----------
+    file : binary file
+        At its beginning.
+    codec : Codec
+    """
+
+    def __init__(self, file: BinaryIO, codec: Codec):
+        self._file, self._codec, self._decoder = file, codec, codec.decoder()
+
+    def read(self, size: int) -> bytes:
+        """Fewer bytes than asked for only at the end.
+
+        Raises
+        ------
+        EOFError
+            The file ends within a stream.
+        OSError, lzma.LZMAError, zstd.ZstdError
+            It is damaged.
+        """
+        parts = []
+        while size > 0 and (data := self._some(size)):
+            parts.append(data)
+            size -= len(data)
+        return b"".join(parts)
+
+    def _some(self, size: int) -> bytes:
+        """At least one byte and at most so many; none at the end."""
+        while True:
+            packed = b""
+            if self._decoder.eof:
+                packed = self._next_stream(self._decoder.unused_data)
+                if not packed:
+                    return b""
+                self._decoder = self._codec.decoder()
+            elif self._decoder.needs_input:
+                packed = self._file.read(_CHUNK)
+                if not packed:
+                    raise EOFError(f"compressed data ({self._codec.name}) ends before the end of its stream")
+            data = self._decoder.decompress(packed, size)
+            if data:
+                return data
+
+    def _next_stream(self, unused: bytes) -> bytes:
+        """First bytes of what follows a stream, without the zeros by which streams are padded."""
+        packed = unused.lstrip(b"\0")
+        while not packed:
+            more = self._file.read(_CHUNK)
+            if not more:
+                return b""
+            packed = more.lstrip(b"\0")
+        return packed
+
+
+class StreamRanges:
+    """Random access to a compressed file whose decoder's state cannot be kept.
+
+    Models are mostly read in their order, and then the file is unpacked once: the decoder stays where it is. What it
+    gives is packed again, fast, in pieces that can be unpacked each by itself, up to a limit; only what lies behind
+    that is unpacked from the beginning again when it is read backwards.
+
+    Parameters
+    ----------
+    path : str
+    codec : Codec
+    """
+
+    def __init__(self, path: str, codec: Codec):
+        self._path, self._codec = path, codec
+        self._kept: list[bytes] = []
+        self._n_kept = 0
+        self._last = (-1, b"")
+        self._begin()
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Unpacked bytes `start` to `stop`; fewer where the file ends before."""
+        parts = []
+        for number in range(start // _PIECE, -(-stop // _PIECE)):
+            piece = self._piece(number)
+            parts.append(piece[max(start - number * _PIECE, 0) : stop - number * _PIECE])
+        return b"".join(parts)
+
+    def _begin(self) -> None:
+        self._next, self._stream = 0, UnpackedStream(open(self._path, "rb"), self._codec)
+
+    def _piece(self, number: int) -> bytes:
+        if number == self._last[0]:  # where a model ends, the next one begins
+            return self._last[1]
+        if number < len(self._kept):
+            return zstd.decompress(self._kept[number])
+        if number < self._next:
+            self._begin()
+        while self._next <= number:
+            piece = self._stream.read(_PIECE)
+            if self._next == len(self._kept) and self._n_kept < _MOST_KEPT:
+                self._kept.append(zstd.compress(piece, 1))
+                self._n_kept += len(self._kept[-1])
+            self._last = (self._next, piece)
+            self._next += 1
+        return piece

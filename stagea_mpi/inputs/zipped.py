@@ -1,0 +1,84 @@
+"""Members of a zip archive: which it has, and the content of one, unpacked in memory."""
+
+import functools
+import os
+import stat
+import zipfile
+from pathlib import PurePosixPath
+
+from ..errors import ModelError
+from .unpacking import MAX_MODEL_BYTES, check_member_size, open_regular
+
+_IS_ENCRYPTED = 0x1
+
+
+def zip_members(path: str) -> list[zipfile.ZipInfo]:
+    """Members of an archive that are no folders, in their order in the file.
+
+    Raises
+    ------
+    ModelError
+        ``unreadable``.
+    """
+    with open_regular(path) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = [member for member in archive.infolist() if not member.is_dir()]
+        except zipfile.BadZipFile as error:
+            raise ModelError(
+                "unreadable", f"{path}: the zip archive is damaged or cut short ({error}); its list of members is at "
+                "its end", "read",
+            ) from error  # fmt: skip
+    return sorted(members, key=lambda member: member.header_offset)
+
+
+def check_member(member: zipfile.ZipInfo, where: str) -> None:
+    """Refuses a member that is no file to read.
+
+    Raises
+    ------
+    ModelError
+        ``unsafe_member``, ``too_large`` or ``unreadable``.
+    """
+    name = member.filename.replace("\\", "/")
+    if name.startswith("/") or ".." in PurePosixPath(name).parts:
+        raise ModelError("unsafe_member", f"{where}: leads out of the archive", "read")
+    mode = member.external_attr >> 16
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        raise ModelError("unsafe_member", f"{where}: is a link or a special file; archive the file itself", "read")
+    if member.flag_bits & _IS_ENCRYPTED:
+        raise ModelError("unreadable", f"{where}: is encrypted; make the archive without a password", "read")
+    check_member_size(member.file_size, where)
+
+
+def read_zip_member(path: str, header: int, where: str) -> bytes:
+    """Content of the member whose header is at a byte of the archive; its checksum is checked.
+
+    Raises
+    ------
+    ModelError
+        ``too_large``.
+    """
+    with _open_archive(path, os.stat(path).st_mtime_ns).member(header) as file:
+        content = file.read(MAX_MODEL_BYTES + 1)
+    check_member_size(len(content), where)
+    return content
+
+
+class _Archive:
+    """An archive whose list of members has been read."""
+
+    def __init__(self, path: str):
+        self._archive = zipfile.ZipFile(open_regular(path))
+        self._members = {member.header_offset: member for member in self._archive.infolist()}
+
+    def member(self, header: int):
+        if header not in self._members:
+            raise ValueError(f"has no member at byte {header}; it has changed since it was listed")
+        return self._archive.open(self._members[header])
+
+
+@functools.lru_cache(maxsize=1)
+def _open_archive(path: str, mtime_ns: int) -> _Archive:
+    """A rank reads models of one file after the other. (By `mtime_ns`, a file that was replaced is begun anew.)"""
+    return _Archive(path)
