@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from .parallel.guard import StopRequest
 from .parallel.schedule import SharedCounter
 from .quality import UNKNOWN_QUALITY
 from .single import ModelResult, compute_model
-from .store.packed_writer import ModelRecord, PackedWriter
+from .store.packed_writer import ModelRecord, PackedWriter, as_bytes
 from .telemetry.events import SILENT, EventLog, WriterLine
 from .timing import STAGES
 from .workbench import SameProcess, Workbench
@@ -85,8 +84,8 @@ def build_shard(
     per_round = config.stage_a.graph_result_queue_maxsize * comm.size
     rounds = max(1, math.ceil(len(entries) / per_round))
     widths = {
-        "model/name": max((len(os.fsencode(entry.ref.name)) for entry in entries), default=1),
-        "model/source": max((len(os.fsencode(entry.ref.path)) for entry in entries), default=1),
+        "model/name": max((len(as_bytes(entry.ref.name)) for entry in entries), default=1),
+        "model/source": max((len(as_bytes(entry.ref.path)) for entry in entries), default=1),
     }
     writer = None
     progress = WriterLine(events, config.stage_a.graph_writer_log_every_s, config.stage_a.graph_pipeline_telemetry)

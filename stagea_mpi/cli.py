@@ -4,6 +4,7 @@ import argparse
 import csv
 import dataclasses
 import gzip
+import io
 import logging
 import os
 import re
@@ -39,6 +40,9 @@ def main(arguments: list[str] | None = None, stop: StopRequest | None = None) ->
         arguments.insert(0, "run")
     parsed = _parser().parse_args(arguments)
     parsed.stop = stop
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a letter of a file's name; that ends no run
+            stream.reconfigure(errors="backslashreplace")
     try:
         if parsed.command is not _run:
             stop.decline()

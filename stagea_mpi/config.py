@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,7 +155,21 @@ def load_config(
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    return parse_config(content, str(path), os.environ if environment is None else environment, warn)
+    config = parse_config(content, str(path), os.environ if environment is None else environment, warn)
+    _check_encoding(config, str(path))
+    return config
+
+
+def _check_encoding(config: RunConfig, source: str) -> None:
+    """Refuses paths that this process would look for under other names. (The commands always start in UTF-8.)"""
+    encoding = sys.getfilesystemencoding()
+    for key in ("run_root", "pdb_root"):
+        value = str(getattr(config, key))
+        if encoding != "utf-8" and not value.isascii():
+            raise ConfigError(
+                f"{source}: {key}: {value!r} is written in UTF-8, and this Python takes names of files for {encoding}; "
+                "start it (or Jupyter) with PYTHONUTF8=1"
+            )
 
 
 def parse_config(

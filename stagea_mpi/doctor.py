@@ -312,7 +312,14 @@ def _output_of(command: list[str], with_stderr: bool = False) -> tuple[str, str]
     if shutil.which(command[0]) is None:
         return "", f"{command[0]} is not on PATH"
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_LIMIT, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=CHILD_LIMIT,
+            stdin=subprocess.DEVNULL,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return "", _one_line(error)
     output = done.stdout + (done.stderr if with_stderr else "")

@@ -93,7 +93,8 @@ def _command(*arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "stagea_mpi", *arguments],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         timeout=_COMMAND_LIMIT_S,
         stdin=subprocess.DEVNULL,
         env=_environment(),

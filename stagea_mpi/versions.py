@@ -36,7 +36,7 @@ def _program_version(command: list[str], pattern: str) -> str:
     if shutil.which(command[0]) is None:
         return "missing"
     try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=30, check=False)
     except subprocess.TimeoutExpired as error:
         raise LaunchError(f"`{' '.join(command)}` gave no answer within 30 s; see what it waits for") from error
     match = re.search(pattern, result.stdout + result.stderr)

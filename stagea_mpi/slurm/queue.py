@@ -83,7 +83,8 @@ def _slurm(command: list[str], environment: dict[str, str] | None = None, limit:
         done = subprocess.run(
             command,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
             timeout=limit,
             stdin=subprocess.DEVNULL,
             env={**os.environ, **(environment or {})},

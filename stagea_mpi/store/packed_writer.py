@@ -187,7 +187,12 @@ def _model_value(record: ModelRecord, name: str):
     if name == "status":
         return STATUS.index(record.reason) if record.reason else 0
     value = getattr(record, name)
-    return value.encode("utf-8", errors="surrogateescape") if isinstance(value, str) else value
+    return as_bytes(value) if isinstance(value, str) else value
+
+
+def as_bytes(text: str) -> bytes:
+    """A name as the file holds it: in UTF-8 whatever the locale, bytes of file names that are none as they are."""
+    return text.encode("utf-8", errors="surrogateescape")
 
 
 def _graph_values(graph: InterfaceGraph, column: Column) -> np.ndarray:
