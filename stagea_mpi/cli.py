@@ -201,8 +201,8 @@ def _run_connected(parsed: argparse.Namespace) -> int:
 
     try:
         comm = connect()
-    except LaunchError as error:  # every process finds the same
-        if is_first_process():
+    except LaunchError as error:  # every process finds the same, or those of one node
+        if error.is_local or is_first_process():
             report(error)
         return error.exit_code
     with abort_on_error(comm):

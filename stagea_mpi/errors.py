@@ -42,6 +42,9 @@ class ConfigError(StageAError):
 class LaunchError(StageAError):
     """The launcher, the MPI library and the environment do not fit together."""
 
+    #: Whether it may be this process's own finding, which the others do not make.
+    is_local = False
+
 
 class AffinityError(StageAError):
     """Ranks have fewer CPUs than were asked for, and `strict_affinity` is set."""

@@ -1,5 +1,8 @@
 """The phases of a run: teams take shards, build their graphs, and their first ranks cluster and publish."""
 
+import contextlib
+import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -11,11 +14,14 @@ from .finishing import Outcome
 from .parallel.guard import StopRequest, agree
 from .parallel.schedule import SharedCounter
 from .parallel.teams import Solo, split_into_teams
-from .shards import ensure_cut
+from .shards import ensure_cut, read_params
 from .store.rundir import RunFolder
 from .team import Options, Team
 from .telemetry.recording import recording
 from .versions import versions
+
+#: Seconds after which all nodes see what rank 0 has written, where they share the file system.
+_SHOWS_WITHIN_S = 20.0
 
 
 @dataclass
@@ -46,6 +52,7 @@ def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSumm
             error = found
     agree(comm, error)
     params = comm.bcast(params)
+    agree(comm, _lacks_folder(comm.rank, folder, params))
     selected = _selected(options, params["n_shards"])
     team, index, n_teams = split_into_teams(comm, config.stage_a.team)
     who = {"team": index, "team_rank": team.rank, "teams": n_teams}
@@ -71,6 +78,24 @@ def _prepare_run(folder: RunFolder, config: RunConfig, options: Options) -> dict
     params = ensure_cut(folder, config, options.force, trust_list=options.share is not None)
     folder.write_config({**config.as_dict(), "versions": versions()})
     return params
+
+
+def _lacks_folder(rank: int, folder: RunFolder, params: dict[str, Any]) -> StageAError | None:
+    """The error of a rank that does not see the run folder that the first rank has made, or may not write there."""
+    here = f"run_root: {folder.root}: rank {rank} on {os.uname().nodename}"
+    found, end = None, perf_counter() + _SHOWS_WITHIN_S
+    while found != params and perf_counter() < end:  # network file systems may show it late
+        with contextlib.suppress(RunFolderError):
+            found = read_params(folder)
+        if found != params:
+            time.sleep(0.5)
+    if found != params:
+        return RunFolderError(
+            f"{here} does not see there what rank 0 has written; choose a folder on a file system that all nodes share"
+        )
+    if not os.access(folder.shards, os.W_OK | os.X_OK):
+        return RunFolderError(f"{here} may not write there; mount it for writing on all nodes, or choose another")
+    return None
 
 
 def _selected(options: Options, n_shards: int) -> list[int]:

@@ -1,6 +1,15 @@
 """Work shared out among ranks without a master: a counter that all ranks of a communicator advance."""
 
+import functools
+import logging
+import os
+
 import numpy as np
+
+from .limits import start_limit
+from .resources import window_problem
+
+log = logging.getLogger(__name__)
 
 
 class SharedCounter:
@@ -10,7 +19,8 @@ class SharedCounter:
 
     Between nodes not every network has one-sided communication (Open MPI 4 over plain TCP has none). There each node
     has a counter of its own, in shared memory, and gets every so many values: work is then shared out as it goes within
-    a node and beforehand between nodes, and `close` ends it on the caller's node alone.
+    a node and beforehand between nodes, and `close` ends it on the caller's node alone. Where a node's shared memory
+    does not do either, each of its ranks gets every so many values, and `close` is for the caller alone.
 
     Parameters
     ----------
@@ -30,9 +40,9 @@ class SharedCounter:
             self._window = self._open(comm)
             if self._window is None:
                 self._node = comm.Split_type(MPI.COMM_TYPE_SHARED, comm.rank)
-                ranks = set(self._node.allgather(comm.rank))
-                self._values = [value for value in range(n) if value % comm.size in ranks]
                 self._window = self._open(self._node) if self._node.size > 1 else None
+                ranks = {comm.rank} if self._window is None else set(self._node.allgather(comm.rank))
+                self._values = [value for value in range(n) if value % comm.size in ranks]
 
     def take(self) -> int | None:
         """The next value, or None when all are taken or someone has closed the counter."""
@@ -52,17 +62,22 @@ class SharedCounter:
         # The last rank holds the number, since rank 0 has other duties between two takes.
         self._root = comm.size - 1
         own = np.dtype(np.int64).itemsize if comm.rank == self._root else 0
-        try:
-            window = self._mpi.Win.Allocate(own, np.dtype(np.int64).itemsize, comm=comm)
-        except self._mpi.Exception as error:
-            if error.Get_error_class() != self._mpi.ERR_WIN:
-                raise
-            window = None
-        if not all(comm.allgather(window is not None)):
-            return None
-        if comm.rank == self._root:
-            np.frombuffer(window.tomemory(), dtype=np.int64)[0] = 0
-        comm.barrier()
+        window, problem = None, None
+        with start_limit("making the counter of models", _ADVICE, comm.rank == 0):
+            # Where Open MPI's first rank finds no room for the window, the others would wait for it.
+            problems = comm.allgather(window_problem(os.environ, self._mpi.Get_library_version()))
+            if not any(problems):
+                try:
+                    window = self._mpi.Win.Allocate(own, np.dtype(np.int64).itemsize, comm=comm)
+                except self._mpi.Exception as error:
+                    problem = error.Get_error_string()
+                problems = comm.allgather(problem)
+            if any(problems):
+                _log_once(comm.rank, next(filter(None, problems)))
+                return None
+            if comm.rank == self._root:
+                np.frombuffer(window.tomemory(), dtype=np.int64)[0] = 0
+            comm.barrier()
         return window
 
     def _fetch_and_add(self, step: int) -> int:
@@ -87,3 +102,12 @@ class SharedCounter:
             self._window.Free()
         if self._node is not None:
             self._node.Free()
+
+
+_ADVICE = "See whether the shared memory of all nodes has room (df /dev/shm, OMPI_MCA_osc_sm_backing_directory)."
+
+
+@functools.cache
+def _log_once(rank: int, problem: str) -> None:
+    if rank == 0:
+        log.info("no counter for all ranks (%s): models are shared out beforehand", problem)

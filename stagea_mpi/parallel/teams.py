@@ -5,13 +5,20 @@ All code below takes the communicator as an argument and uses the few calls that
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from ..errors import LaunchError
+from .limits import start_limit
+from .resources import first_problem, ranks_here, shared_apart, where_shared
+
+#: What of a node is short is told by its first rank; the others, if the launcher has not ended them, so much later (s).
+_LATER_S = 3.0
 
 #: What launchers tell their processes: the size of the world where they say it, else only that there is one.
 _WORLD_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
+_WORLD_RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID")
 _LAUNCHED = (
     "PMI_RANK",
     "PMIX_RANK",
@@ -100,7 +107,16 @@ def connect():
                 )
             if is_first_process():  # some are built for pmi2; those that are not end here, with a page of their own
                 print(f"stagea_mpi: {library} under --mpi=pmi2. If it ends here: {advice}", file=sys.stderr, flush=True)
-        MPI.Init_thread()
+        problem = first_problem(os.environ, library, ranks_here(os.environ, min(expected or 2, 2)))
+        if problem is not None:
+            if expected == 1:
+                return Solo()
+            raise _short_of(problem)
+        with start_limit("starting MPI", "The launcher's output may tell, or the node's log.", is_first_process()):
+            MPI.Init_thread()
+            apart = shared_apart(MPI.COMM_WORLD.allgather(where_shared(os.environ)))
+        if apart is not None:
+            raise LaunchError(apart)
     comm = MPI.COMM_WORLD
     if comm.size == 1 and expected > 1:
         raise LaunchError(
@@ -114,8 +130,21 @@ def connect():
 
 def is_first_process() -> bool:
     """Whether the launcher calls this process the first; also where its processes do not find together."""
-    ranks = (os.environ.get(name) for name in ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"))
-    return next((rank for rank in ranks if rank is not None), "0") == "0"
+    return _launched_rank() == "0"
+
+
+def _launched_rank() -> str:
+    """The number that the launcher has given this process."""
+    return next((os.environ[name] for name in _WORLD_RANKS if name in os.environ), "0")
+
+
+def _short_of(problem: str) -> LaunchError:
+    """The error of a rank whose node has not what MPI needs, which no other rank may see."""
+    if not is_first_process():
+        time.sleep(_LATER_S)
+    error = LaunchError(f"rank {_launched_rank()} on {os.uname().nodename}: MPI is not started: {problem}")
+    error.is_local = True
+    return error
 
 
 def _lacks_pmix(environ: Mapping[str, str]) -> bool:
@@ -166,7 +195,9 @@ def split_into_teams(comm, team: str | int):
     else:
         width = comm.size if team == "world" else min(int(team), comm.size)
         colors = [rank // width for rank in range(comm.size)]
-    return comm.Split(colors[comm.rank], comm.rank), colors[comm.rank], max(colors) + 1
+    with start_limit("dividing the ranks into teams", "See what the ranks have logged.", comm.rank == 0):
+        own = comm.Split(colors[comm.rank], comm.rank)
+    return own, colors[comm.rank], max(colors) + 1
 
 
 def _node_names(comm, hosts: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 
 from ..graphs import InterfaceGraph
+from ..parallel.files import open_together
 from ..parallel.guard import abort_on_error
 from .columns import COLUMNS, POINTERS, STATUS, Column
 from .memory import MemoryFile, check_space
@@ -81,7 +82,7 @@ class PackedWriter:
         self._growing = rounds > 1
         self._ends = dict.fromkeys(("model", *POINTERS), 0)
         self._path = path
-        self._file = h5py.File(path, "w", driver="mpio", comm=comm) if comm.size > 1 else MemoryFile()
+        self._file = open_together(path, comm) if comm.size > 1 else MemoryFile()
         with abort_on_error(comm):
             for key, value in attributes.items():
                 self._file.attrs[key] = np.bytes_(value.encode())

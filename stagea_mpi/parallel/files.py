@@ -1,0 +1,90 @@
+"""A new HDF5 file that all ranks open together."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+
+from ..errors import StorageError
+from .guard import agree
+from .limits import start_limit
+from .resources import SHM, folder_problem
+
+#: Seconds that a rank whose opening has failed waits for the others to find the same.
+_WAIT_S = 10.0
+#: What a new file needs at least (bytes).
+_ROOM = 2**12
+
+
+def open_together(path: str, comm) -> h5py.File:
+    """Makes a file that all ranks of a communicator write; collective.
+
+    Raises
+    ------
+    StorageError
+        On all ranks where none could open it. Where only some could, those wait, in MPI or for the end: the caller has
+        to abort them.
+    """
+    what = f"opening {path} on all ranks"
+    advice = "See whether its file system can be written on all nodes and has locks, and df /dev/shm."
+    with start_limit(what, advice, comm.rank == 0), _without_colon(path) as name:
+        problem = folder_problem(Path(path).parent, _ROOM)
+        agree(comm, problem and StorageError(f"{path}: {_here(comm)}: its folder {problem}"))
+        file, error = None, None
+        try:
+            file = h5py.File(name, "w", driver="mpio", comm=comm)
+        except OSError as found:
+            error = StorageError(f"{path}: {_here(comm)}: {_cause(found)}")
+        if error is not None and not _all_arrive(comm):
+            raise error
+        if error is None:
+            comm.Ibarrier().Wait()
+        errors = comm.allgather(error)
+        if all(errors):
+            agree(comm, error)
+        if error is not None:
+            raise error
+        if any(errors):
+            comm.barrier()  # until a rank without the file has aborted: closing it would wait for that rank
+    return file
+
+
+def _here(comm) -> str:
+    return f"rank {comm.rank} on {os.uname().nodename}"
+
+
+def _cause(error: OSError) -> str:
+    """What HDF5 says, and what of the node's resources explains it."""
+    problem = folder_problem(SHM, _ROOM)
+    seen = f"{SHM} {problem}, where MPI keeps what ranks share" if problem else f"{SHM} and the folder can be written"
+    return (
+        f"MPI cannot open it ({' '.join(str(error).split())}); {seen}. Mend that, or set another MPI-IO "
+        "(OMPI_MCA_io=romio321 or ompio; OMPI_MCA_sharedfp=individual), or choose a run_root on a file system that has "
+        "locks and that all nodes may write"
+    )
+
+
+def _all_arrive(comm) -> bool:
+    """Whether all ranks come here within a while."""
+    arrival, end = comm.Ibarrier(), time.monotonic() + _WAIT_S
+    while not arrival.Test():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+@contextlib.contextmanager
+def _without_colon(path: str) -> Iterator[str]:
+    """Another name of the file, where a colon in its path would pass for a prefix of ROMIO's, such as `ufs:`."""
+    if ":" not in path:
+        yield path
+        return
+    folder = os.open(Path(path).parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{Path(path).name}"
+    finally:
+        os.close(folder)
