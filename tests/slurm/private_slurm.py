@@ -131,7 +131,7 @@ class PrivateSlurm:
     def wait_for_jobs(self) -> None:
         """Waits until no job is left in the queue.
 
-        A requeued job starts six seconds later; told to start at once, it finds its credential revoked, and fails.
+        A requeued job starts when its credential has expired; told to start at once, it finds it revoked, and fails.
         """
         self.wait_until(lambda: not self.queue(), "an empty queue")
 
@@ -169,7 +169,7 @@ class PrivateSlurm:
             f"SlurmctldHost={host}(127.0.0.1)",
             f"SlurmUser={getpass.getuser()}",
             f"SlurmdUser={getpass.getuser()}",
-            f"AuthInfo=socket={home}/munge.socket,cred_expire=5",  # which is also how long a requeued job waits
+            f"AuthInfo=socket={home}/munge.socket,cred_expire=15",  # which is also how long a requeued job waits
             f"SlurmctldPort={self.port}",
             f"SlurmctldPidFile={home}/slurmctld.pid",
             f"SlurmdPidFile={home}/slurmd-%n.pid",
@@ -190,6 +190,10 @@ class PrivateSlurm:
             "SchedulerType=sched/backfill",
             "SchedulerParameters=sched_interval=1,bf_interval=1,sched_min_interval=0",
             "ReturnToService=2",
+            # The defaults of 10 s would fail jobs on a machine that stalls.
+            "MessageTimeout=100",
+            "TCPTimeout=60",
+            "BatchStartTimeout=300",
             "KillWait=5",
             "MinJobAge=3600",
             *([] if exist else ["SlurmdParameters=config_overrides"]),
