@@ -215,3 +215,18 @@ def test_a_chain_and_number_one_column_to_the_left_are_refused_where_they_would_
     lines = [changed(line, 20, f"{line[21]}{int(line[22:26]) + 1000} ") for line in fv_lines()]
     failure = refusal(read, write(tmp_path / "x.pdb", lines))
     assert (failure.reason, "columns 23-26" in str(failure)) == ("unreadable", True)
+
+
+def test_an_alternative_location_in_the_columns_of_the_name_is_refused(tmp_path):
+    located = [changed(line, 16, "A") if line[21:26] == "H  20" else line for line in fv_lines()]
+    failure = refusal(read, write(tmp_path / "x.pdb", [line[:12] + line[13:26] + " " + line[26:] for line in located]))
+    assert (failure.reason, "columns 13-16" in str(failure)) == ("unreadable", True)
+
+
+def test_a_name_of_four_letters_in_a_chain_of_two_is_refused(tmp_path):
+    """There is no room for it: LYSH of chain HA may be of chain A, or LYS of chain HA."""
+    lines = [
+        changed(line, 17, "ARGN") if line[17:20] == "ARG" else line
+        for line in with_chains({"H": "LH", "L": "2L", "A": "BA"})
+    ]
+    assert refusal(read, write(tmp_path / "x.pdb", lines)).reason == "unreadable"
