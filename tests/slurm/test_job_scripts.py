@@ -1,10 +1,13 @@
 """Filling job scripts, without a Slurm."""
 
+import os
+import signal
 import subprocess
 
 import pytest
 import yaml
-from holding import HANG_S
+from holding import HANG_S, end_of, wait_until
+from launching import launch_environment
 
 from stagea_mpi.complexes import Chains
 from stagea_mpi.config import RunConfig, StageA, load_config, parse_config
@@ -60,6 +63,22 @@ def test_the_example_configuration_is_valid_and_has_the_defaults():
     for key, value in yaml.safe_load((JOBS / "slurm.yaml").read_text())["stage_a"].items():
         if key != "mem_gb":
             assert getattr(config.stage_a, key) == getattr(StageA(), key), f"{key} is {value}"
+
+
+def test_a_limit_that_comes_before_the_launcher_listens_ends_with_75(tmp_path):
+    (tmp_path / "srun").write_text(f"#!/bin/sh\ntouch '{tmp_path}/held'\nexec sleep 100000\n")  # dies of the signal
+    (tmp_path / "srun").chmod(0o755)
+    settings = {"CONFIG": f"{tmp_path}/run.yaml", "REQUEUE_LIMIT": "0"}
+    script = tmp_path / "script"
+    script.write_text(fill(read_script("stage_a.sbatch"), "script", {}, settings, "true"))
+    slurm = {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "2", "SLURM_JOB_NODELIST": "n1"}
+    environment = {**launch_environment(), **slurm, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    job = subprocess.Popen(["bash", script], env=environment, stdout=subprocess.PIPE, text=True)
+    wait_until((tmp_path / "held").exists, "the launcher")
+    job.send_signal(signal.SIGUSR1)
+    code, output = end_of(job)
+    assert code == 75, output
+    assert "exit code 75, cut short: limit" in output
 
 
 @pytest.mark.parametrize(
