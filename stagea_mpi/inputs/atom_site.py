@@ -19,16 +19,15 @@ PREFIX = "_atom_site."
 #: Each in the author's name and in the archive's; one of both is needed, and stands in where the other has no value.
 _PAIRS = ("asym_id", "comp_id", "atom_id", "seq_id")
 _COORDINATES = ("Cartn_x", "Cartn_y", "Cartn_z")
-_NUMBERS = (*_COORDINATES, "auth_seq_id", "label_seq_id", "pdbx_PDB_model_num", "occupancy", "id")
 #: Columns that no graph needs, and that would fail a model where something strange stands in them.
-_UNUSED = ("pdbx_formal_charge", "label_seq_id", "B_iso_or_equiv")
+_UNUSED = ("pdbx_formal_charge", "label_seq_id")
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,9}")
 #: By these a table of atoms is known, whatever it lacks.
 _TELLING = {
     PREFIX + name.lower() for name in (*_COORDINATES, "type_symbol", *(f"label_{name}" for name in _PAIRS), "label")
 }
 #: Columns without which gemmi reads nothing, or the usual value is meant.
-_USUAL = {"label_alt_id": ".", "occupancy": "1", "pdbx_PDB_ins_code": "?"}
+_USUAL = {"label_alt_id": ".", "occupancy": "1", "B_iso_or_equiv": "0", "pdbx_PDB_ins_code": "?"}
 
 
 def find_table(block: cif.Block) -> cif.Loop | None:
@@ -63,15 +62,15 @@ def _rebuilt(block: cif.Block, names: list[str], columns: list[list[str]]) -> ci
     return loop
 
 
-def complete(block: cif.Block, loop: cif.Loop) -> None:
-    """Gives the table of atoms every column that gemmi needs.
+def complete(block: cif.Block, loop: cif.Loop) -> cif.Block:
+    """A block with nothing but the table of atoms, with every column that gemmi needs.
 
     Raises
     ------
     ModelError
         ``unreadable`` names the columns that are missing or have no value; ``bad_coordinates`` the row.
     """
-    table = _Table(block, loop)
+    table = _Table(loop)
     missing = [name for name in _COORDINATES if name not in table]
     missing += [f"auth_{name} or label_{name}" for name in _PAIRS if not table.has_either(name)]
     if missing:
@@ -79,8 +78,6 @@ def complete(block: cif.Block, loop: cif.Loop) -> None:
         raise ModelError(
             "unreadable", f"the table of atoms has no column {listed}; write it with {_them(missing)}", "read"
         )
-    for name in _NUMBERS:
-        _take_quotes_away(table, name)
     for name in _COORDINATES:
         _check_coordinates(table, name)
     has_labels = table.has_values("label_seq_id")
@@ -91,79 +88,88 @@ def complete(block: cif.Block, loop: cif.Loop) -> None:
     for name, value in _USUAL.items():
         table.add(name, lambda value=value: [value] * len(table))
     table.add("id", lambda: [str(k) for k in range(1, len(table) + 1)])
-    table.add("group_PDB", lambda: [_group(name) for name in table.texts("auth_comp_id")])
+    table.add("group_PDB", lambda: [_group(name) for name in table.names("comp_id")])
     _fill_elements(table)
     for name in ("label_alt_id", "pdbx_PDB_ins_code"):
         _check_letters(table, name)
     _check_whole_numbers(table, "auth_seq_id")
     _check_model_numbers(table)
     for name in _UNUSED:
-        table.remove(name)
-    table.add("B_iso_or_equiv", lambda: ["0"] * len(table))
+        if not all(cif.is_null(value) or _WHOLE_NUMBER.fullmatch(value) for value in table.distinct(name)):
+            table.remove(name)
+    return table.as_block(block)
 
 
 class _Table:
-    """Columns of the table of atoms by their names without the category."""
+    """Columns of the table of atoms by their names without the category, as they stand in the file."""
 
-    def __init__(self, block: cif.Block, loop: cif.Loop):
-        self._block, self._loop = block, loop
-        self._names = {tag.lower().removeprefix(PREFIX) for tag in loop.tags}
+    def __init__(self, loop: cif.Loop):
+        self._loop, self._values = loop, loop.values
+        self._columns: dict[str, list[str] | int] = {
+            tag.lower().removeprefix(PREFIX): place for place, tag in enumerate(loop.tags)
+        }
+        self._is_as_read = True
 
     def __len__(self) -> int:
         return self._loop.length()
 
     def __contains__(self, name: str) -> bool:
-        return name.lower() in self._names
+        return name.lower() in self._columns
 
     def has_either(self, name: str) -> bool:
         return f"auth_{name}" in self or f"label_{name}" in self
 
     def has_values(self, name: str) -> bool:
-        return name in self and not all(cif.is_null(value) for value in self.column(name))
-
-    def column(self, name: str) -> cif.Column:
-        return self._block.find_values(PREFIX + name)
+        return not self.distinct(name) <= {"?", "."}
 
     def values(self, name: str) -> list[str]:
-        """As they stand in the file, with their quotes."""
-        return list(self.column(name))
+        column = self._columns[name.lower()]
+        if isinstance(column, int):
+            column = self._columns[name.lower()] = self._values[column :: self._loop.width()]
+        return column
 
-    def texts(self, name: str) -> list[str]:
-        return [cif.as_string(value) for value in self.column(name)]
+    def distinct(self, name: str) -> set[str]:
+        """Values of a column, each once; none where it is missing."""
+        return set(self.values(name)) if name in self else set()
+
+    def names(self, name: str) -> list[str]:
+        """The author's or, without these, the archive's, without quotes."""
+        values = self.values(f"auth_{name}" if f"auth_{name}" in self else f"label_{name}")
+        plain = {value: cif.as_string(value) for value in set(values)}
+        return [plain[value] for value in values]
 
     def add(self, name: str, values: Callable[[], list[str]]) -> None:
         """Adds a column where it is missing."""
         if name not in self:
-            self._loop.add_columns([PREFIX + name], "?")
-            self._names.add(name.lower())
             self.replace(name, values())
 
-    def remove(self, name: str) -> None:
-        if name in self:
-            self._loop.remove_column(PREFIX + name)
-            self._names.remove(name.lower())
-
     def replace(self, name: str, values: list[str]) -> None:
-        column = self.column(name)
-        for row, value in enumerate(values):
-            column[row] = value
+        self._columns[name.lower()] = values
+        self._is_as_read = False
+
+    def remove(self, name: str) -> None:
+        del self._columns[name.lower()]
+        self._is_as_read = False
+
+    def as_block(self, block: cif.Block) -> cif.Block:
+        """The table alone: other tables are not needed, and may be wrong."""
+        alone = cif.Block(block.name)
+        if self._is_as_read:
+            alone.add_item(block.find_loop_item(self._loop.tags[0].lower()))
+        else:
+            loop = alone.init_mmcif_loop(PREFIX, list(self._columns))
+            loop.set_all_values([self.values(name) for name in self._columns])
+        return alone
 
 
 def _them(names: list[str]) -> str:
     return "it" if len(names) == 1 else "them"
 
 
-def _take_quotes_away(table: _Table, name: str) -> None:
-    """A number in quotes is text for gemmi."""
-    if name in table and any(value[0] in "'\"" for value in table.values(name)):
-        values = table.values(name)
-        table.replace(name, [cif.as_string(value) if value[0] in "'\"" else value for value in values])
-
-
 def _check_coordinates(table: _Table, name: str) -> None:
-    values = table.values(name)
-    if _are_all(float, values):
+    if _are_all(float, table.values(name)):
         return
+    values = _without_quotes(table, name)
     for row, value in enumerate(values, start=1):
         if not math.isfinite(cif.as_number(value)):  # with an uncertainty in brackets it is a number, too
             raise ModelError(
@@ -172,21 +178,32 @@ def _check_coordinates(table: _Table, name: str) -> None:
             )  # fmt: skip
 
 
+def _without_quotes(table: _Table, name: str) -> list[str]:
+    """Values of a column of numbers: in quotes they are text for gemmi."""
+    values = table.values(name)
+    if any(value[0] in "'\"" for value in values):
+        values = [cif.as_string(value) if value[0] in "'\"" else value for value in values]
+        table.replace(name, values)
+    return values
+
+
 def _fill_from_each_other(table: _Table, name: str) -> None:
     """The author's names are those that are read; where they lack a value, the archive's stand in, and vice versa."""
     auth, label = f"auth_{name}", f"label_{name}"
-    for one, other in ((auth, label), (label, auth)):
-        table.add(one, lambda other=other: table.values(other))
-    values = table.values(auth)
+    if name in ("asym_id", "seq_id"):  # of the other two, gemmi takes whichever there is
+        table.add(auth, lambda: table.values(label))
+        table.add(label, lambda: table.values(auth))
+    one, other = (auth, label) if auth in table else (label, auth)
+    values = table.values(one)
     if "?" in values or "." in values:
-        others = table.values(label)
+        others = table.values(other) if other in table else values
         values = [o if cif.is_null(value) else value for value, o in zip(values, others, strict=True)]
         if name == "seq_id":
             values = _numbered_on(table, values)
         empty = next((row for row, value in enumerate(values, start=1) if cif.is_null(value)), None)
         if empty is not None and name != "asym_id":
             raise _without_value(empty, name)
-        table.replace(auth, values)
+        table.replace(one, values)
 
 
 def _without_value(row: int, name: str) -> ModelError:
@@ -198,7 +215,7 @@ def _numbered_on(table: _Table, values: list[str]) -> list[str]:
     """Residue numbers, with new ones where ligands have none: label_seq_id is of polymers only."""
     highest = max((int(value) for value in values if value.lstrip("-").isdigit()), default=0)
     result, before = [], None
-    columns = (values, table.values("auth_asym_id"), table.values("auth_comp_id"))
+    columns = (values, table.values("auth_asym_id"), table.names("comp_id"))
     for row, (value, *key) in enumerate(zip(*columns, strict=True), start=1):
         if cif.is_null(value):
             if key[1] in RESIDUE_TYPES:
@@ -214,22 +231,21 @@ def _numbered_on(table: _Table, values: list[str]) -> list[str]:
 
 def _tell_residues_apart(table: _Table, has_labels: bool) -> None:
     """Without insertion codes, residues that share the author's number are numbered as the archive does."""
-    numbers, labels = table.values("auth_seq_id"), table.values("label_seq_id")
-    keys = list(zip(table.values("auth_asym_id"), numbers, strict=True))
+    chains, numbers = table.values("auth_asym_id"), table.values("auth_seq_id")
     if has_labels:
-        rows = zip(keys, table.values("label_asym_id"), labels, strict=True)
-        polymer = {row for row in rows if not cif.is_null(row[2])}
-        is_author_ambiguous = len({key for key, _, _ in polymer}) < len(polymer)
-        if is_author_ambiguous and len({(chain, label) for (chain, _), _, label in polymer}) == len(polymer):
-            table.replace("auth_seq_id", _numbered_on(table, labels))
+        rows = set(zip(chains, numbers, table.values("label_asym_id"), table.values("label_seq_id"), strict=True))
+        polymer = {row for row in rows if not cif.is_null(row[3])}
+        is_author_ambiguous = len({(chain, number) for chain, number, _, _ in polymer}) < len(polymer)
+        if is_author_ambiguous and len({(chain, label) for chain, _, _, label in polymer}) == len(polymer):
+            table.replace("auth_seq_id", _numbered_on(table, table.values("label_seq_id")))
         return
-    residues = list(zip(keys, table.values("auth_comp_id"), strict=True))
-    starts = [atom == "CA" for atom in table.texts("auth_atom_id")]
+    residues = list(zip(chains, numbers, table.names("comp_id"), strict=True))
+    atoms = table.names("atom_id")
     locations = table.values("label_alt_id") if "label_alt_id" in table else ["."] * len(table)
-    carbons = [row for row, is_start in enumerate(starts) if is_start and cif.is_null(locations[row])]
+    carbons = [row for row, atom in enumerate(atoms) if atom == "CA" and cif.is_null(locations[row])]
     for row, following in pairwise(carbons):
-        if residues[row] == residues[following] and "N" in table.texts("auth_atom_id")[row:following]:
-            chain, number = keys[row]
+        if residues[row] == residues[following] and "N" in atoms[row:following]:
+            chain, number, _ = residues[row]
             raise ModelError(
                 "unreadable", f"residue {number} of chain {chain} has its atoms twice, and no column "
                 "_atom_site.pdbx_PDB_ins_code or label_seq_id tells the two apart; write one of them", "read",
@@ -241,14 +257,12 @@ def _group(residue_name: str) -> str:
 
 
 def _fill_elements(table: _Table) -> None:
-    elements = table.values("type_symbol") if "type_symbol" in table else None
-    if elements is None or "?" in elements or "." in elements:
-        names = list(zip(table.texts("auth_atom_id"), table.texts("auth_comp_id"), strict=True))
-        elements = elements or ["?"] * len(table)
+    elements = table.values("type_symbol") if "type_symbol" in table else ["?"] * len(table)
+    if "?" in elements or "." in elements:
+        names = zip(table.names("atom_id"), table.names("comp_id"), strict=True)
         found = [
             _element(*pair) if cif.is_null(value) else value for value, pair in zip(elements, names, strict=True)
         ]
-        table.add("type_symbol", lambda: found)
         table.replace("type_symbol", found)
 
 
@@ -264,9 +278,8 @@ def _check_model_numbers(table: _Table) -> None:
     if "pdbx_PDB_model_num" not in table:
         _refuse_several_models(table)
         return
-    values = table.values("pdbx_PDB_model_num")
-    if all(cif.is_null(value) for value in values):
-        table.replace("pdbx_PDB_model_num", ["1"] * len(values))
+    if not table.has_values("pdbx_PDB_model_num"):
+        table.replace("pdbx_PDB_model_num", ["1"] * len(table))
         return
     _check_whole_numbers(table, "pdbx_PDB_model_num")
 
@@ -279,8 +292,10 @@ def _are_all(kind: type, values: list[str]) -> bool:
 
 
 def _check_letters(table: _Table, name: str) -> None:
+    if all(len(cif.as_string(value)) <= 1 for value in table.distinct(name)):
+        return
     for row, value in enumerate(table.values(name), start=1):
-        if len(value) > 1 and len(cif.as_string(value)) > 1:
+        if len(cif.as_string(value)) > 1:
             raise ModelError(
                 "unreadable", f"row {row} of the table of atoms has {value!r} for _atom_site.{name}, expected one "
                 "letter", "read",
@@ -288,10 +303,9 @@ def _check_letters(table: _Table, name: str) -> None:
 
 
 def _check_whole_numbers(table: _Table, name: str) -> None:
-    values = table.values(name)
-    if _are_all(int, values):
+    if _are_all(int, table.values(name)):
         return
-    for row, value in enumerate(values, start=1):
+    for row, value in enumerate(_without_quotes(table, name), start=1):
         if not _WHOLE_NUMBER.fullmatch(value):
             raise ModelError(
                 "unreadable", f"row {row} of the table of atoms has {value!r} for _atom_site.{name}, expected a whole "
@@ -301,7 +315,7 @@ def _check_whole_numbers(table: _Table, name: str) -> None:
 
 def _refuse_several_models(table: _Table) -> None:
     """Without numbers of models, the same atoms all over again would be taken for more residues."""
-    names = [f"{whose}_{name}" for whose in ("auth", "label") for name in _PAIRS]
+    names = [f"{whose}_{name}" for whose in ("auth", "label") for name in _PAIRS if f"{whose}_{name}" in table]
     names += ["pdbx_PDB_ins_code", "label_alt_id"]
     counts = set(Counter(zip(*(table.values(name) for name in names), strict=True)).values())
     if counts != {1} and len(counts) == 1:

@@ -11,7 +11,7 @@ _NAME = "_atom_site.label_comp_id"
 
 
 def atom_block(content: bytes) -> gemmi.cif.Block:
-    """The data block with atoms, its table of these complete; see `atom_site`.
+    """The table of atoms of the data block that has one, complete; see `atom_site`.
 
     Raises
     ------
@@ -24,10 +24,7 @@ def atom_block(content: bytes) -> gemmi.cif.Block:
     if len(found) != 1:
         message = f"{len(found)} of {len(document)} data blocks hold atoms (_atom_site), expected 1"
         raise ModelError("no_models", message, "read")
-    complete(*found[0])
-    alone = gemmi.cif.Block(found[0][0].name)  # other tables are not needed, and may be wrong
-    alone.add_item(found[0][0].find_loop_item("_atom_site.id"))
-    return alone
+    return complete(*found[0])
 
 
 def mmcif_structure(content: bytes, serial: int | None) -> tuple[gemmi.Structure, np.ndarray | None]:
