@@ -143,9 +143,8 @@ def merge_chains(atoms: AtomTable, chains: Chains, source: str) -> Complex:
     present = chain_names(atoms)
     missing = [name for name in dict.fromkeys(wanted) if name not in present]
     if missing:
-        raise ModelError(
-            "chain_missing", f"{source}: no chain {', '.join(missing)}; there are {', '.join(present)}", "chains"
-        )
+        message = f"{source}: no chain {', '.join(missing)}; there are {', '.join(present)}{said_of_segments(atoms)}"
+        raise ModelError("chain_missing", message, "chains")
     asked = [chains.heavy_part, chains.light_part][: len(antibody)] + [WHOLE] * len(chains.antigen)
     parts = [_merged_part(atoms, name, part) for name, part in zip(wanted, asked, strict=True)]
     for name, part in zip(wanted, parts, strict=True):
@@ -183,6 +182,13 @@ def chain_names(atoms: AtomTable) -> list[str]:
     """Chains of a model, in file order."""
     names, first = np.unique(atoms.chain, return_index=True)
     return [name.decode(errors="replace") for name in names[np.argsort(first)].tolist()]
+
+
+def said_of_segments(atoms: AtomTable) -> str:
+    """For messages that list the chains of a model: that they are segments, where they are."""
+    if atoms.shared_chain is None:
+        return ""
+    return f" (segments: all amino acids are in chain {atoms.shared_chain}, so state these instead)"
 
 
 def chain_sequences(atoms: AtomTable) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..annotation import Domain
-from ..complexes import WHOLE, Chains, Part
+from ..complexes import WHOLE, Chains, Part, said_of_segments
 from ..errors import ModelError
 from ..inputs import AtomTable
 from .checking import CheckedChains, check_chains
@@ -73,9 +73,8 @@ def find_chains(
     named = [rule.heavy, rule.light, *(() if rule.antigen == AUTO else rule.antigen)]
     missing = [name for name in dict.fromkeys(named) if name not in (None, AUTO, *sequences)]
     if missing:
-        raise ModelError(
-            "chain_missing", f"no chain {', '.join(missing)} with amino acids; there are {inventory}", "chains"
-        )
+        message = f"no chain {', '.join(missing)} with amino acids; there are {inventory}{said_of_segments(read())}"
+        raise ModelError("chain_missing", message, "chains")
     pieces = [
         piece
         for name, sequence in sequences.items()

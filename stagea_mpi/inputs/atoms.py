@@ -1,6 +1,7 @@
 """One model's atoms as arrays, read by gemmi from PDB or mmCIF."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import gemmi
@@ -8,7 +9,7 @@ import numpy as np
 
 from ..dialects import standard_names
 from ..errors import ModelError
-from ..residues import is_water
+from ..residues import is_amino_acid, is_water
 from .columns import are_chains_segments, atom_lines, check_columns, has_foreign_elements, split_repeated
 from .containers import ModelRef, text_of
 from .formats import HEAD_BYTES, MMCIF, format_of
@@ -43,6 +44,8 @@ class AtomTable:
         Å, rounded to the three decimals of the PDB format.
     dropped : ndarray of bytes, shape=(d,)
         Chain of each atom that gave way to another location of it (ATOM records only).
+    shared_chain : str or None
+        The chain identifier that all amino acids have in the file, where their segments are the chains here.
     """
 
     chain: np.ndarray
@@ -54,12 +57,14 @@ class AtomTable:
     is_hydrogen: np.ndarray
     xyz: np.ndarray
     dropped: np.ndarray
+    shared_chain: str | None = None
 
 
 def read_model(ref: ModelRef) -> AtomTable:
     """Atoms of one model: waters left out, of alternative locations the most occupied one.
 
-    A blank chain identifier is called `BLANK_CHAIN`; where all are blank, chains are told apart by their segments.
+    A blank chain identifier is called `BLANK_CHAIN`. Where all amino acids have one identifier, chains are told apart
+    by their segments (in mmCIF by label_asym_id).
 
     Raises
     ------
@@ -68,7 +73,8 @@ def read_model(ref: ModelRef) -> AtomTable:
     """
     try:
         with readable(ref.source):
-            table = _as_table([_columns(*structure) for structure in _structures(ref)])
+            pieces = _pieces(ref)
+            table = _as_table([_columns(piece) for piece in pieces], pieces[0].shared_chain)
     except ModelError as failure:
         raise _told_of(ref, failure) from failure
     if not len(table.xyz):
@@ -94,16 +100,33 @@ def _told_of(ref: ModelRef, failure: ModelError) -> ModelError:
     )
 
 
-def _structures(ref: ModelRef) -> list[tuple[gemmi.Structure, np.ndarray | None]]:
-    """The model as gemmi reads it; in pieces, or with other numbers than in the file, where gemmi would take residues
-    of one number for one residue. With the file's numbers, where it has others (`mmcif_structure`)."""
+@dataclass(frozen=True)
+class _Piece:
+    """The model, or a part of it where gemmi would take residues of one number for one residue.
+
+    Attributes
+    ----------
+    structure : gemmi.Structure
+    numbers : ndarray of int64, shape=(r,), or None
+        The file's residue numbers, where the structure has others (`mmcif_structure`).
+    shared_chain : str or None
+        As in `AtomTable`.
+    """
+
+    structure: gemmi.Structure
+    numbers: np.ndarray | None = None
+    shared_chain: str | None = None
+
+
+def _pieces(ref: ModelRef) -> list[_Piece]:
     content = text_of(ref)
     if format_of(ref.member or ref.path, content[:HEAD_BYTES]) == MMCIF:
-        return [mmcif_structure(without_waters_in_mmcif(content), ref.serial)]
-    return [(structure, None) for structure in _pdb_structures(content)]
+        structure, numbers = mmcif_structure(without_waters_in_mmcif(content), ref.serial)
+        return [_Piece(structure, numbers, _split_shared_chain(structure, _subchain_of))]
+    return _pdb_pieces(content)
 
 
-def _pdb_structures(content: bytes) -> list[gemmi.Structure]:
+def _pdb_pieces(content: bytes) -> list[_Piece]:
     if b"\n" not in content:
         content = content.replace(b"\r", b"\n")
     starts, lengths = atom_lines(content)
@@ -114,7 +137,7 @@ def _pdb_structures(content: bytes) -> list[gemmi.Structure]:
         starts, lengths = atom_lines(content)
     content = with_short_names(content, starts)
     is_old = has_foreign_elements(content, starts, lengths)
-    by_segment = are_chains_segments(content, starts, lengths)
+    by_segment = not is_old and are_chains_segments(content, starts, lengths)
     if (
         len(starts) and content.find(b"\nEND", 0, starts[-1]) >= 0
     ):  # gemmi stops there; what follows belongs to the model
@@ -122,15 +145,13 @@ def _pdb_structures(content: bytes) -> list[gemmi.Structure]:
     return [_read_pdb(piece, is_old, by_segment) for piece in split_repeated(content, starts, by_segment)]
 
 
-def _read_pdb(content: bytes, is_old: bool, by_segment: bool) -> gemmi.Structure:
+def _read_pdb(content: bytes, is_old: bool, by_segment: bool) -> _Piece:
     try:
         structure = gemmi.read_pdb_string(_cut(content) if is_old else content)
     except RuntimeError:
         structure = gemmi.read_pdb_string(_cut(content))
-    if by_segment:
-        for model in structure:
-            _name_chains_by_segment(model)
-    return structure
+    shared = _split_shared_chain(structure, _segment_of, least=1) if by_segment else None  # it may be one of pieces
+    return _Piece(structure, None, shared)
 
 
 def _cut(content: bytes) -> bytes:
@@ -138,15 +159,42 @@ def _cut(content: bytes) -> bytes:
     return b"\n".join(line[:66] for line in content.splitlines())
 
 
-def _name_chains_by_segment(model: gemmi.Model) -> None:
-    segments = list(dict.fromkeys(residue.segment for chain in model for residue in chain))
-    residues = [residue.clone() for chain in model for residue in chain]
+def _segment_of(residue: gemmi.Residue) -> str:
+    return residue.segment
+
+
+def _subchain_of(residue: gemmi.Residue) -> str:
+    return residue.subchain
+
+
+def _split_shared_chain(
+    structure: gemmi.Structure, part_of: Callable[[gemmi.Residue], str], least: int = 2
+) -> str | None:
+    """Makes chains of the parts of the chain that all amino acids (ATOM records) are in; gives that chain's name.
+
+    None where they are in several, or this one has fewer parts than `least`.
+    """
+    (model,) = structure
+    proteins = [chain for chain in model if any(_is_of_protein(residue) for residue in chain)]
+    if len(proteins) != 1 or len({part_of(residue) for residue in proteins[0] if _is_of_protein(residue)}) < least:
+        return None
+    shared = proteins[0].name
+    chains: dict[str, list[gemmi.Residue]] = {}
+    for chain in model:
+        for residue in chain:
+            name = part_of(residue) or BLANK_CHAIN if chain.name == shared else chain.name
+            chains.setdefault(name, []).append(residue.clone())
     for name in [chain.name for chain in model]:
         model.remove_chain(name)
-    for segment in segments:
-        chain = gemmi.Chain(segment or BLANK_CHAIN)
-        chain.append_residues([residue for residue in residues if residue.segment == segment])
+    for name, residues in chains.items():
+        chain = gemmi.Chain(name)
+        chain.append_residues(residues)
         model.add_chain(chain)
+    return shared.strip() or BLANK_CHAIN
+
+
+def _is_of_protein(residue: gemmi.Residue) -> bool:
+    return residue.het_flag != "H" and is_amino_acid(residue.name)
 
 
 @dataclass(frozen=True)
@@ -164,14 +212,16 @@ class _Columns:
     xyz: np.ndarray
 
 
-def _columns(structure: gemmi.Structure, numbers: np.ndarray | None) -> _Columns:
-    flat, chain = _flat(structure)
+def _columns(piece: _Piece) -> _Columns:
+    flat, chain = _flat(piece.structure)
     number = np.asarray(flat.resnums).astype(np.int64)
     return _Columns(
         chain=_legible(chain),
         residue_name=_legible(_as_bytes(flat.residue_names)),
         atom_name=_legible(_as_bytes(flat.atom_names)),
-        author_number=_author_numbers(number, np.asarray(flat.icodes)) if numbers is None else numbers[number],
+        author_number=(
+            _author_numbers(number, np.asarray(flat.icodes)) if piece.numbers is None else piece.numbers[number]
+        ),
         altloc=np.array(flat.altlocs),
         occupancy=np.array(flat.occ),
         is_hetatm=np.asarray(flat.het_flags) == ord("H"),
@@ -189,7 +239,7 @@ def _author_numbers(number: np.ndarray, code: np.ndarray) -> np.ndarray:
     return number * 256 + code
 
 
-def _as_table(pieces: list[_Columns]) -> AtomTable:
+def _as_table(pieces: list[_Columns], shared_chain: str | None) -> AtomTable:
     piece = np.repeat(np.arange(len(pieces)), [len(piece.chain) for piece in pieces])
     columns = {f.name: np.concatenate([getattr(piece, f.name) for piece in pieces]) for f in fields(_Columns)}
     names = np.unique(columns["residue_name"])
@@ -218,6 +268,7 @@ def _as_table(pieces: list[_Columns]) -> AtomTable:
     return AtomTable(
         residue=chosen.residue,
         dropped=columns["chain"][dropped],
+        shared_chain=shared_chain,
         **{name: column[chosen.rows] for name, column in columns.items()},
     )
 

@@ -9,6 +9,7 @@ import re
 import numpy as np
 
 from ..errors import ModelError
+from ..residues import is_amino_acid
 
 # Places of a line, counted from 0.
 _ATOM_AND_LOCATION = slice(12, 17)
@@ -123,14 +124,33 @@ def has_foreign_elements(content: bytes, starts: np.ndarray, lengths: np.ndarray
 
 
 def are_chains_segments(content: bytes, starts: np.ndarray, lengths: np.ndarray) -> bool:
-    """Whether all chain identifiers are blank, and there are several segment identifiers instead."""
+    """Whether all amino acids (ATOM records) have one chain identifier, or none, and several segment identifiers.
+
+    Where something else stands behind the B factors, as a line's number, it changes within residues.
+    """
     data = np.frombuffer(content, dtype=np.uint8)
-    if not len(starts) or any((data[starts + place] != ord(" ")).any() for place in range(_CHAIN.start, _CHAIN.stop)):
+    segment = _segments(data, starts, lengths)
+    if not len(starts) or (segment == segment[0]).all():
         return False
-    if (lengths < _SEGMENT.stop).any():
+    names, which = np.unique(_packed(data, starts + _RESIDUE.start, 3), return_inverse=True)
+    texts = [int(name).to_bytes(8, "little")[:3].decode("latin-1").strip() for name in names]
+    is_own = np.array([is_amino_acid(text) for text in texts], dtype=bool)[which]
+    is_own &= data[starts] & 0xDF == ord("A")
+    own, segment = starts[is_own], segment[is_own]
+    chain, residue = _packed(data, own + _CHAIN.start, 2), _packed(data, own + _RESIDUE.start + 2, 8)
+    if not len(own) or (chain != chain[0]).any() or (segment == segment[0]).all():
         return False
-    segments = data[starts[:, None] + np.arange(_SEGMENT.start, _SEGMENT.stop)]
-    return bool((segments != segments[0]).any())
+    return not ((segment[1:] != segment[:-1]) & (residue[1:] == residue[:-1])).any()
+
+
+def _segments(data: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Segment identifiers as integers; lines may end before."""
+    segment = np.zeros(len(starts), dtype=np.uint64)
+    for place in range(_SEGMENT.start, _SEGMENT.stop):
+        character = data[np.minimum(starts + place, len(data) - 1)]
+        character = np.where((lengths > place) & (character > ord(" ")), character, np.uint8(ord(" ")))
+        segment = segment << np.uint64(8) | character.astype(np.uint64)
+    return segment
 
 
 def split_repeated(content: bytes, starts: np.ndarray, by_segment: bool = False) -> list[bytes]:
@@ -187,13 +207,14 @@ def split_repeated(content: bytes, starts: np.ndarray, by_segment: bool = False)
 def _runs_of_sites(content: bytes, starts: np.ndarray, by_segment: bool) -> list[int] | None:
     """Lines at which another chain, residue name, number or insertion code begins; None where none comes back."""
     data = np.frombuffer(content, dtype=np.uint8)
-    first = _NUMBER.start if by_segment else _SITE.start
-    site = _packed(data, starts + first, _SITE.stop - first)
-    if by_segment:  # the chain is one for all then; of the segment, the letters that fit beside the number
-        site |= _packed(data, starts + _SEGMENT.start + 1, 3) << np.uint64(40)
+    site = _packed(data, starts + _SITE.start, _SITE.stop - _SITE.start)
     # Of two residues that a tool has given one number, the second one may have the name of the first or the third.
     name = _packed(data, starts + _RESIDUE.start, _SITE.start - _RESIDUE.start)
     site = site * np.uint64(0x9E3779B97F4A7C15) + name * np.uint64(0xC2B2AE3D27D4EB4F)
+    if by_segment:
+        breaks = np.append(np.flatnonzero(data == ord("\n")), len(data))
+        lengths = breaks[np.searchsorted(breaks, starts)] - starts
+        site += _segments(data, starts, lengths) * np.uint64(0x165667B19E3779F9)
     is_first = np.ones(len(site), dtype=bool)
     is_first[1:] = site[1:] != site[:-1]
     return None if len(np.unique(site[is_first])) == is_first.sum() else np.flatnonzero(is_first).tolist()
