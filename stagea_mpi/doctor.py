@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .parallel.resources import CHECKS_VARIABLE, first_problem, needs, ranks_here, room
+
 #: Seconds that any program may take here.
 CHILD_LIMIT = 60.0
 #: Variables that set the number of threads of the libraries below NumPy.
@@ -72,6 +74,7 @@ def diagnose() -> list[Check]:
         affinity_check(sorted(os.sched_getaffinity(0)), os.cpu_count() or 1, _cgroup_cpus(), os.environ),
         threads_check(os.environ),
         launcher_check(os.environ, mpi.get("world_size")),
+        resources_check(os.environ, mpi.get("library", "MPI"), len(os.sched_getaffinity(0))),
     ]
 
 
@@ -142,6 +145,26 @@ def launcher_check(environ: Mapping[str, str], world_size: int | None) -> Check:
         advice = "every task believes it is alone: srun --mpi=pmix for Open MPI, --mpi=pmi2 for MPICH (srun --mpi=list)"
         return Check("launcher", False, f"Slurm started {tasks} tasks, MPI sees a world of 1", advice)
     return Check("launcher", True, f"a world of {world_size}" + (f", {tasks} tasks by Slurm" if tasks else ""))
+
+
+def resources_check(environ: Mapping[str, str], library: str, n_cpus: int) -> Check:
+    """Whether this node has the shared memory and the room for small files that MPI needs to start.
+
+    Parameters
+    ----------
+    environ : mapping
+    library : str
+        What the MPI library calls itself.
+    n_cpus : int
+        Ranks, where no launcher says how many there are on this node.
+    """
+    n_local = ranks_here(environ, max(2, n_cpus))
+    problem = first_problem({**environ, CHECKS_VARIABLE: "1"}, library, n_local)
+    if problem is None:
+        folders = ", ".join(room(need.folder) for need in needs(environ, library, n_local))
+        return Check("MPI's folders", True, f"for {n_local} ranks: {folders}")
+    found, _, advice = problem.partition(". Mend that, or ")
+    return Check("MPI's folders", False, found, f"make room, or {advice}")
 
 
 def _python() -> Check:

@@ -9,7 +9,10 @@ from holding import HANG_S
 from stagea_mpi import doctor
 from stagea_mpi.doctor import Check
 
-BY_NAME = ("Python", "mpi4py", "h5py", "hmmscan", "anarci", "voronota", "voronota areas", "affinity", "threads")
+BY_NAME = (
+    "Python", "mpi4py", "h5py", "hmmscan", "anarci", "voronota", "voronota areas", "affinity", "threads",
+    "MPI's folders",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +106,15 @@ def test_a_slurm_that_is_configured_but_does_not_answer_is_a_finding(monkeypatch
     check = doctor._slurm()
     assert check.ok is False
     assert "unable to contact" in check.found
+
+
+def test_a_folder_of_mpi_without_room_is_a_finding_that_says_what_to_set():
+    environ = {"OMPI_MCA_btl_vader_segment_size": str(2**60), "OMPI_MCA_btl_vader_backing_directory": "/dev/shm"}
+    check = doctor.resources_check(environ, "Open MPI v4.1.4", 2)
+    assert check.ok is False
+    assert "/dev/shm has " in check.found
+    assert "MiB are needed" in check.found
+    assert "OMPI_MCA_btl_vader_backing_directory=FOLDER" in check.advice
 
 
 def test_fewer_cpus_than_slurm_promised_are_a_finding():

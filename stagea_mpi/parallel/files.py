@@ -17,6 +17,8 @@ from .resources import SHM, folder_problem
 _WAIT_S = 10.0
 #: What a new file needs at least (bytes).
 _ROOM = 2**12
+#: Bytes of a path that all MPI-IO libraries take.
+_LONGEST_NAME = 250
 
 
 def open_together(path: str, comm) -> h5py.File:
@@ -30,7 +32,7 @@ def open_together(path: str, comm) -> h5py.File:
     """
     what = f"opening {path} on all ranks"
     advice = "See whether its file system can be written on all nodes and has locks, and df /dev/shm."
-    with start_limit(what, advice, comm.rank == 0), _without_colon(path) as name:
+    with start_limit(what, advice, comm.rank == 0), _plain_name(path) as name:
         problem = folder_problem(Path(path).parent, _ROOM)
         agree(comm, problem and StorageError(f"{path}: {_here(comm)}: its folder {problem}"))
         file, error = None, None
@@ -78,9 +80,12 @@ def _all_arrive(comm) -> bool:
 
 
 @contextlib.contextmanager
-def _without_colon(path: str) -> Iterator[str]:
-    """Another name of the file, where a colon in its path would pass for a prefix of ROMIO's, such as `ufs:`."""
-    if ":" not in path:
+def _plain_name(path: str) -> Iterator[str]:
+    """Another name of the file where MPI-IO would stumble over its path.
+
+    ROMIO takes what stands before a colon for a kind of file system (`ufs:`), and OMPIO copies names into buffers.
+    """
+    if ":" not in path and len(os.fsencode(path)) <= _LONGEST_NAME:
         yield path
         return
     folder = os.open(Path(path).parent, os.O_RDONLY | os.O_DIRECTORY)

@@ -186,16 +186,17 @@ def folder_problem(folder: str | Path, n_bytes: int) -> str | None:
             os.close(handle)
             draft.unlink()
     except OSError as error:
-        return f"cannot be written: {error.strerror}{_room(folder) if error.errno == errno.ENOSPC else ''}"
+        return f"cannot be written: {error.strerror}" + (f" ({room(folder)})" if error.errno == errno.ENOSPC else "")
     free = state.f_bavail * state.f_frsize
     if free >= n_bytes:
         return None
     return f"has {free / _MIB:.2f} MiB free, {n_bytes / _MIB:.2f} MiB are needed"
 
 
-def _room(folder: str | Path) -> str:
+def room(folder: str | Path) -> str:
+    """How much more a folder's file system takes."""
     state = os.statvfs(folder)
-    return f" ({state.f_bavail * state.f_frsize / _MIB:.2f} MiB and {state.f_favail} files are free)"
+    return f"{folder} has {state.f_bavail * state.f_frsize / _MIB:.2f} MiB and {state.f_favail} files free"
 
 
 def _uses(environ: Mapping[str, str], framework: str, component: str) -> bool:

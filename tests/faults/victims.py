@@ -1,6 +1,7 @@
 """Runs that are to be disturbed: started in a session of their own, all their processes to be found and counted."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -41,13 +42,23 @@ class Victim:
         What is started instead of stagea_mpi.
     host : str
         A host of this name, with processes of its own, stands in for another machine. Root alone can make one.
+    mounts, second_mounts : str
+        A command that changes what is mounted, for all of it or for the second rank alone; root's, too.
     """
 
-    def __init__(self, ranks: int, *arguments, module: str = "stagea_mpi", host: str = "", **environment: str):
+    def __init__(
+        self, ranks: int, *arguments, module: str = "stagea_mpi", host: str = "", mounts: str = "",
+        second_mounts: str = "", **environment: str,
+    ):  # fmt: skip
         self.mark = uuid.uuid4().hex
         command = [sys.executable, "-m", module, *map(str, arguments)]
+        if second_mounts:
+            own = shlex.join(_with_mounts(second_mounts))
+            command = ["sh", "-c", f'[ "$OMPI_COMM_WORLD_RANK" != 1 ] || exec {own} "$@"; exec "$@"', "sh", *command]
         if ranks:
             command = [mpiexec(), "-n", str(ranks), "--oversubscribe", *command]
+        if mounts:
+            command = [*_with_mounts(mounts), *command]
         if host:
             separate = ["unshare", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
             command = [*separate, "sh", "-c", f'hostname {host} && exec "$@"', "sh", *command]
@@ -113,6 +124,10 @@ class Victim:
             send(pid, signal.SIGKILL)
         self.process.kill()
         self.process.wait(timeout=HANG_S)
+
+
+def _with_mounts(command: str) -> list[str]:
+    return ["unshare", "-m", "sh", "-c", f'{command} && exec "$@"', "sh"]
 
 
 def send(pid: int, number: int) -> bool:
