@@ -35,22 +35,24 @@ def open_together(path: str, comm) -> h5py.File:
     with start_limit(what, advice, comm.rank == 0), _plain_name(path) as name:
         problem = folder_problem(Path(path).parent, _ROOM)
         agree(comm, problem and StorageError(f"{path}: {_here(comm)}: its folder {problem}"))
-        file, error = None, None
+        # A rank that has failed must not be heard where the others are still about the file.
+        apart, file, error = comm.Dup(), None, None
         try:
             file = h5py.File(name, "w", driver="mpio", comm=comm)
         except OSError as found:
             error = StorageError(f"{path}: {_here(comm)}: {_cause(found)}")
-        if error is not None and not _all_arrive(comm):
+        if error is not None and not _all_arrive(apart):
             raise error
         if error is None:
-            comm.Ibarrier().Wait()
-        errors = comm.allgather(error)
+            apart.Ibarrier().Wait()
+        errors = apart.allgather(error)
         if all(errors):
             agree(comm, error)
         if error is not None:
             raise error
         if any(errors):
-            comm.barrier()  # until a rank without the file has aborted: closing it would wait for that rank
+            apart.barrier()  # until a rank without the file has aborted: closing it would wait for that rank
+        apart.Free()
     return file
 
 
