@@ -111,6 +111,7 @@ def _environment() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(_RANK_VARIABLES)}
     package = str(Path(__file__).resolve().parents[1])
     kept["PYTHONPATH"] = os.pathsep.join(filter(None, (package, kept.get("PYTHONPATH"))))
+    kept["PYTHONUTF8"] = "1"  # or a rank may start itself again, and is deaf meanwhile
     if os.geteuid() == 0:  # Open MPI refuses to start as root without being told twice
         kept |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     return kept
