@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 #: Seconds that starting MPI, making a window or opening a file may take.
 LIMIT_VARIABLE = "STAGEA_START_LIMIT_S"
-_LIMIT_S = 120.0
+_LIMIT_S = 300.0
 #: Of ranks that wait together the first one tells; the others, so much later, only where it has not (s).
 _LATER_S = 3.0
 
