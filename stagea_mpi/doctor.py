@@ -148,16 +148,7 @@ def launcher_check(environ: Mapping[str, str], world_size: int | None) -> Check:
 
 
 def resources_check(environ: Mapping[str, str], library: str, n_cpus: int) -> Check:
-    """Whether this node has the shared memory and the room for small files that MPI needs to start.
-
-    Parameters
-    ----------
-    environ : mapping
-    library : str
-        What the MPI library calls itself.
-    n_cpus : int
-        Ranks, where no launcher says how many there are on this node.
-    """
+    """Whether this node has the shared memory and the room for files that MPI needs; for `n_cpus` ranks, if unsaid."""
     n_local = ranks_here(environ, max(2, n_cpus))
     problem = first_problem({**environ, CHECKS_VARIABLE: "1"}, library, n_local)
     if problem is None:
