@@ -70,14 +70,8 @@ def complete(block: cif.Block, loop: cif.Loop) -> cif.Block:
     ModelError
         ``unreadable`` names the columns that are missing or have no value; ``bad_coordinates`` the row.
     """
-    table = _Table(loop)
-    missing = [name for name in _COORDINATES if name not in table]
-    missing += [f"auth_{name} or label_{name}" for name in _PAIRS if not table.has_either(name)]
-    if missing:
-        listed = ", ".join(f"_atom_site.{name}" for name in missing)
-        raise ModelError(
-            "unreadable", f"the table of atoms has no column {listed}; write it with {_them(missing)}", "read"
-        )
+    table = _Table(block, loop)
+    _check_columns(table)
     for name in _COORDINATES:
         _check_coordinates(table, name)
     has_labels = table.has_values("label_seq_id")
@@ -97,17 +91,41 @@ def complete(block: cif.Block, loop: cif.Loop) -> cif.Block:
     for name in _UNUSED:
         if not all(cif.is_null(value) or _WHOLE_NUMBER.fullmatch(value) for value in table.distinct(name)):
             table.remove(name)
-    return table.as_block(block)
+    return table.as_block()
+
+
+def numbers_in(block: cif.Block, loop: cif.Loop) -> list[int]:
+    """Numbers of the models in the table, each once.
+
+    Raises
+    ------
+    ModelError
+        ``unreadable``: columns are missing, or a number is none.
+    """
+    table = _Table(block, loop)
+    _check_columns(table)
+    if not table.has_values("pdbx_PDB_model_num"):
+        return [1]
+    _check_whole_numbers(table, "pdbx_PDB_model_num")
+    return list(dict.fromkeys(map(int, table.values("pdbx_PDB_model_num"))))
+
+
+def _check_columns(table: "_Table") -> None:
+    missing = [name for name in _COORDINATES if name not in table]
+    missing += [f"auth_{name} or label_{name}" for name in _PAIRS if not table.has_either(name)]
+    if missing:
+        listed = ", ".join(f"_atom_site.{name}" for name in missing)
+        raise ModelError(
+            "unreadable", f"the table of atoms has no column {listed}; write it with {_them(missing)}", "read"
+        )
 
 
 class _Table:
     """Columns of the table of atoms by their names without the category, as they stand in the file."""
 
-    def __init__(self, loop: cif.Loop):
-        self._loop, self._values = loop, loop.values
-        self._columns: dict[str, list[str] | int] = {
-            tag.lower().removeprefix(PREFIX): place for place, tag in enumerate(loop.tags)
-        }
+    def __init__(self, block: cif.Block, loop: cif.Loop):
+        self._block, self._loop = block, loop
+        self._columns: dict[str, list[str] | None] = {tag.lower().removeprefix(PREFIX): None for tag in loop.tags}
         self._is_as_read = True
 
     def __len__(self) -> int:
@@ -124,8 +142,8 @@ class _Table:
 
     def values(self, name: str) -> list[str]:
         column = self._columns[name.lower()]
-        if isinstance(column, int):
-            column = self._columns[name.lower()] = self._values[column :: self._loop.width()]
+        if column is None:
+            column = self._columns[name.lower()] = list(self._block.find_values(PREFIX + name))
         return column
 
     def distinct(self, name: str) -> set[str]:
@@ -151,11 +169,11 @@ class _Table:
         del self._columns[name.lower()]
         self._is_as_read = False
 
-    def as_block(self, block: cif.Block) -> cif.Block:
+    def as_block(self) -> cif.Block:
         """The table alone: other tables are not needed, and may be wrong."""
-        alone = cif.Block(block.name)
+        alone = cif.Block(self._block.name)
         if self._is_as_read:
-            alone.add_item(block.find_loop_item(self._loop.tags[0].lower()))
+            alone.add_item(self._block.find_loop_item(self._loop.tags[0].lower()))
         else:
             loop = alone.init_mmcif_loop(PREFIX, list(self._columns))
             loop.set_all_values([self.values(name) for name in self._columns])
@@ -286,7 +304,7 @@ def _check_model_numbers(table: _Table) -> None:
 
 def _are_all(kind: type, values: list[str]) -> bool:
     try:
-        return all(map(math.isfinite, map(kind, values)))
+        return math.isfinite(sum(map(kind, values if kind is float else set(values))))
     except ValueError:
         return False
 

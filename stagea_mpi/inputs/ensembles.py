@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from ..errors import ModelError
 from .formats import HEAD_BYTES, MMCIF, QUIVER, format_of, without_mark
-from .mmcif import atom_block
+from .mmcif import model_numbers
 from .naming import FileNames, model_name, stem
 from .recognition import foreign_format, foreign_text
 from .unpacking import MAX_MODEL_BYTES, check_size
@@ -232,9 +232,8 @@ def _ended(text: _Text) -> list[Span]:
 
 
 def _numbered_in_mmcif(content: bytes) -> list[Span]:
-    block = atom_block(content)
-    numbers = list(dict.fromkeys(block.find_values("_atom_site.pdbx_PDB_model_num")))
-    return [Span(None, int(number)) for number in numbers] if len(numbers) > 1 else [Span()]
+    numbers = model_numbers(content)
+    return [Span(None, number) for number in numbers] if len(numbers) > 1 else [Span()]
 
 
 def stated_names(head: bytes) -> list[str]:

@@ -4,7 +4,7 @@ import gemmi
 import numpy as np
 
 from ..errors import ModelError
-from .atom_site import complete, find_table
+from .atom_site import complete, find_table, numbers_in
 
 _CHAIN, _NUMBER, _CODE = "_atom_site.auth_asym_id", "_atom_site.auth_seq_id", "_atom_site.pdbx_PDB_ins_code"
 _NAME = "_atom_site.label_comp_id"
@@ -19,12 +19,27 @@ def atom_block(content: bytes) -> gemmi.cif.Block:
         ``no_models`` where no block, or more than one, has atoms; ``unreadable`` or ``bad_coordinates`` where the
         table lacks what is necessary.
     """
+    return complete(*_found(content))
+
+
+def model_numbers(content: bytes) -> list[int]:
+    """Numbers of the models of an mmCIF text, in their order; 1 where there are none. Atoms are not looked at.
+
+    Raises
+    ------
+    ModelError
+        ``no_models`` or ``unreadable``.
+    """
+    return numbers_in(*_found(content))
+
+
+def _found(content: bytes) -> tuple[gemmi.cif.Block, gemmi.cif.Loop]:
     document = gemmi.cif.read_string(content)
     found = [(block, table) for block in document if (table := find_table(block)) is not None]
     if len(found) != 1:
         message = f"{len(found)} of {len(document)} data blocks hold atoms (_atom_site), expected 1"
         raise ModelError("no_models", message, "read")
-    return complete(*found[0])
+    return found[0]
 
 
 def mmcif_structure(content: bytes, serial: int | None) -> tuple[gemmi.Structure, np.ndarray | None]:

@@ -79,7 +79,7 @@ def test_the_table_has_all_columns_that_gemmi_writes():
 def test_without_a_column_the_graph_is_the_same_or_the_failure_names_it(column, whole, tmp_path):
     path = _written(tmp_path / "x.cif", {name: values for name, values in COLUMNS.items() if name != column})
     if column.startswith("Cartn"):
-        failure = refusal(list_models, path)
+        failure = refusal(_read, path)
         assert failure.reason == "unreadable"
         assert str(failure) == f"{path}: the table of atoms has no column _atom_site.{column}; write it with it"
     else:
@@ -97,7 +97,7 @@ def test_without_two_columns_the_atoms_are_the_same_or_the_failure_names_both_or
     if pair in (("label_seq_id", "pdbx_PDB_ins_code"), ("pdbx_PDB_ins_code", "label_seq_id")):
         needed = list(pair)
     if needed:
-        failure = refusal(list_models, path)
+        failure = refusal(_read, path)
         assert failure.reason == "unreadable"
         assert all(name in str(failure) for name in needed)
     else:
@@ -109,7 +109,7 @@ def test_without_two_columns_the_atoms_are_the_same_or_the_failure_names_both_or
 def test_a_column_without_values_is_as_one_that_is_missing(column, value, whole, tmp_path):
     path = _written(tmp_path / "x.cif", COLUMNS | {column: [value] * len(COLUMNS["id"])})
     if column.startswith("Cartn"):
-        failure = refusal(list_models, path)
+        failure = refusal(_read, path)
         assert failure.reason == "bad_coordinates"
         assert f"row 1 of the table of atoms has {value!r} for _atom_site.{column}" in str(failure)
     elif column != "group_PDB":
@@ -122,7 +122,7 @@ def test_a_single_value_that_is_missing_is_filled_in_or_named_with_its_row(colum
     values[41] = "?"
     path = _written(tmp_path / "x.cif", COLUMNS | {column: values})
     if column == "Cartn_y":
-        assert "row 42 of the table of atoms has '?' for _atom_site.Cartn_y" in str(refusal(list_models, path))
+        assert "row 42 of the table of atoms has '?' for _atom_site.Cartn_y" in str(refusal(_read, path))
     else:
         assert _same_atoms(_read(path), whole[0])
 
@@ -133,7 +133,7 @@ def test_a_strange_word_in_a_column_is_named_with_its_row_and_column_or_makes_no
     values[41] = "12A"
     path = _written(tmp_path / "x.cif", COLUMNS | {column: values})
     if column in ("auth_seq_id", "pdbx_PDB_model_num", "label_alt_id", "pdbx_PDB_ins_code"):
-        failure = refusal(list_models, path)
+        failure = refusal(_read, path)
         assert f"row 42 of the table of atoms has '12A' for _atom_site.{column}" in str(failure)
     elif column.startswith("Cartn"):
         failure = refusal(_read, path)
@@ -165,14 +165,14 @@ def test_values_may_stand_in_quotes(whole, tmp_path):
 
 def test_rows_of_unequal_length_are_refused_with_the_table(tmp_path):
     (tmp_path / "x.cif").write_bytes(_text(COLUMNS) + b"ATOM 1 N\n")
-    failure = refusal(list_models, str(tmp_path / "x.cif"))
+    failure = refusal(_read, str(tmp_path / "x.cif"))
     assert failure.reason == "unreadable"
     assert re.search(r"Wrong number of values in loop _atom_site", str(failure))
 
 
 def test_several_models_without_their_numbers_are_refused_with_the_column(tmp_path):
     two = {name: values * 2 for name, values in COLUMNS.items() if name not in ("pdbx_PDB_model_num", "id")}
-    failure = refusal(list_models, _written(tmp_path / "x.cif", two))
+    failure = refusal(_read, _written(tmp_path / "x.cif", two))
     assert failure.reason == "unreadable"
     assert "each atom 2 times" in str(failure)
     assert "_atom_site.pdbx_PDB_model_num" in str(failure)
@@ -182,7 +182,7 @@ def test_several_models_without_their_numbers_are_refused_with_the_column(tmp_pa
 def test_a_number_of_a_model_that_is_none_is_refused_with_its_row(number, tmp_path):
     numbers = list(COLUMNS["pdbx_PDB_model_num"])
     numbers[6] = number
-    failure = refusal(list_models, _written(tmp_path / "x.cif", COLUMNS | {"pdbx_PDB_model_num": numbers}))
+    failure = refusal(_read, _written(tmp_path / "x.cif", COLUMNS | {"pdbx_PDB_model_num": numbers}))
     assert f"row 7 of the table of atoms has '{number}' for _atom_site.pdbx_PDB_model_num" in str(failure)
 
 
@@ -190,4 +190,4 @@ def test_a_file_of_one_atom_and_one_of_other_tables_end_with_a_reason(tmp_path):
     (tmp_path / "x.cif").write_text("data_x\n" + "".join(f"_atom_site.{k} {v[0]}\n" for k, v in COLUMNS.items()))
     assert refusal(_read, str(tmp_path / "x.cif")).reason == "no_backbone"
     (tmp_path / "y.cif").write_text("data_y\nloop_\n_cell.a\n_cell.b\n1 2\n")
-    assert refusal(list_models, str(tmp_path / "y.cif")).reason == "no_models"
+    assert refusal(_read, str(tmp_path / "y.cif")).reason == "no_models"
