@@ -137,9 +137,12 @@ def _standard_atoms(residue, residue_name, atom_name, element):
     names, residue_name = np.array(atom_name, dtype="S8"), np.asarray(residue_name, dtype="S8")
     first = names.view(np.uint8).reshape(-1, 8)[:, 0]
     may_be_hydrogen = (first >= ord("0")) & (first <= ord("9")) | (first == ord("D"))
-    for row in np.flatnonzero(may_be_hydrogen).tolist():
-        names[row] = _hydrogen(names[row], element[row] == b"D", residue_name[row].decode(errors="replace"))
-    # As integers: comparing strings would cost every model a tenth of its reading.
+    rows = np.flatnonzero(may_be_hydrogen)
+    # As integers, here and below: comparing strings would cost every model a tenth of its reading.
+    is_amino_acid = np.isin(residue_name[rows].view(np.uint64), _AMINO_ACIDS)
+    kind = is_amino_acid.astype(np.uint64) + 2 * (element[rows] == b"D").astype(np.uint64)
+    kinds, which = np.unique(names[rows].view(np.uint64) | kind << np.uint64(56), return_inverse=True)
+    names[rows] = np.array([_hydrogen(key) for key in kinds.tolist()], dtype="S8")[which]
     rows = np.flatnonzero(np.isin(names.view(np.uint64), _ALIASES))
     atom, of = names[rows].view(np.uint64), residue_name[rows].view(np.uint64)
     for standard, other, name in _HEAVY_ALIASES:
@@ -147,7 +150,7 @@ def _standard_atoms(residue, residue_name, atom_name, element):
         if len(wanted):
             names[wanted[~np.isin(residue[wanted], residue[names == name])]] = name
     ends = rows[np.isin(atom, _OXYGENS)]
-    for end in set(residue[ends[np.isin(residue_name[ends], _AMINO_ACIDS)]].tolist()):
+    for end in set(residue[ends[np.isin(residue_name[ends].view(np.uint64), _AMINO_ACIDS)]].tolist()):
         _name_end(names, np.flatnonzero(residue == end))
     return names
 
@@ -164,12 +167,18 @@ def _name_end(names: np.ndarray, rows: np.ndarray) -> None:
 
 
 @functools.cache
-def _hydrogen(name: bytes, is_deuterium: bool, residue: str) -> bytes:
-    """A hydrogen's name with H and then its number: 1HB is HB1, 2HG1 is HG12, DB2 is HB2."""
+def _hydrogen(key: int) -> bytes:
+    """A hydrogen's name with H and then its number: 1HB is HB1, 2HG1 is HG12, DB2 is HB2.
+
+    The key is the name's first seven letters, with 1 in the eighth's place for an atom of an amino acid, 2 for one
+    whose element is deuterium, 3 for both.
+    """
+    *letters, kind = key.to_bytes(8, "little")
+    name, is_of_amino_acid, is_deuterium = bytes(letters).rstrip(b"\0"), bool(kind & 1), bool(kind & 2)
     rest = name.lstrip(b"0123456789")
     number = name[: len(name) - len(rest)]
     # DC, DN, … without an element are the oscillators that a polarisable force field puts beside heavy atoms.
-    may_be = residue in SIDE_CHAINS and rest[1:2] not in (b"C", b"N", b"O", b"S")
+    may_be = is_of_amino_acid and rest[1:2] not in (b"C", b"N", b"O", b"S")
     if rest.startswith(b"D") and (is_deuterium or may_be):
         rest = b"H" + rest[1:]
     return rest + number if rest.startswith(b"H") else name
@@ -179,7 +188,7 @@ def _as_integers(names) -> np.ndarray:
     return np.array(list(names), dtype="S8").view(np.uint64)
 
 
-_AMINO_ACIDS = np.array(list(SIDE_CHAINS), dtype="S8")
+_AMINO_ACIDS = _as_integers(SIDE_CHAINS)
 _OXYGENS = _as_integers([*_FIRST_OXYGENS, *_SECOND_OXYGENS])
 #: Residue and atom as integers, and the atom's standard name.
 _HEAVY_ALIASES = [
