@@ -1,7 +1,7 @@
 """Files that say the same in other words, each made from its seed: its graph is the base case's, or it is refused.
 
 Rewritings are those of people's programs: residues under the names of a dialect, columns beside their places, chains of
-two letters.
+two letters, second locations of atoms under labels of all kinds.
 """
 
 import random
@@ -35,7 +35,7 @@ def rewritten(seed: int, sources: list[Source]) -> tuple[Source, str, bytes, Cha
     rng = random.Random(seed)
     source = rng.choice([source for source in sources if source.name.endswith(".pdb")])
     lines, chains = source.text.decode().splitlines(), source.chains
-    chosen = rng.sample(_REWRITINGS, rng.choice((1, 1, 2)))
+    chosen = list(dict.fromkeys(rng.sample(_REWRITINGS, rng.choice((1, 1, 2)))))
     if any(pair <= {*chosen} for pair in _NOT_BOTH):
         chosen = chosen[:1]
     for rewrite in chosen:
@@ -114,11 +114,46 @@ def _large_numbers(rng: random.Random, lines: Lines, chains: Chains) -> tuple[Li
     ], chains
 
 
+def _locations(rng: random.Random, lines: Lines, chains: Chains) -> tuple[Lines, Chains]:
+    """Second, less occupied locations of some residues, of their own type or as another one's, before or behind."""
+    labels = rng.choice((" B", "B ", "AB", "BA", "12", "ab", "  "))
+    is_tie = labels in (" B", "AB", "12", "ab", "  ") and rng.random() < 0.3
+    own, other = ("  0.50", "  0.50") if is_tie else ("  0.60", "  0.40")
+    is_ahead, is_by_atom = not is_tie and labels != "  " and rng.random() < 0.3, rng.random() < 0.5
+    name = "ALA" if not is_by_atom and rng.random() < 0.3 else ""
+    atoms = [line for line in lines if line.startswith("ATOM") and line[16] == line[20] == " "]
+    chosen = set(rng.sample(sorted({line[17:27] for line in atoms}), 12))
+    result, seconds, residue = [], [], ""
+    for line in [*lines, ""]:
+        if seconds and line[17:27] != residue:
+            result += seconds
+            seconds = []
+        if line not in atoms or line[17:27] not in chosen:
+            result.append(line)
+            continue
+        residue = line[17:27]
+        first = line[:16] + labels[0] + line[17:54] + own + line[60:]
+        if name and line[12:16].strip() not in ("N", "CA", "C", "O", "CB"):
+            result.append(first)
+            continue
+        moved = f"{float(line[30:38]) + rng.choice((-0.6, 0.6)):8.3f}"
+        second = line[:16] + labels[1] + (name or line[17:20]) + line[20:30] + moved + line[38:54] + other + line[60:]
+        if is_by_atom:
+            result += [second, first] if is_ahead else [first, second]
+        else:
+            result.append(first)
+            seconds.append(second)
+    return result[:-1], chains
+
+
 _REWRITINGS: tuple[Callable, ...] = (
-    _in_dialect, _in_dialect, _carbons, _shifted, _names_beside, _two_letters, _large_numbers,
+    _in_dialect, _in_dialect, _carbons, _shifted, _names_beside, _two_letters, _large_numbers, _locations, _locations,
 )  # fmt: skip
 #: Together they cut digits or labels off, or need a name of four letters beside a chain of two: nothing says the same.
-_NOT_BOTH = ({_shifted, _large_numbers}, {_shifted, _names_beside}, {_in_dialect, _two_letters})
+_NOT_BOTH = (
+    {_shifted, _large_numbers}, {_shifted, _names_beside}, {_in_dialect, _two_letters}, {_shifted, _locations},
+    {_names_beside, _locations}, {_two_letters, _locations},
+)  # fmt: skip
 
 
 class Comparison:

@@ -1,4 +1,7 @@
-"""The command line with a second rank that stays away, or fails, where the variable STAGEA_ABSENT says."""
+"""The command line with a second rank that stays away, or fails, where the variable STAGEA_ABSENT says.
+
+The limit is short there and nowhere else: before, ranks may be as late as a busy machine makes them.
+"""
 
 import os
 import sys
@@ -7,12 +10,22 @@ from types import SimpleNamespace
 
 from stagea_mpi import cli
 from stagea_mpi.parallel import files, schedule, teams
+from stagea_mpi.parallel.limits import LIMIT_VARIABLE, start_limit
+
+_SHORT_S, _LONG_S = "5", "600"
 
 
 def main() -> int:
+    for module in (files, schedule, teams):
+        module.start_limit = short_where_one_stays_away
     if os.environ["OMPI_COMM_WORLD_RANK"] == "1":
         HOLD[os.environ["STAGEA_ABSENT"]]()
     return cli.main(sys.argv[1:])
+
+
+def short_where_one_stays_away(what: str, advice: str, is_first: bool):
+    os.environ[LIMIT_VARIABLE] = _SHORT_S if what.startswith(os.environ["STAGEA_ABSENT"]) else _LONG_S
+    return start_limit(what, advice, is_first)
 
 
 def stay_away(*args, **options) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from holding import HANG_S
 from launching import ROOT, launch_environment
 from made import fv_lines, write
 
@@ -22,7 +23,9 @@ def locales(tmp_path_factory) -> str:
     if program is None:
         pytest.skip("no localedef (Debian: locales)")
     made = subprocess.run(
-        [program, "-i", "en_US", "-f", "ISO-8859-1", str(folder / "en_US.ISO-8859-1")], capture_output=True, timeout=120
+        [program, "-i", "en_US", "-f", "ISO-8859-1", str(folder / "en_US.ISO-8859-1")],
+        capture_output=True,
+        timeout=HANG_S,
     )
     if not (folder / "en_US.ISO-8859-1").is_dir():
         pytest.skip(f"localedef cannot make a locale: {made.stderr.decode(errors='replace')}")
@@ -45,7 +48,7 @@ def test_a_run_between_folders_beyond_ascii_gives_the_same_names_in_every_locale
     environment |= {"LC_ALL": locale, "LOCPATH": locales, "WHERE": str(root), "PYTHONPATH": str(ROOT)}
     for arguments in (["plan", str(config)], ["run", str(config)], ["status", str(root / "ergebnis_é")]):
         done = subprocess.run(
-            [sys.executable, "-m", "stagea_mpi", *arguments], env=environment, capture_output=True, timeout=280
+            [sys.executable, "-m", "stagea_mpi", *arguments], env=environment, capture_output=True, timeout=HANG_S
         )
         assert done.returncode == 0, done.stderr.decode(errors="replace")
         assert b"Encode" not in done.stderr
@@ -62,7 +65,7 @@ def test_a_terminal_without_a_letter_shows_its_number(tmp_path):
     write(tmp_path / "ein" / "x.pdb", fv_lines())
     environment = launch_environment() | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-m", "stagea_mpi", "plan", str(config)], env=environment, capture_output=True, timeout=100
+        [sys.executable, "-m", "stagea_mpi", "plan", str(config)], env=environment, capture_output=True, timeout=HANG_S
     )
     assert done.returncode == 0, done.stderr.decode()
     assert rb"\u65e5\u672c" in done.stdout
@@ -74,6 +77,6 @@ def test_paths_that_another_encoding_would_change_are_refused_from_python(locale
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "PYTHON"))}
     environment |= {"LC_ALL": "en_US.ISO-8859-1", "LOCPATH": locales, "PYTHONPATH": str(ROOT)}
     program = f"from stagea_mpi.config import load_config; load_config({str(config)!r})"
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, timeout=100)
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, timeout=HANG_S)
     assert b"run_root: " in done.stderr
     assert b"start it (or Jupyter) with PYTHONUTF8=1" in done.stderr
