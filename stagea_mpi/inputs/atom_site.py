@@ -8,7 +8,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable
-from itertools import pairwise
 
 from gemmi import cif
 
@@ -77,8 +76,8 @@ def complete(block: cif.Block, loop: cif.Loop) -> cif.Block:
     has_labels = table.has_values("label_seq_id")
     for name in _PAIRS:
         _fill_from_each_other(table, name)
-    if not table.has_values("pdbx_PDB_ins_code"):
-        _tell_residues_apart(table, has_labels)
+    if has_labels and not table.has_values("pdbx_PDB_ins_code"):
+        _tell_residues_apart(table)
     for name, value in _USUAL.items():
         table.add(name, lambda value=value: [value] * len(table))
     table.add("id", lambda: [str(k) for k in range(1, len(table) + 1)])
@@ -247,27 +246,13 @@ def _numbered_on(table: _Table, values: list[str]) -> list[str]:
     return result
 
 
-def _tell_residues_apart(table: _Table, has_labels: bool) -> None:
+def _tell_residues_apart(table: _Table) -> None:
     """Without insertion codes, residues that share the author's number are numbered as the archive does."""
-    chains, numbers = table.values("auth_asym_id"), table.values("auth_seq_id")
-    if has_labels:
-        rows = set(zip(chains, numbers, table.values("label_asym_id"), table.values("label_seq_id"), strict=True))
-        polymer = {row for row in rows if not cif.is_null(row[3])}
-        is_author_ambiguous = len({(chain, number) for chain, number, _, _ in polymer}) < len(polymer)
-        if is_author_ambiguous and len({(chain, label) for chain, _, _, label in polymer}) == len(polymer):
-            table.replace("auth_seq_id", _numbered_on(table, table.values("label_seq_id")))
-        return
-    residues = list(zip(chains, numbers, table.names("comp_id"), strict=True))
-    atoms = table.names("atom_id")
-    locations = table.values("label_alt_id") if "label_alt_id" in table else ["."] * len(table)
-    carbons = [row for row, atom in enumerate(atoms) if atom == "CA" and cif.is_null(locations[row])]
-    for row, following in pairwise(carbons):
-        if residues[row] == residues[following] and "N" in atoms[row:following]:
-            chain, number, _ = residues[row]
-            raise ModelError(
-                "unreadable", f"residue {number} of chain {chain} has its atoms twice, and no column "
-                "_atom_site.pdbx_PDB_ins_code or label_seq_id tells the two apart; write one of them", "read",
-            )  # fmt: skip
+    columns = (table.values(name) for name in ("auth_asym_id", "auth_seq_id", "label_asym_id", "label_seq_id"))
+    polymer = {row for row in set(zip(*columns, strict=True)) if not cif.is_null(row[3])}
+    is_author_ambiguous = len({(chain, number) for chain, number, _, _ in polymer}) < len(polymer)
+    if is_author_ambiguous and len({(chain, label) for chain, _, _, label in polymer}) == len(polymer):
+        table.replace("auth_seq_id", _numbered_on(table, table.values("label_seq_id")))
 
 
 def _group(residue_name: str) -> str:

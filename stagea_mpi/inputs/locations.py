@@ -62,6 +62,8 @@ def choose_locations(chain, number, residue_name, atom_name, altloc, occupancy, 
     begins : ndarray of bool, shape=(n,)
         Where a residue begins for another reason than another chain, number or name.
     """
+    if not len(chain):
+        return Chosen(np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.intp))
     is_start = begins | changes(chain, number, residue_name)
     first, run = np.flatnonzero(is_start), np.cumsum(is_start) - 1
     site = _sites(chain[first], number[first])[run]

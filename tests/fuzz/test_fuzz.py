@@ -5,7 +5,7 @@ from fuzz.cases import Pipeline, explained, mutated, shipped_sources
 from fuzz.rewriting import Comparison, is_kept
 
 #: Cases of one test; more than a few thousand have been looked at by `make fuzz`.
-_CASES, _BATCHES = 25, 6
+_CASES, _BATCHES = 12, 6
 
 
 @pytest.fixture(scope="module")

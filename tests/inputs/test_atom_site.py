@@ -94,8 +94,6 @@ def test_without_two_columns_the_atoms_are_the_same_or_the_failure_names_both_or
     one, other = sorted(pair)
     if one.startswith("auth") and other == one.replace("auth", "label"):
         needed = [one, other]
-    if pair in (("label_seq_id", "pdbx_PDB_ins_code"), ("pdbx_PDB_ins_code", "label_seq_id")):
-        needed = list(pair)
     if needed:
         failure = refusal(_read, path)
         assert failure.reason == "unreadable"
