@@ -132,8 +132,8 @@ ADVICE = {
     "timeout": "Raise stage_a.model_timeout_s, or keep fewer chains in the model.",
     "unexpected": "Report it with the model and the log, which has the traceback.",
     "too_large": (
-        "Keep the chains of one complex, or split an mmCIF file of many models into files; a model of more than "
-        "`model_max_atoms` atoms is computed when that is raised."
+        "Keep the chains of one complex, without solvent, or split an mmCIF file of many models into files; a model of "
+        "more than `model_max_atoms` atoms is computed when that is raised."
     ),
     "unsafe_member": (
         "Make the archive anew from the files themselves, with paths below one folder (tar --dereference)."
