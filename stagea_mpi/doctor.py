@@ -269,11 +269,10 @@ def _anarci() -> str:
     if isinstance(found, Exception):
         raise found
     first, last = CDR_POSITIONS[2]
-    domain = found[0] if found else None
-    numbered = zip(_VH[domain.start : domain.stop], domain.positions, strict=True) if domain else ()
-    cdr3 = "".join(letter for letter, position in numbered if first <= position <= last)
-    if domain is None or (domain.chain_type, cdr3) != ("H", _VH_CDR3):
-        raise RuntimeError(f"found {domain or 'no domain'} with CDR3 {cdr3 or '-'}, expected H with {_VH_CDR3}")
+    numbered = [(domain, zip(_VH[domain.start :], domain.positions, strict=False)) for domain in found]
+    cdr3s = [(d.chain_type, "".join(x for x, at in letters if first <= at <= last)) for d, letters in numbered]
+    if cdr3s != [("H", _VH_CDR3)]:
+        raise RuntimeError(f"types and CDR3s are {cdr3s}, expected H with {_VH_CDR3}")
     return "numbers a known heavy chain"
 
 

@@ -35,19 +35,16 @@ class Codec:
     Attributes
     ----------
     name : str
-    decoder : callable
-        Makes a decoder of one stream, with the interface of `bz2.BZ2Decompressor`.
+    decoder : callable or None
+        Makes a decoder of one stream, with the interface of `bz2.BZ2Decompressor`; None for gzip, which has readers of
+        its own.
     """
 
     name: str
-    decoder: Callable
+    decoder: Callable | None
 
 
-def _no_decoder():
-    raise NotImplementedError("gzip is read by `gzip` and `GzipRanges`")
-
-
-GZIP = Codec("gzip", _no_decoder)
+GZIP = Codec("gzip", None)
 BZIP2 = Codec("bzip2", bz2.BZ2Decompressor)
 XZ = Codec("xz", lambda: lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_MOST_XZ_MEMORY))
 ZSTD = Codec(
