@@ -3,10 +3,10 @@
 from collections import Counter
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from .complexes import Chains
 from .features.contacts import INTERFACE_CUTOFF
+from .features.neighbours import atom_tree
 from .inputs import AtomTable
 from .residues import ATOM_TYPES, RESIDUE_TYPES, UNKNOWN, encode, is_amino_acid
 
@@ -44,7 +44,7 @@ def left_out(atoms: AtomTable, chains: Chains) -> Counter[str]:
         rows = np.flatnonzero((is_lone | is_odd) & is_heavy & (side == code))
         partner = atoms.xyz[is_heavy & (side == 1 - code) & (~atoms.is_hetatm | is_amino)]
         if len(rows) and len(partner):
-            distance, _ = cKDTree(partner).query(atoms.xyz[rows], distance_upper_bound=INTERFACE_CUTOFF + 1e-6)
+            distance, _ = atom_tree(partner).query(atoms.xyz[rows], distance_upper_bound=INTERFACE_CUTOFF + 1e-6)
             counts += _counted(atoms, rows[distance <= INTERFACE_CUTOFF], is_lone)
     return counts
 

@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from .annotation import Domain
 from .chains.checking import CheckedChains
 from .complexes import Complex
+from .features.neighbours import atom_tree
 from .graphs import InterfaceGraph
 from .left_out import names_of
 
@@ -100,7 +100,7 @@ def heavy_light_contacts(complex_: Complex, checked: CheckedChains) -> int:
     light = complex_.xyz[is_ca & ~is_heavy & (place >= first_light)][:LIGHT_RESIDUES]
     if not len(heavy) or not len(light):
         return -1
-    near = cKDTree(heavy).sparse_distance_matrix(cKDTree(light), CA_DISTANCE, output_type="ndarray")
+    near = atom_tree(heavy).sparse_distance_matrix(atom_tree(light), CA_DISTANCE, output_type="ndarray")
     return int((near["v"] < CA_DISTANCE).sum())
 
 

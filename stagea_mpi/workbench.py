@@ -171,7 +171,10 @@ def _wait_for(file: io.RawIOBase, event: int, deadline: float) -> None:
 
 def serve() -> None:
     """Works off what comes on stdin until its end; what libraries print goes to stderr."""
-    from . import single  # noqa: F401  so that the first model need not wait for it
+    # So that the first model need not wait for them.
+    import scipy.spatial  # noqa: F401
+
+    from . import single  # noqa: F401
 
     source = os.fdopen(os.dup(0), "rb")
     sink = os.fdopen(os.dup(1), "wb")

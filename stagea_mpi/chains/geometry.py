@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from ..annotation import Domain
 from ..complexes import Part, chain_atoms
 from ..features.contacts import INTERFACE_CUTOFF
+from ..features.neighbours import atom_tree
 from ..inputs import AtomTable
 
 #: ANARCI's types of an antibody's light domains.
@@ -55,7 +56,7 @@ class Geometry:
 
     def __init__(self, read: Callable[[], AtomTable]):
         self._read, self._atoms = read, None
-        self._trees: dict[tuple, cKDTree] = {}
+        self._trees: dict[tuple, Any] = {}
 
     def ca_pairs(self, one: Piece, other: Piece) -> int:
         """Pairs of Cα atoms of two variable domains within `PAIRING_DISTANCE`."""
@@ -73,10 +74,10 @@ class Geometry:
         trees = self._tree(one), self._tree(other)
         return 0 if None in trees else int(trees[0].count_neighbors(trees[1], distance))
 
-    def _tree(self, what: tuple) -> cKDTree | None:
+    def _tree(self, what: tuple):
         if what not in self._trees:
             xyz = self._positions(*what)
-            self._trees[what] = cKDTree(xyz) if len(xyz) else None
+            self._trees[what] = atom_tree(xyz) if len(xyz) else None
         return self._trees[what]
 
     def _positions(self, kind: str, of: Piece | str) -> np.ndarray:

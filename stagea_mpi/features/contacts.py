@@ -1,7 +1,8 @@
 """Which atoms meet: contacts across the interface, pairs within a chain, atoms in reach of others."""
 
 import numpy as np
-from scipy.spatial import cKDTree
+
+from .neighbours import atom_tree
 
 #: Largest distance (Å, inclusive) of two atoms in contact across the interface.
 INTERFACE_CUTOFF = 5.0
@@ -33,7 +34,7 @@ def interface_contacts(
     """
     if not len(xyz_a) or not len(xyz_b):
         return np.zeros((0, 2), dtype=np.intp), np.zeros(0)
-    found = cKDTree(xyz_a).sparse_distance_matrix(cKDTree(xyz_b), cutoff + _MARGIN, output_type="ndarray")
+    found = atom_tree(xyz_a).sparse_distance_matrix(atom_tree(xyz_b), cutoff + _MARGIN, output_type="ndarray")
     pairs = np.stack([found["i"], found["j"]], axis=1)
     distance = np.linalg.norm(xyz_a[pairs[:, 0]] - xyz_b[pairs[:, 1]], axis=1)
     pairs, distance = pairs[distance <= cutoff], distance[distance <= cutoff]
@@ -61,7 +62,7 @@ def internal_pairs(
     distance : ndarray of float64, shape=(k,)
         Å.
     """
-    pairs = cKDTree(xyz).query_pairs(cutoff + _MARGIN, output_type="ndarray")
+    pairs = atom_tree(xyz).query_pairs(cutoff + _MARGIN, output_type="ndarray")
     distance = np.linalg.norm(xyz[pairs[:, 0]] - xyz[pairs[:, 1]], axis=1)
     keep = (distance < cutoff) & (chain[pairs[:, 0]] == chain[pairs[:, 1]])
     pairs, distance = pairs[keep], distance[keep]
@@ -85,5 +86,5 @@ def within_reach(xyz: np.ndarray, of: np.ndarray, reach: float) -> np.ndarray:
     -------
     inside : ndarray of bool, shape=(n,)
     """
-    distance, _ = cKDTree(of).query(xyz, distance_upper_bound=reach + _MARGIN)
+    distance, _ = atom_tree(of).query(xyz, distance_upper_bound=reach + _MARGIN)
     return distance <= reach + _MARGIN

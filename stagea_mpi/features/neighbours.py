@@ -1,0 +1,24 @@
+"""Trees of atoms by their places, which tell what is near what.
+
+scipy.spatial takes longer to load than all else that a rank needs to start, and a rank whose models are computed in a
+process beside it needs no tree: it is loaded with the first one.
+"""
+
+import numpy as np
+
+
+def atom_tree(xyz: np.ndarray):
+    """A tree of some atoms.
+
+    Parameters
+    ----------
+    xyz : ndarray of float, shape=(n, 3)
+        Å.
+
+    Returns
+    -------
+    tree : scipy.spatial.cKDTree
+    """
+    from scipy.spatial import cKDTree
+
+    return cKDTree(xyz)
