@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from stagea_mpi import building, cli, finishing, hmmscan, pipeline, team
+from stagea_mpi import building, cli, clustering, finishing, hmmscan, pipeline, team
 from stagea_mpi.parallel.guard import StopRequest
 from stagea_mpi.parallel.teams import connect
 from stagea_mpi.store import packed_writer, rundir
@@ -27,7 +27,7 @@ STAGES = {
     "take": (team.Team, "lead_open"),
     "list": (team, "list_shard"),
     "decide": (team.Team, "lead_decide"),
-    "number": (team, "annotate"),
+    "number": (team, "with_domains"),
     "models": (building, "_build_round"),
     "model": (building, "build_model"),
     "exchange": (building, "_contiguous_share"),
@@ -37,7 +37,7 @@ STAGES = {
     "close": (packed_writer.PackedWriter, "close"),
     "publish": (team.Team, "lead_publish_packed"),
     "lists": (team, "write_lists"),
-    "cluster": (finishing, "cluster_two_depths"),
+    "cluster": (clustering, "cluster_two_depths"),
     "graphs": (finishing, "write_graphs"),
     "mark": (rundir.ShardFolder, "mark"),
 }
