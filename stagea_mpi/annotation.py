@@ -20,8 +20,10 @@ from .residues import CONST, REGIONS
 WINDOW, OVERLAP = 5000, 1000
 #: IMGT positions of CDR 1, 2 and 3, both ends inclusive.
 CDR_POSITIONS = ((27, 38), (56, 65), (105, 117))
-#: IMGT position behind which an alignment has come to the J region.
-_J_REGION = 120
+#: IMGT positions: the cysteine before CDR3; the first of the last ones, where an alignment has the J region whole.
+_CYS, _J_END = 104, 126
+#: Residues that a J region has at least; bits by which ANARCI takes one for found.
+_SHORTEST_J, _J_BITS = 10, 10
 
 
 @dataclass(frozen=True)
@@ -119,21 +121,38 @@ def _window_starts(length: int) -> range:
 def _search(sequences: Sequence[str]) -> list[tuple[Domain, ...]]:
     """ANARCI's domains, each numbered to its end.
 
-    With a long CDR3, HMMER aligns the V region alone. ANARCI then looks for the J region, but only in a chain of one
-    domain: so each domain that ends too early is numbered once more, in the residues up to the next one.
+    With a long CDR3, HMMER aligns the V region alone, or takes a part of the CDR3 for the J region. ANARCI looks for
+    the J region where there is nothing behind position 119, and only in a chain of one domain: so here it is looked for
+    in every domain that ends before it, in the residues between cysteine 104 and the next domain.
     """
     found = _anarci(sequences)
-    too_short = [
-        (k, place, domain, domains[place + 1].start if place + 1 < len(domains) else len(sequences[k]))
-        for k, domains in enumerate(found)
-        for place, domain in enumerate(domains)
-        if len(domains) > 1 and max(domain.positions) < _J_REGION
+    return [
+        tuple(
+            _with_j_region(sequence, domain, domains[place + 1].start if place + 1 < len(domains) else len(sequence))
+            for place, domain in enumerate(domains)
+        )
+        for sequence, domains in zip(sequences, found, strict=True)
     ]
-    alone = _anarci([sequences[k][domain.start : stop] for k, _, domain, stop in too_short])
-    for (k, place, domain, _), again in zip(too_short, alone, strict=True):
-        if again and again[0].chain_type == domain.chain_type:
-            found[k] = (*found[k][:place], again[0].within(-domain.start), *found[k][place + 1 :])
-    return found
+
+
+def _with_j_region(sequence: str, domain: Domain, stop: int) -> Domain:
+    """A domain that ends before the J region's end with it and the whole CDR3, where there is one before `stop`."""
+    if max(domain.positions) >= _J_END or _CYS not in domain.positions:
+        return domain
+    behind = domain.start + domain.positions.index(_CYS) + 1
+    keep = [i for i in range(behind, stop) if sequence[i] != "X"]
+    if len(keep) <= _SHORTEST_J:
+        return domain
+    query = [("j", "".join(sequence[i] for i in keep))]
+    ((_, states, _),) = anarci_module().run_hmmer(query, bit_score_threshold=_J_BITS, ncpu=1)
+    if not states or states[0][0][0][0] > CDR_POSITIONS[2][1] or states[0][-1][0][0] < _J_END:
+        return domain
+    j_region = {keep[i]: state for (state, _), i in states[0] if i is not None and state > CDR_POSITIONS[2][1]}
+    cdr = [i for i in keep if i < min(j_region)]
+    positions = {i: min(CDR_POSITIONS[2][0] + k, CDR_POSITIONS[2][1]) for k, i in enumerate(cdr)} | j_region
+    last = max(j_region) + 1
+    known = domain.positions[: behind - domain.start]
+    return replace(domain, stop=last, positions=(*known, *(positions.get(i, 0) for i in range(behind, last))))
 
 
 def _anarci(sequences: Sequence[str]) -> list[tuple[Domain, ...]]:

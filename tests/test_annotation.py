@@ -50,6 +50,15 @@ def test_a_domain_is_numbered_to_its_end_however_long_its_cdr3_is(heavy):
     assert [cdr(k, long, domain) for k in (1, 2)] == [cdr(k, heavy, plain) for k in (1, 2)]
 
 
+@pytest.mark.parametrize("insert", ["DVVDFGRNWVYYDNWGSYWS", "NDFYWGRAPNSYNVAWSVTV"])
+@pytest.mark.parametrize("behind", ["", "whole"])
+def test_a_part_of_a_cdr3_is_not_taken_for_the_end_of_its_domain(insert, behind, heavy):
+    """HMMER aligns what looks like a J region in the middle of the CDR3, and ends there."""
+    chain, own = heavy if behind else heavy[:113], cdr(3, heavy, one_domain(heavy))
+    long = chain.replace(own, own[:4] + insert + own[4:])
+    assert cdr(3, long, one_domain(long)) == own[:4] + insert + own[4:]
+
+
 @pytest.mark.parametrize("order", ["HL", "LH"])
 def test_a_long_cdr3_is_numbered_in_a_chain_of_two_domains_too(order, heavy, light):
     own = cdr(3, heavy, one_domain(heavy))

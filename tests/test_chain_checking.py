@@ -57,6 +57,7 @@ def test_chains_of_which_no_graph_has_a_meaning_are_refused_unless_the_user_insi
         ((), (), RECEPTOR, "light chain L has no variable domain, and so no CDR"),
         ((), LIGHT, LIGHT, "heavy chain H has no variable domain, and so no CDR"),
         (RECEPTOR, LIGHT, (), "heavy chain H is a T-cell receptor's (ANARCI: B)"),
+        ((Domain("H", 0, 3, (103, 104, 105)),), LIGHT, (), "is numbered to IMGT 105 only"),
         ((*HEAVY, Domain("K", 120, 227)), LIGHT, (), "more variable domains, which get no CDR: K 121-227"),
     ],
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..annotation import Domain, regions
+from ..annotation import CDR_POSITIONS, Domain, regions
 from ..complexes import Chains, Complex
 from ..errors import ModelError
 
@@ -113,6 +113,9 @@ def _note(role: str, name: str, domain: Domain | None, domains: Sequence[Domain]
         return f"{role} chain {name} has no variable domain, and so no CDR"
     if domain.chain_type not in _ANTIBODY_TYPES:
         return f"{role} chain {name} is a T-cell receptor's (ANARCI: {domain.chain_type})"
+    last = max(domain.positions, default=CDR_POSITIONS[2][1])
+    if last < CDR_POSITIONS[2][1]:
+        return f"{role} chain {name} is numbered to IMGT {last} only: what follows of its CDR3 has no label"
     others = [other for other in domains if other is not domain and other.chain_type in _ANTIBODY_TYPES]
     if others:
         listed = ", ".join(str(other) for other in others)
