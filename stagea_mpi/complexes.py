@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .dialects import is_dialect
 from .errors import ModelError
 from .inputs import AtomTable
 from .residues import is_amino_acid, one_letter
@@ -235,7 +236,14 @@ def _merged_part(atoms: AtomTable, name: str, part: Part) -> _Part:
     _, first, index = np.unique(atoms.residue[rows], return_index=True, return_inverse=True)
     names = [n.decode(errors="replace") for n in atoms.residue_name[rows[first]].tolist()]
     hetatm = atoms.is_hetatm[rows[first]].tolist()
-    belongs = np.array([not het or is_amino_acid(n) for n, het in zip(names, hetatm, strict=True)], dtype=bool)
+    backbone = np.bincount(index[np.isin(atoms.atom_name[rows], (b"N", b"CA", b"C"))], minlength=len(first))
+    belongs = np.array(
+        [
+            not het or (is_amino_acid(n) and (found >= 3 or not is_dialect(n)))
+            for n, het, found in zip(names, hetatm, backbone.tolist(), strict=True)
+        ],
+        dtype=bool,
+    )
     if part != WHOLE:
         count = np.cumsum(belongs) - 1
         belongs &= (count >= part.first) & (count < (len(belongs) if part.stop is None else part.stop))

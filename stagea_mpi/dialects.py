@@ -26,16 +26,18 @@ _RESIDUES = {
         "ARG": "ARN",
     },
     "CHARMM (top_all27 and top_all36_prot.rtf, patches as CHARMM-GUI names them)": {
-        "HIS": "HSD HSE HSP", "LYS": "LSN", "ASP": "ASPP", "GLU": "GLUP", "CYS": "CYSD", "SER": "SERD",
+        "HIS": "HSD HSE HSP HSC", "LYS": "LSN", "ASP": "ASPP", "GLU": "GLUP", "CYS": "CYSD", "SER": "SERD",
     },
     "GROMACS (residuetypes.dat, aminoacids.r2b and .rtp of its force fields, specbond.dat)": {
         "HIS": "HISA HISB HISH HISD HISE HISP HIS1 HIS2", "LYS": "LYSH LYSN LYP", "ARG": "ARGN", "ASP": "ASPH ASP1",
-        "GLU": "GLUH", "ASN": "ASN1", "CYS": "CYSH CYS1 CYS2 CYN CYM2", "PHE": "PHEH PHEU", "TRP": "TRPH TRPU",
-        "TYR": "TYRH TYRU",
+        "GLU": "GLUH", "ASN": "ASN1", "GLN": "QLN", "CYS": "CYSH CYS1 CYS2 CYN CYM2", "PHE": "PHEH PHEU",
+        "TRP": "TRPH TRPU", "TYR": "TYRH TYRU",
     },
     "Rosetta (residue_types of its database, names of three letters)": {"CYS": "CYD CYZ"},
     "Schrödinger (OPLS templates of Prime and Maestro)": {"CYS": "CYT", "TYR": "TYO", "SER": "SRO", "THR": "THO"},
     "OpenMM (pdbNames.xml)": {"HIS": "HSH HIH"},
+    "PDB2PQR and Tinker (neutral and deprotonated states)": {"ARG": "AR0", "LYS": "LYD", "TYR": "TYD"},
+    "PDB before 1997 (cis proline)": {"PRO": "CPR"},
     "OpenEye (OEIsStandardProteinResidue)": {"CYS": "CYH"},
     "HADDOCK (protein-allhdg5-4.top)": {"CYS": "CYF"},
     "wwPDB (chemical component MSE; crystallographers' methionine)": {"MET": "MSE"},
@@ -49,8 +51,8 @@ _HEAVY_ATOMS = {
     "CYS": {"SG1": "SG"}, "ASN": {"OD": "OD1", "ND": "ND2"}, "GLN": {"OE": "OE1", "NE": "NE2"},
 }  # fmt: skip
 #: Oxygens of a C-terminus (GROMACS' xlateat.dat, OpenMM's pdbNames.xml): names of O where there is none, and of OXT.
-_FIRST_OXYGENS = ("OT1", "O1", "OC1", "OCT1", "O'")
-_SECOND_OXYGENS = ("OT2", "O2", "OC2", "OCT2", "O''", "OT")
+_FIRST_OXYGENS = ("OT1", "O1", "OC1", "OCT1", "OX1", "OXT1", "O11", "1OT", "O'")
+_SECOND_OXYGENS = ("OT2", "O2", "OC2", "OCT2", "OX2", "OXT2", "O12", "2OT", "O''", "OT")
 #: Atoms of caps that CHARMM's patches (ACE, CT2, CT3) put into the residue that they cap.
 _CAPS = ("CAY", "CY", "OY", "NT", "CAT")
 
@@ -68,12 +70,23 @@ _STANDARD = _residue_table()
 
 
 def standard_residue(name: str) -> str:
-    """The standard name of a residue, the name itself where it is in no dialect.
+    """The standard name of a residue, in capital letters; the name itself where it is in no dialect.
 
-    >>> standard_residue("HSD"), standard_residue("NHIE"), standard_residue("ARGN"), standard_residue("SEP")
+    >>> standard_residue("HSD"), standard_residue("NHIE"), standard_residue("Arg"), standard_residue("SEP")
     ('HIS', 'HIS', 'ARG', 'SEP')
     """
-    return _STANDARD.get(name, name)
+    capitals = name.upper()
+    return _STANDARD.get(capitals, capitals if capitals in SIDE_CHAINS else name)
+
+
+def is_dialect(name: str) -> bool:
+    """Whether a residue's name is a dialect's alone: another molecule may have it, too (SRO is serotonin)."""
+    return name in _STANDARD and name != "MSE"
+
+
+def is_alias(residue: str, atom: str) -> bool:
+    """Whether a dialect calls a heavy atom of an amino acid so."""
+    return atom in _HEAVY_ATOMS.get(residue, ())
 
 
 def is_named(name: str) -> bool:
@@ -110,17 +123,19 @@ def standard_names(
 
 def _standard_residues(residue, residue_name, atom_name, is_hetatm):
     first = np.flatnonzero(np.diff(residue, prepend=-1))
-    found = [name for name in set(residue_name[first].tolist()) if name.decode(errors="replace") in _STANDARD]
+    texts = {name: name.decode(errors="replace") for name in set(residue_name[first].tolist())}
+    found = [name for name, text in texts.items() if standard_residue(text) != text]
     if not found:
         return residue_name, is_hetatm
     renamed, is_hetatm = residue_name.copy(), is_hetatm.copy()
     for name in found:
-        standard = _STANDARD[name.decode()]
+        standard = standard_residue(texts[name])
         rows = np.flatnonzero((residue_name == name) & ~(is_hetatm & (name == b"MSE")))
         if standard in SIDE_CHAINS:
             is_other = np.array([_is_foreign(standard, atom) for atom in atom_name[rows].tolist()], dtype=bool)
             rows = rows[~np.isin(residue[rows], residue[rows][is_other])]
-            is_hetatm[rows] = False
+            if texts[name].upper() in _STANDARD:
+                is_hetatm[rows] = False
         renamed[rows] = standard.encode()
     return renamed, is_hetatm
 
@@ -140,7 +155,7 @@ def _standard_atoms(residue, residue_name, atom_name, element):
     rows = np.flatnonzero(may_be_hydrogen)
     # As integers, here and below: comparing strings would cost every model a tenth of its reading.
     is_amino_acid = np.isin(residue_name[rows].view(np.uint64), _AMINO_ACIDS)
-    kind = is_amino_acid.astype(np.uint64) + 2 * (element[rows] == b"D").astype(np.uint64)
+    kind = is_amino_acid.astype(np.uint64) + 2 * np.isin(element[rows], (b"D", b"H")).astype(np.uint64)
     kinds, which = np.unique(names[rows].view(np.uint64) | kind << np.uint64(56), return_inverse=True)
     names[rows] = np.array([_hydrogen(key) for key in kinds.tolist()], dtype="S8")[which]
     rows = np.flatnonzero(np.isin(names.view(np.uint64), _ALIASES))
@@ -160,7 +175,8 @@ def _name_end(names: np.ndarray, rows: np.ndarray) -> None:
     atoms = {names[row].decode(errors="replace"): row for row in rows.tolist()}
     if "C" not in atoms:
         return
-    for name, others in (("O", _FIRST_OXYGENS), ("OXT", _SECOND_OXYGENS)):
+    first = (*_FIRST_OXYGENS, "OT") if "OXT" in atoms else _FIRST_OXYGENS
+    for name, others in (("O", first), ("OXT", _SECOND_OXYGENS)):
         other = next((other for other in others if other in atoms), None)
         if name not in atoms and other is not None:
             names[rows[names[rows] == other.encode()]] = name.encode()

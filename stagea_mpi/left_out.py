@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 
 from .complexes import Chains
+from .dialects import is_dialect
 from .features.contacts import INTERFACE_CUTOFF
 from .features.neighbours import atom_tree
 from .inputs import AtomTable
@@ -72,7 +73,8 @@ def _of_residues(atoms: AtomTable, is_one: np.ndarray) -> np.ndarray:
 def _are_amino_acids(atoms: AtomTable) -> np.ndarray:
     """For each atom whether its residue is an amino acid by its name, or has the backbone of one."""
     names, index = np.unique(atoms.residue_name, return_inverse=True)
-    by_name = np.array([is_amino_acid(name.decode(errors="replace")) for name in names.tolist()], dtype=bool)[index]
+    texts = [name.decode(errors="replace") for name in names.tolist()]
+    by_name = np.array([is_amino_acid(name) and not is_dialect(name) for name in texts], dtype=bool)[index]
     has_backbone = [_of_residues(atoms, atoms.atom_name == name) for name in (b"N", b"CA", b"C")]
     return by_name | np.logical_and.reduce(has_backbone)
 

@@ -17,7 +17,7 @@ from .locations import changes, choose_locations
 from .long_names import with_short_names
 from .mmcif import mmcif_structure
 from .unpacking import readable
-from .waters import without_waters_in_mmcif, without_waters_in_pdb
+from .waters import are_waters, without_waters_in_mmcif, without_waters_in_pdb
 
 #: Å; farther from the origin than any real structure, and where three decimals are still exact.
 _FARTHEST = 1e6
@@ -130,7 +130,7 @@ def _pdb_pieces(content: bytes) -> list[_Piece]:
     if b"\n" not in content:
         content = content.replace(b"\r", b"\n")
     starts, lengths = atom_lines(content)
-    check_columns(content, starts)
+    check_columns(content, starts[~are_waters(content, starts)])
     dry = without_waters_in_pdb(content, starts, lengths)
     if dry is not content:
         content = dry

@@ -12,7 +12,7 @@ from ..errors import ModelError
 from ..residues import is_amino_acid
 
 # Places of a line, counted from 0.
-_ATOM_AND_LOCATION = slice(12, 17)
+_ATOM = slice(12, 16)
 _RESIDUE = slice(17, 27)
 _SITE = slice(20, 27)  # chain, number, insertion code
 _CHAIN = slice(20, 22)
@@ -184,7 +184,7 @@ def split_repeated(content: bytes, starts: np.ndarray, by_segment: bool = False)
         atoms: dict[bytes, set[bytes]] = {}
         for line in lines[first:stop]:
             residue = line[_RESIDUE] + (line[_SEGMENT] if by_segment else b"")
-            atoms.setdefault(residue, set()).add(line[_ATOM_AND_LOCATION])
+            atoms.setdefault(residue, set()).add(line[_ATOM])
         if all(residue in seen and not names & seen[residue][1] for residue, names in atoms.items()):
             groups[seen[next(iter(atoms))][0]] += range(first, stop)
             for residue, names in atoms.items():

@@ -7,7 +7,7 @@ Labels say it where there are any. Without them, the same residue again and anot
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import dist
+from math import dist, inf
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from ..residues import is_amino_acid
 
 #: Å. Cα atoms of neighbours in a chain are 3.8 apart (2.9 across a cis peptide), so what is nearer is the same one.
 _SAME_ATOM = 2.5
+#: Å. Locations of one residue are not farther apart.
+_FARTHEST_LOCATION = 10.0
 #: Å. A peptide bond has 1.33; from one location's C to another one's N it is about 2.5.
 _BOND = 1.8
 #: Occupancies of two locations of one atom add up to 1, within rounding.
@@ -189,12 +191,16 @@ class _Residue:
 def _residues(atoms: list[_Atom]) -> list[_Residue]:
     """Residues that stay of one site (a chain's number), each with all its atoms."""
     found: list[_Residue] = []
-    for block in _blocks(atoms):
-        new = _Residue(block[0].row, block[0].residue_name, is_amino_acid(block[0].residue_name.decode("latin-1")))
-        new.atoms.extend(block)
-        known = _home(found, new)
+    blocks = [
+        _Residue(
+            block[0].row, block[0].residue_name, is_amino_acid(block[0].residue_name.decode("latin-1")), list(block)
+        )
+        for block in _blocks(atoms)
+    ]
+    for new in blocks:
+        known = _home(found, new, blocks)
         if known is not None and known.name == new.name:
-            known.atoms.extend(block)
+            known.atoms.extend(new.atoms)
             continue
         if known is not None:
             new.place = known.place
@@ -224,10 +230,18 @@ def _blocks(atoms: list[_Atom]) -> Iterator[list[_Atom]]:
     yield block
 
 
-def _home(found: list[_Residue], new: _Residue) -> _Residue | None:
+def _home(found: list[_Residue], new: _Residue, blocks: list[_Residue]) -> _Residue | None:
     """The residue that the new atoms belong to, or of which they are the alternative; None for another residue."""
+    near = sorted((distance, k) for k, known in enumerate(found) if (distance := _distance(known, new)) < _SAME_ATOM)
+    if near:
+        own = [k for _, k in near if found[k].name == new.name]
+        return found[own[0] if own else near[0][1]]
     verdicts = [_is_same_place(known, new) for known in found]
-    same = [known for known, verdict in zip(found, verdicts, strict=True) if verdict]
+    same = [
+        known
+        for known, verdict in zip(found, verdicts, strict=True)
+        if verdict and _have_same_neighbours(known, new, blocks)
+    ]
     own = [known for known in same if known.name == new.name]
     if own or same:
         return (own or same)[0]
@@ -239,6 +253,33 @@ def _home(found: list[_Residue], new: _Residue) -> _Residue | None:
         return (lacking or own[-1:])[0]
     labelled = [known for known in open_ if _NO_LABEL not in new.labels and known.labels - {_NO_LABEL}]
     return next((known for known in labelled if not known.labels & new.labels), None)
+
+
+def _compared(known: _Residue, new: _Residue) -> tuple[list[_Atom], list[_Atom]]:
+    name = next((name for name in _COMPARED if known.of(name) and new.of(name)), b"")
+    return known.of(name), new.of(name)
+
+
+def _distance(known: _Residue, new: _Residue) -> float:
+    """Å between the atoms by which two amino acids are compared, infinite where they share none."""
+    if not (known.is_amino and new.is_amino):
+        return inf
+    ones, others = _compared(known, new)
+    return min((dist(one.xyz, other.xyz) for one in ones for other in others), default=inf)
+
+
+def _have_same_neighbours(known: _Residue, new: _Residue, blocks: list[_Residue]) -> bool:
+    """Whether nothing bonded to two residues says that they are two: of one number, but not of one place."""
+    if _are_bonded(known, new) or _are_bonded(new, known):
+        return False
+    others = [residue for residue in blocks if residue is not known and residue is not new]
+    before = [residue for residue in others if _are_bonded(residue, new)]
+    behind = [residue for residue in others if _are_bonded(new, residue)]
+    if not before and not behind:
+        return _distance(known, new) < _FARTHEST_LOCATION
+    return any(_are_bonded(residue, known) for residue in before) or any(
+        _are_bonded(known, residue) for residue in behind
+    )
 
 
 def _is_same_place(known: _Residue, new: _Residue) -> bool | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..dialects import SIDE_CHAINS, is_named, standard_residue
+from ..dialects import SIDE_CHAINS, is_alias, is_named, standard_residue
 from ..errors import ModelError
 from ..residues import is_amino_acid
 
@@ -96,6 +96,11 @@ def _shorten_all(data: np.ndarray, residues: list[_Residue]) -> None:
         if residue.chain[:1] != b" ":
             groups.setdefault(residue.chain, []).append(k)
     chains = {chain for chain, group in groups.items() if _is_chain(group, residues)}
+    for chain in sorted(chains):
+        for run in _runs(groups[chain], residues):
+            is_long = len(run) < _LEAST_CHAIN and all(residues[k].is_long for k in run)
+            if is_long and _is_embedded(residues, run, chains):
+                raise _refusal(data, residues[run[0]])
     for chain in sorted(groups.keys() - chains):
         _shorten(data, groups[chain], residues, chains)
 
@@ -122,7 +127,9 @@ def _shorten(data: np.ndarray, group: list[int], residues: list[_Residue], chain
     if not runs:
         if residues[group[0]].chain[1:] == b" ":  # POPC of a blank chain is none of chain C
             for k in group:
-                data[residues[k].lines + _FIRST_OF_CHAIN] = _BLANK
+                at = int(residues[k].lines[0])
+                if not is_named(data[at + _LOCATION : at + _NAME.stop].tobytes().decode("latin-1").strip()):
+                    data[residues[k].lines + _FIRST_OF_CHAIN] = _BLANK
         return
     own = np.concatenate(runs).tolist()
     embedded = [_is_embedded(residues, run, chains) for run in runs]
@@ -179,6 +186,7 @@ def _check_atom_names(data: np.ndarray, starts: np.ndarray) -> None:
     first, second, third, fourth = (data[starts + place] != _BLANK for place in range(_ATOM.start, _ATOM.stop))
     is_broken = (first & ~second & (third | fourth)) | ((first | second) & ~third & fourth)
     is_broken &= data[starts] & 0xDF == ord("A")
+    _check_shifted_names(data, starts)
     if is_broken.any():
         start = int(starts[is_broken.argmax()])
         found = data[start + _ATOM.start : start + _ATOM.stop].tobytes().decode("latin-1")
@@ -186,6 +194,25 @@ def _check_atom_names(data: np.ndarray, starts: np.ndarray) -> None:
             f"line {_line(data, start)} of the model has the atom name {found!r} in columns 13-16, with a blank in it"
         )
         raise ModelError("unreadable", message, "read")
+
+
+def _check_shifted_names(data: np.ndarray, starts: np.ndarray) -> None:
+    """Refuses CG in columns 15-16 with 1 in column 17, of a residue that has no CG but a CG1."""
+    width = range(_ATOM.start, _NAME.stop)
+    with_location = starts[(data[starts + _LOCATION] >= ord("1")) & (data[starts + _LOCATION] <= ord("3"))]
+    fields = data[with_location[:, None] + np.array(width)]
+    unique, first = np.unique(fields, axis=0, return_index=True)
+    for row, k in zip(unique, first.tolist(), strict=True):
+        text = row.tobytes().decode("latin-1")
+        atom, location, residue = text[:4].strip(), text[4], standard_residue(text[5:8].strip())
+        own = SIDE_CHAINS.get(residue, "").split()
+        if atom + location in own and atom not in own and not is_alias(residue, atom):
+            line = _line(data, int(with_location[k]))
+            message = (
+                f"columns 13-17 of line {line} of the model may be atom {atom + location} of {residue}, a column to "
+                f"the right of its place, or location {location} of an atom {atom} that {residue} has not"
+            )
+            raise ModelError("unreadable", message, "read")
 
 
 def _line(data: np.ndarray, start: int) -> int:

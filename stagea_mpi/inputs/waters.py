@@ -24,7 +24,14 @@ _PDB_NAMES = np.array(sorted({int.from_bytes(name[:3], "little") for name in _NA
 _ATTACHED = np.array([int.from_bytes(name, "little") for name in (b"ANIS", b"SIGA", b"SIGU")], dtype=np.uint64)
 
 _ATOM_SITE = re.compile(rb"^loop_[ \t\r]*\n((?:[ \t]*_atom_site\.\S+[ \t\r]*\n)+)", re.MULTILINE | re.IGNORECASE)
+_COMP_IDS = (b"_atom_site.auth_comp_id", b"_atom_site.label_comp_id")
 _LOOP_END = re.compile(rb"^(?:#|_|loop_|data_)", re.MULTILINE | re.IGNORECASE)
+
+
+def are_waters(content: bytes, starts: np.ndarray) -> np.ndarray:
+    """Which atom lines of a PDB text are of waters, by their names."""
+    data = np.frombuffer(content, dtype=np.uint8)
+    return np.isin(_integers(data, starts + _NAME, _NAME_END - _NAME), _PDB_NAMES)
 
 
 def without_waters_in_pdb(content: bytes, starts: np.ndarray, lengths: np.ndarray) -> bytes:
@@ -54,16 +61,18 @@ def without_waters_in_mmcif(content: bytes) -> bytes:
     """An mmCIF text without its waters, where they are many, each on a line of its own and nothing in it quoted."""
     head = _ATOM_SITE.search(content) if len(content) > _MANY * _LEAST_ROW else None
     tags = head[1].lower().split() if head else []
-    if b"_atom_site.label_comp_id" not in tags:
+    column = next((tags.index(tag) for tag in _COMP_IDS if tag in tags), None)
+    if column is None:
         return content
     end = _LOOP_END.search(content, head.end())
     stop = end.start() if end else len(content)
     data = np.frombuffer(content[head.end() : stop], dtype=np.uint8)
-    first, behind, names = _rows(data, tags.index(b"_atom_site.label_comp_id"), len(tags))
+    first, behind, names = _rows(data, column, len(tags))
     is_water = np.zeros(len(names), dtype=bool)
     for width in (3, 4):
-        wanted = [int.from_bytes(name + b" ", "little") for name in _NAMES if len(name) == width]
-        is_water |= np.isin(_integers(data, names, width + 1), np.array(wanted, dtype=np.uint64))
+        wanted = [int.from_bytes(name, "little") for name in _NAMES if len(name) == width]
+        is_name = np.isin(_integers(data, names, width), np.array(wanted, dtype=np.uint64))
+        is_water |= is_name & (data[names + width] <= ord(" "))
     if np.count_nonzero(is_water) < _MANY:
         return content
     return content[: head.end()] + _without(data, first[is_water], behind[is_water]) + content[stop:]

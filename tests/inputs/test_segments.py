@@ -73,7 +73,7 @@ def test_segments_of_waters_and_ions_alone_change_nothing(tmp_path):
 
 def test_in_mmcif_labels_tell_apart_what_authors_call_one_chain(tmp_path, plain):
     content = cif_of(fv_lines()).splitlines()
-    rows = [line.rsplit(b" ", 1)[0] + b" P" if line.startswith(b"ATOM") else line for line in content]
+    rows = [line.rsplit(b" ", 2)[0] + b" P 1" if line.startswith(b"ATOM") else line for line in content]
     (tmp_path / "x.cif").write_bytes(b"\n".join(rows) + b"\n")
     assert same_graphs(graph_of(str(tmp_path / "x.cif")), plain)
     assert read(str(tmp_path / "x.cif")).shared_chain == "P"
