@@ -119,7 +119,7 @@ def finish_shard(
     meta["stagea_phase"] = phase
     meta["wall_s"] = round(meta["wall_s"] + perf_counter() - start, 3)
     shard.write_meta(meta)
-    n_models, n_ok, n_noted = result["n_models"], result["n_ok"], result["n_noted"]
+    n_models, n_ok, n_noted = result["n_models"], result["n_ok"], result.get("n_noted", 0)
     if result["n_fail"] > max_failed_fraction * n_models:
         message = (
             f"{shard.name}: {result['n_fail']} of {n_models} models failed, more than max_failed_fraction = "

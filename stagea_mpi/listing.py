@@ -227,23 +227,12 @@ def _choose(rule: ChainRule, sequences: dict[str, str], domains: dict, ref: Mode
 
 
 def with_domains(entries: list[ModelEntry], numbering: Numbering) -> list[ModelEntry]:
-    """Entries with the domains of stated chains, refused where these are not what they are said to be; collective.
-
-    The antigen's chains are searched where the antibody's have no domain of an antibody.
-    """
+    """Entries with the domains of stated chains, refused where these are not what they are said to be; collective."""
     stated = [entry for entry in entries if entry.failure is None and entry.checked is None]
-    numbering.number(sequence for entry in stated for sequence in (entry.heavy, entry.light) if sequence)
-    numbering.number(sequence for entry in stated for sequence in _suspects(entry, numbering))
+    chains = [sequence for entry in stated for sequence in (entry.heavy, entry.light, *entry.antigen) if sequence]
+    numbering.number(chains)
     is_stated = {entry.ref.name for entry in stated}
     return [_checked(entry, numbering) if entry.ref.name in is_stated else entry for entry in entries]
-
-
-def _suspects(entry: ModelEntry, numbering: Numbering) -> tuple[str, ...]:
-    """Sequences of the antigen, where the antibody's chains do not look like one's and nobody has said they may."""
-    try:
-        return entry.antigen if entry.chains.check and is_in_doubt(_antibody_domains(entry, numbering)) else ()
-    except ModelError:  # told of by `_checked`
-        return ()
 
 
 def _antibody_domains(entry: ModelEntry, numbering: Numbering) -> dict[str, tuple[Domain, ...]]:
@@ -254,11 +243,22 @@ def _antibody_domains(entry: ModelEntry, numbering: Numbering) -> dict[str, tupl
 def _checked(entry: ModelEntry, numbering: Numbering) -> ModelEntry:
     try:
         domains = _antibody_domains(entry, numbering)
-        antigen = zip(entry.chains.antigen, _suspects(entry, numbering), strict=False)
-        checked = check_chains(entry.chains, domains, {name: numbering[sequence] for name, sequence in antigen})
+        antigen = zip(entry.chains.antigen, entry.antigen, strict=True)
+        found = {name: _antigen_domains(sequence, numbering, is_in_doubt(domains)) for name, sequence in antigen}
+        checked = check_chains(entry.chains, domains, found)
     except ModelError as failure:
         return replace(entry, failure=ModelError(failure.reason, str(failure), failure.stage or "annotate"))
     return replace(entry, checked=checked)
+
+
+def _antigen_domains(sequence: str, numbering: Numbering, is_needed: bool) -> tuple[Domain, ...]:
+    """Domains of an antigen's chain; one that ANARCI cannot take fails the model only where they decide."""
+    try:
+        return numbering[sequence]
+    except ModelError:
+        if is_needed:
+            raise
+        return ()
 
 
 def _with_sequences(reader: _Reader, entry: ModelEntry) -> ModelEntry:

@@ -17,7 +17,7 @@ FEATURES = "deeprank-ab 1.0.2"
 
 #: What the metadata of a shard have to have, and their ``result``.
 _KEYS = ("files", "science", "science_sha256", "inputs_sha256", "do_cluster", "wall_s")
-_COUNTS = ("n_models", "n_ok", "n_fail", "n_noted")
+_COUNTS = ("n_models", "n_ok", "n_fail")
 
 
 class Published:

@@ -301,7 +301,7 @@ class Team:
     def _lead_skip(self, shard: ShardFolder, meta: dict[str, Any]) -> None:
         result = meta["result"]
         log.info("%s: done already", shard.name)
-        outcome = Outcome(shard.index, "skipped", result["n_models"], result["n_ok"], n_noted=result["n_noted"])
+        outcome = Outcome(shard.index, "skipped", result["n_models"], result["n_ok"], n_noted=result.get("n_noted", 0))
         self.outcomes.append(outcome)
 
 

@@ -70,9 +70,13 @@ def test_of_several_domains_of_a_chain_that_of_its_role_is_labelled():
     assert check_chains(Chains("S", None, ("A",)), {"heavy": both}, {}).heavy == both[1]
 
 
-def test_an_antibody_against_an_antibody_is_nothing_odd():
+@pytest.mark.parametrize("antigen", [HEAVY, LIGHT, (*HEAVY, *LIGHT)])
+def test_an_antibody_against_an_antibody_is_computed_and_noted(antigen):
+    """The second may be the first one's light chain, stated as antigen."""
     assert not is_in_doubt({"heavy": HEAVY, "light": LIGHT})
-    assert checked(FAB, HEAVY, LIGHT, HEAVY).notes == ()
+    assert checked(FAB, HEAVY, LIGHT, antigen).notes == (
+        f"antigen chain A has the variable domain of an antibody ({antigen[0]})",
+    )
 
 
 # Whole runs
@@ -117,6 +121,13 @@ def test_an_antigen_stated_as_the_antibody_is_refused_or_where_it_is_meant_so_to
     assert main(["plan", str(tmp_path / "insisting.yaml")]) == 0
     assert f"of the sampled models one looks odd: fv: {lacking}" in capsys.readouterr().out
     assert main(["verify", str(tmp_path / "insisting")]) == 0
+
+
+def test_a_light_chain_stated_as_antigen_is_told(tmp_path, capsys):
+    code, output, _, (row, _) = run(tmp_path, '{heavy: H, light: "-", antigen: [L, A]}', capsys)
+    assert code == 0
+    assert "antigen chain L has the variable domain of an antibody (K 1-110)" in output
+    assert row["chosen"] == "stated; antigen chain L has the variable domain of an antibody (K 1-110)"
 
 
 def test_usual_chains_are_not_warned_of_and_have_their_types_in_a_column(tmp_path, capsys):

@@ -59,7 +59,7 @@ def check_chains(
     domains : mapping
         By role, heavy and light, the domains in its chain (or in the part of it that is meant).
     antigen : mapping
-        By chain of the antigen its domains; may be empty unless the antibody `is_in_doubt`.
+        By chain of the antigen its domains.
 
     Raises
     ------
@@ -71,9 +71,9 @@ def check_chains(
     wrong = [_wrong_type(role, name, found[role]) for role, name in _roles(chains)]
     wrong = [problem for problem in wrong if problem]
     lacking = [role for role in found if found[role] is None or found[role].chain_type not in _ANTIBODY_TYPES]
-    misplaced = _misplaced(lacking, len(lacking) == len(found), antigen)
     notes = [_note(role, name, found[role], domains.get(role, ())) for role, name in _roles(chains)]
     notes = [note for note in notes if note]
+    misplaced = _with_domain_of(_lacked_types(lacking, len(found)), antigen)
     if wrong and chains.check:
         advice = "state them the other way round, or chains: auto, or chains.check: false to have it so"
         raise ModelError("wrong_chain_type", f"{' and '.join(wrong)}; {advice}", "chains")
@@ -81,7 +81,8 @@ def check_chains(
         advice = "state the antibody's chains as heavy and light, or chains: auto, or chains.check: false to have it so"
         what = f"{' and '.join(notes)}, but {' and '.join(misplaced)}; {advice}"
         raise ModelError("antibody_in_antigen", what, "chains")
-    return CheckedChains(found["heavy"], found.get("light"), (*wrong, *notes, *misplaced))
+    notes += _with_domain_of(_ANTIBODY_TYPES, antigen)
+    return CheckedChains(found["heavy"], found.get("light"), (*wrong, *notes))
 
 
 def _roles(chains: Chains) -> list[tuple[str, str]]:
@@ -96,13 +97,17 @@ def _wrong_type(role: str, name: str, domain: Domain | None) -> str:
     return f"chain {name}, stated as {role}, is a {other} chain (ANARCI: {domain.chain_type})"
 
 
-def _misplaced(lacking: list[str], has_none: bool, antigen: Mapping[str, Sequence[Domain]]) -> list[str]:
-    """Chains of the antigen with a domain that an antibody's chain lacks; any, where the antibody has none at all."""
-    wanted = _ANTIBODY_TYPES if has_none else tuple(kind for role in lacking for kind in ROLE_TYPES[role])
+def _lacked_types(lacking: list[str], n_roles: int) -> tuple[str, ...]:
+    """Types of the domains that the antibody lacks; all, where it has none."""
+    return _ANTIBODY_TYPES if len(lacking) == n_roles else tuple(kind for role in lacking for kind in ROLE_TYPES[role])
+
+
+def _with_domain_of(types: tuple[str, ...], antigen: Mapping[str, Sequence[Domain]]) -> list[str]:
+    """Which of the antigen's chains have a domain of some types, in words."""
     return [
         f"antigen chain {name} has the variable domain of an antibody ({domain})"
-        for name, domains in (antigen.items() if lacking else ())
-        for domain in [next((domain for domain in domains if domain.chain_type in wanted), None)]
+        for name, domains in antigen.items()
+        for domain in [next((domain for domain in domains if domain.chain_type in types), None)]
         if domain is not None
     ]
 

@@ -129,7 +129,8 @@ def _antibodies(
         if unknown >= _MANY_UNKNOWN * total:
             message = f"no heavy variable domain, and {unknown} of {total} residues are unknown: {inventory}"
             raise ModelError("unknown_residues", message, "chains")
-        raise ModelError("no_antibody", f"no heavy variable domain (ANARCI's type H): {inventory}", "chains")
+        where = "" if rule.antigen == AUTO else f" in other chains than the antigen's ({', '.join(rule.antigen)})"
+        raise ModelError("no_antibody", f"no heavy variable domain (ANARCI's type H){where}: {inventory}", "chains")
     if rule.light is None:
         return [Antibody(heavy, None) for heavy in heavies]
     lights = _with_stated("light", rule.light, rule.check, [piece for piece in pieces if piece.is_light], pieces)

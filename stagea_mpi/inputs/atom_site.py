@@ -115,7 +115,7 @@ def _check_columns(table: "_Table") -> None:
     if missing:
         listed = ", ".join(f"_atom_site.{name}" for name in missing)
         raise ModelError(
-            "unreadable", f"the table of atoms has no column {listed}; write it with {_them(missing)}", "read"
+            "unreadable", f"the table of atoms has no column {listed}; write the file with {_them(missing)}", "read"
         )
 
 
@@ -306,7 +306,8 @@ def _check_letters(table: _Table, name: str) -> None:
 
 
 def _check_whole_numbers(table: _Table, name: str) -> None:
-    if _are_all(int, table.values(name)):
+    values = table.values(name)
+    if _are_all(int, values) and max(map(len, values), default=0) < 10:
         return
     for row, value in enumerate(_without_quotes(table, name), start=1):
         if not _WHOLE_NUMBER.fullmatch(value):

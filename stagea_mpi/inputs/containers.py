@@ -133,6 +133,8 @@ def list_archive(source: HashedStream, path: str, names: FileNames) -> FileListi
                 n_members += 1
                 if _is_structure_name(member.name) and not member.isdir():
                     found.append(_list_member(archive, member, path))
+                elif _is_archive_name(member.name) and member.isfile():
+                    found.append(_nested(path, member.name))
     except (tarfile.TarError, EOFError, OSError, *DAMAGE) as error:
         damage = ModelError("unreadable", f"{path}: damaged behind {n_members} members: {error}", "read")
     if not found:
@@ -152,7 +154,11 @@ def list_zip(source: HashedStream, path: str, names: FileNames) -> FileListing:
         ``no_models`` or ``unreadable``.
     """
     members = zip_members(path)
-    found = [_list_zipped(member, path) for member in members if _is_structure_name(member.filename)]
+    found = [
+        _list_zipped(member, path) if _is_structure_name(member.filename) else _nested(path, member.filename)
+        for member in members
+        if _is_structure_name(member.filename) or _is_archive_name(member.filename)
+    ]
     if not found:
         raise _without_models(path, len(members))
     models, failures = _named(found, names)
@@ -162,6 +168,16 @@ def list_zip(source: HashedStream, path: str, names: FileNames) -> FileListing:
 def _is_structure_name(member: str) -> bool:
     """Whether a member counts; what macOS adds to an archive under the name of each file (``._x.pdb``) does not."""
     return format_of_name(member) not in (None, *ARCHIVES) and not os.path.basename(member).startswith("._")
+
+
+def _is_archive_name(member: str) -> bool:
+    return format_of_name(member) in ARCHIVES and not os.path.basename(member).startswith("._")
+
+
+def _nested(path: str, member: str) -> tuple[ModelRef, ModelError]:
+    """An archive in an archive: what it holds is not looked for, and is not to be missed either."""
+    what = f"{path}: {member}: is an archive in an archive; unpack it, and archive its members"
+    return ModelRef(path, "", member=member), ModelError("unreadable", what, "read")
 
 
 def _without_models(path: str, n_members: int) -> ModelError:

@@ -43,6 +43,8 @@ _MAGICS = (
 )
 #: Patterns of first bytes, and what has them. They stand in no structure's first bytes.
 _FIRST_BYTES = (
+    (re.compile(rb"\s*\{\s*s_m_m2io_version"), "a Maestro file (.mae)"),
+    (re.compile(rb"\}q\x00|\(dp\d"), "a pickle of Python"),
     (re.compile(rb"\s*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE), "a page of HTML (a download that failed?)"),
     (re.compile(rb"\s*<(\?xml|[A-Za-z][\w:-]*[\s>])"), "XML"),
     (re.compile(rb"\x80[\x02-\x05][\x80-\xffc(\]}K-X]"), "a pickle of Python"),
@@ -54,7 +56,10 @@ _FIRST_BYTES = (
 )
 #: Formats of text without a line that begins with ATOM.
 _TEXTS = (
-    (re.compile(rb"@<TRIPOS>"), "MOL2"),
+    (re.compile(rb"(\s*#[^\n]*\n|\s*\n)*@<TRIPOS>"), "MOL2"),
+    (re.compile(rb"[^\n]*\n *\d+( +[\d.E+-]+)?\s*\n( *-?\d+\.\d{7}){3,6}"), "AMBER coordinates (.inpcrd, .rst7)"),
+    (re.compile(rb"TITLE\s*\n(.|\n)*?\nPOSITION"), "GROMOS coordinates (.g96)"),
+    (re.compile(rb"SEQUENCE:|SCORE:"), "a Rosetta silent file"),
     (re.compile(rb"[^\n]*\n[^\n]*\n[^\n]*\n[^\n]*V[23]000"), "an MDL molecule (.mol, .sdf)"),
     (re.compile(rb"[^\n]*\n *\d+ *\r?\n *-?\d+[^\n]{5,6} *[A-Za-z]"), "a GROMACS structure (.gro)"),
     (re.compile(rb" *\d+ *\r?\n[^\n]*\n *[A-Z][a-z]?\d* +-?\d+\.\d+ +-?\d"), "XYZ"),

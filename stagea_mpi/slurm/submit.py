@@ -201,12 +201,25 @@ def _after(folder: RunFolder, config: RunConfig, last: str) -> Job:
 
 
 def _named_script(after: str) -> Path | None:
-    """The script that `after` names. A command is left as it is: the shell of its job replaces what is in it."""
+    """The script that `after` names. A command is left as it is: the shell of its job replaces what is in it.
+
+    Raises
+    ------
+    ConfigError
+        It is a single path, of a variable that is not set, or of no file: its job would fail at the end of the run.
+    """
+    is_path = len(after.split()) == 1 and "/" in after
     try:
         path = expanded(after, "after")
     except ConfigError:
+        if is_path:
+            raise
         return None
-    return path if path.is_file() else None
+    if path.is_file():
+        return path
+    if is_path:
+        raise ConfigError(f"after: {path} is no file; name the script that is to follow, or write a command")
+    return None
 
 
 def _further(config: RunConfig) -> dict[str, str | None]:

@@ -100,8 +100,13 @@ class AnnotationCache:
 
 
 def damaged_lines(path: Path) -> int:
-    """How many lines of a file are damaged; those that a kill has cut short do not count."""
+    """How many lines of a file are damaged; those that a kill has cut short do not count.
+
+    A file of other rows, as earlier versions wrote them, is not judged: nobody uses it.
+    """
     header, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    if not str(_parse(header).get("versions", _ROWS)).endswith(_ROWS):
+        return 0
     is_bad = header != "" and "versions" not in _parse(header) and not _is_cut_short(header, _HEADER)
     return is_bad + sum(not _is_good(line) and not _is_cut_short(line, _ROW) for line in lines)
 

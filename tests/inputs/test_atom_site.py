@@ -81,7 +81,7 @@ def test_without_a_column_the_graph_is_the_same_or_the_failure_names_it(column, 
     if column.startswith("Cartn"):
         failure = refusal(_read, path)
         assert failure.reason == "unreadable"
-        assert str(failure) == f"{path}: the table of atoms has no column _atom_site.{column}; write it with it"
+        assert str(failure) == f"{path}: the table of atoms has no column _atom_site.{column}; write the file with it"
     else:
         assert _same_atoms(_read(path), whole[0])
         assert same_graphs(graph_of(path), whole[1])

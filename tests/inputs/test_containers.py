@@ -104,3 +104,16 @@ def test_whole_members_of_an_archive_cut_short_are_used_and_the_rest_is_told(tmp
     listing = list_models(str(path))
     assert [ref.name for ref in listing.models] == ["a"]
     assert {failure.reason for _, failure in listing.failures} == {"unreadable"}
+
+
+def test_an_archive_in_an_archive_is_told(tmp_path):
+    (tmp_path / "x.pdb").write_bytes(text_of(fv_lines()))
+    _archive(tmp_path / "inner.tar", [("y.pdb", text_of(fv_lines()))])
+    _archive(
+        tmp_path / "outer.tar", [("x.pdb", text_of(fv_lines())), ("inner.tar", (tmp_path / "inner.tar").read_bytes())]
+    )
+    listing = list_models(str(tmp_path / "outer.tar"))
+    assert [ref.name for ref in listing.models] == ["x"]
+    ((_, failure),) = listing.failures
+    assert failure.reason == "unreadable"
+    assert "inner.tar: is an archive in an archive" in str(failure)

@@ -22,6 +22,8 @@ DIALECTS = {
     "Rosetta": {"CYS": "CYD CYZ"},
     "Schrödinger": {"ARG": "ARN", "LYS": "LYN", "ASP": "ASH", "GLU": "GLH", "CYS": "CYT", "TYR": "TYO"},
     "OpenMM": {"CYS": "CYX", "HIS": "HID HIE HIH HSH"},
+    "CHARMM19, PDB2PQR and Tinker": {"HIS": "HSC", "ARG": "AR0", "LYS": "LYD", "TYR": "TYD", "GLN": "QLN"},
+    "small letters": {name: f"{name.title()} {name.lower()}" for name in "ALA ARG PRO SER TYR".split()},
 }  # fmt: skip
 
 
@@ -173,3 +175,14 @@ def test_chains_of_a_dialect_have_the_domains_of_the_standard_file(tmp_path):
     sequences = chain_sequences(read(str(tmp_path / "x.cif")))
     assert set(sequences) == {FAB_CHAINS.heavy, FAB_CHAINS.light, *FAB_CHAINS.antigen}
     assert not any("X" in sequence for sequence in sequences.values())
+
+
+def test_a_ligand_under_a_dialects_name_is_no_amino_acid(tmp_path, plain):
+    """SRO is deprotonated serine to Schrödinger, and serotonin in the PDB."""
+    ligand = [
+        f"HETATM 9{k:03d}  {name}  SRO H 900    {100.0 + k:8.3f} 100.000 100.000  1.00  0.00           C"
+        for k, name in enumerate(("C1", "C2", "C3", "CA"))
+    ]
+    path = write(tmp_path / "x.pdb", [*fv_lines(), *ligand])
+    assert chain_sequences(read(path)) == chain_sequences(read(write(tmp_path / "plain.pdb", fv_lines())))
+    assert same_graphs(graph_of(path), plain)

@@ -181,6 +181,25 @@ def test_residues_that_share_a_number_are_several_where_they_stand_apart(label, 
         assert same_atoms(path, right)
 
 
+@pytest.mark.parametrize("labelled", [80, 81, 82, 83, 84])
+def test_a_label_on_one_of_the_residues_that_share_a_number_costs_no_other(labelled, tmp_path, right):
+    lines = []
+    for line in fv_lines():
+        number = int(line[22:26])
+        if line[21] == "H" and 80 <= number <= 84:
+            line = changed(located(line, "A" if number == labelled else " ", "0.50"), 22, "  80")
+        lines.append(line)
+    for path in both_formats(tmp_path, lines):
+        assert same_atoms(path, right)
+
+
+def test_copies_of_a_chain_behind_each_other_stay_whatever_their_occupancies(tmp_path):
+    antigen = [located(line, " ", "0.50") for line in fv_lines() if line[21] == "A"]
+    others = [line for line in fv_lines() if line[21] != "A"]
+    path = write(tmp_path / "x.pdb", [*others, *antigen, *(moved(line, (40.0, 0.0, 0.0)) for line in antigen)])
+    assert (read(path).chain == b"A").sum() == 2 * len(antigen)
+
+
 @pytest.mark.parametrize("names", [("LEU", "SER", "SER", "LEU"), ("SER", "SER", "SER", "SER")])
 def test_residues_of_one_number_keep_their_order_also_where_names_recur(names, tmp_path):
     def named(lines):

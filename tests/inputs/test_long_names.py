@@ -230,3 +230,10 @@ def test_a_name_of_four_letters_in_a_chain_of_two_is_refused(tmp_path):
         for line in with_chains({"H": "LH", "L": "2L", "A": "BA"})
     ]
     assert refusal(read, write(tmp_path / "x.pdb", lines)).reason == "unreadable"
+
+
+def test_names_of_atoms_a_column_to_the_right_are_refused_where_they_would_be_others(tmp_path):
+    shifted = [line[:12] + " " + line[12:16] + line[17:] if line[12] == " " else line for line in fv_lines()]
+    failure = refusal(read, write(tmp_path / "x.pdb", shifted))
+    assert failure.reason == "unreadable"
+    assert "columns 13-17 of line" in str(failure)

@@ -72,3 +72,10 @@ def test_rows_of_mmcif_that_are_more_than_a_line_stay(tmp_path):
 def test_what_is_called_after_a_water_is_one():
     assert all(map(is_water, "HOH WAT H2O DOD TIP TIP3 TIP4 TIP5 TP3 T3P T4P SOL SPC SPCE OH2".split()))
     assert not any(map(is_water, "ALA SO4 HIS TPO SEP TYS".split()))
+
+
+@pytest.mark.parametrize("number", ["271a", "****", "100000"])
+def test_a_waters_number_fails_no_model(number, tmp_path):
+    water = f"HETATM    1  O   HOH W{number:>4}".ljust(30) + "  90.000  90.000  90.000  1.00  0.00           O"
+    table = read(write(tmp_path / "x.pdb", [*fv_lines(), *[water] * 3]))
+    assert len(table.xyz) == len(fv_lines())
