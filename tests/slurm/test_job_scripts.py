@@ -102,6 +102,13 @@ def test_phases_become_jobs_that_wait_for_each_other(tmp_path, stage_a, n_shards
         assert subprocess.run(["bash", "-n"], input=job.text, text=True, timeout=HANG_S).returncode == 0
 
 
+@pytest.mark.parametrize("after", ["$STAGEA_UNSET/next.sh", "no/such/script.sh"])
+def test_a_script_that_is_to_follow_and_is_not_there_is_refused_before_anything_is_submitted(after, tmp_path):
+    config = RunConfig(tmp_path, tmp_path, Chains("H", None, ("A",)), after=after)
+    with pytest.raises(ConfigError, match="after: "):
+        plan_jobs(RunFolder(tmp_path), config, 3)
+
+
 def test_sbatch_options_and_own_environment_are_in_the_script(tmp_path):
     stage_a = {
         "sbatch_options": ["--account=lab", "--time=2-00"],
