@@ -25,6 +25,7 @@ _ATTACHED = np.array([int.from_bytes(name, "little") for name in (b"ANIS", b"SIG
 
 _ATOM_SITE = re.compile(rb"^loop_[ \t\r]*\n((?:[ \t]*_atom_site\.\S+[ \t\r]*\n)+)", re.MULTILINE | re.IGNORECASE)
 _COMP_IDS = (b"_atom_site.auth_comp_id", b"_atom_site.label_comp_id")
+_QUOTES = np.frombuffer(b"'\"", dtype=np.uint8)
 _LOOP_END = re.compile(rb"^(?:#|_|loop_|data_)", re.MULTILINE | re.IGNORECASE)
 
 
@@ -58,7 +59,7 @@ def without_waters_in_pdb(content: bytes, starts: np.ndarray, lengths: np.ndarra
 
 
 def without_waters_in_mmcif(content: bytes) -> bytes:
-    """An mmCIF text without its waters, where they are many, each on a line of its own and nothing in it quoted."""
+    """An mmCIF text without its waters, where they are many, each on a line of its own."""
     head = _ATOM_SITE.search(content) if len(content) > _MANY * _LEAST_ROW else None
     tags = head[1].lower().split() if head else []
     column = next((tags.index(tag) for tag in _COMP_IDS if tag in tags), None)
@@ -67,19 +68,24 @@ def without_waters_in_mmcif(content: bytes) -> bytes:
     end = _LOOP_END.search(content, head.end())
     stop = end.start() if end else len(content)
     data = np.frombuffer(content[head.end() : stop], dtype=np.uint8)
+    if len(data) < _MANY * _LEAST_ROW:
+        return content
     first, behind, names = _rows(data, column, len(tags))
     is_water = np.zeros(len(names), dtype=bool)
     for width in (3, 4):
         wanted = [int.from_bytes(name, "little") for name in _NAMES if len(name) == width]
         is_name = np.isin(_integers(data, names, width), np.array(wanted, dtype=np.uint64))
-        is_water |= is_name & (data[names + width] <= ord(" "))
+        is_water |= is_name & ((data[names + width] <= ord(" ")) | np.isin(data[names + width], _QUOTES))
     if np.count_nonzero(is_water) < _MANY:
         return content
     return content[: head.end()] + _without(data, first[is_water], behind[is_water]) + content[stop:]
 
 
 def _rows(data: np.ndarray, column: int, n_columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lines that are a row each without quotes: their first bytes, the bytes behind, and where one column begins."""
+    """Lines that are a row each: their first bytes, the bytes behind, and where one column's value begins.
+
+    As many words as columns are one value each: with a blank in a quoted value there are more.
+    """
     is_blank = np.isin(data, np.frombuffer(b" \t\r\n", dtype=np.uint8))
     is_token = ~is_blank
     is_token[1:] &= is_blank[:-1]
@@ -88,9 +94,9 @@ def _rows(data: np.ndarray, column: int, n_columns: int) -> tuple[np.ndarray, np
     first = np.concatenate([[0], behind[:-1]])
     first_token = np.searchsorted(tokens, first)
     is_row = np.diff(np.append(first_token, len(tokens))) == n_columns
-    quotes = np.flatnonzero((data == ord("'")) | (data == ord('"')) | (data == ord(";")))
-    is_row[np.searchsorted(behind, quotes, side="right")] = False
+    is_row &= data[np.minimum(first, len(data) - 1)] != ord(";")  # a text of several lines
     names = tokens[first_token[is_row] + column]
+    names = names + np.isin(data[names], _QUOTES)
     is_row[np.flatnonzero(is_row)[names > len(data) - 5]] = False
     return first[is_row], behind[is_row], names[names <= len(data) - 5]
 

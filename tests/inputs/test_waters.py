@@ -69,6 +69,13 @@ def test_rows_of_mmcif_that_are_more_than_a_line_stay(tmp_path):
     assert same_table(read(str(tmp_path / "x.cif")), read(write(tmp_path / "y.pdb", fv_lines())))
 
 
+@pytest.mark.parametrize("quoted", [b"HOH", b"O"])
+def test_waters_of_mmcif_with_values_in_quotes_go_as_well(quoted):
+    plain = cif_of([*fv_lines(), *waters(2000)])
+    content = plain.replace(b" %b " % quoted, b' "%b" ' % quoted)
+    assert len(without_waters_in_mmcif(content).splitlines()) == len(plain.splitlines()) - 2000
+
+
 def test_what_is_called_after_a_water_is_one():
     assert all(map(is_water, "HOH WAT H2O DOD TIP TIP3 TIP4 TIP5 TP3 T3P T4P SOL SPC SPCE OH2".split()))
     assert not any(map(is_water, "ALA SO4 HIS TPO SEP TYS".split()))
