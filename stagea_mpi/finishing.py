@@ -97,10 +97,10 @@ def finish_shard(
             if packed.is_clustered:  # by an earlier start that did not come to its end
                 clusters = {i: packed.clusters(i) for i, status in enumerate(packed.statuses) if status == "ok"}
             elif clustered:
-                # Only ranks that cluster need SciPy, which takes long to load.
-                from .clustering import cluster_two_depths
-
                 with events.timed("cluster", shard=shard.index):
+                    # Only ranks that cluster need SciPy, which takes long to load.
+                    from .clustering import cluster_two_depths
+
                     clusters = {
                         i: cluster_two_depths(len(graph), graph.internal.nodes) for i, _, graph in packed.graphs()
                     }
