@@ -24,8 +24,9 @@ ROUNDS ?= 300
 SEED ?= 1
 SOAK ?= 5000
 
-# Processes that run the serial tests: these wait more than they compute. A file's tests stay together, with their fixtures.
-WORKERS ?= 3
+# Processes that run the serial tests: these wait more than they compute. A file's tests stay together, with their
+# fixtures, and the slow ones, which are in folders, come first: many small ones fill up the end.
+WORKERS ?= 4
 
 .PHONY: help env demo test busy faults bench fuzz lint clean
 
@@ -45,7 +46,7 @@ test: env ## lint, then the serial tests, then the parallel ones on two and thre
 	@bash .ci/slurm_packages.sh
 	$(PY) -m ruff check .
 	$(PY) -m pytest --doctest-modules -q stagea_mpi
-	$(PY) -m pytest -m "not mpi" -n $(WORKERS) --dist loadfile
+	$(PY) -m pytest -m "not mpi" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 	$(LIMIT) $(MPIEXEC) -n 2 $(SPARE) $(PARALLEL_TESTS)
 	$(LIMIT) $(MPIEXEC) -n 3 --oversubscribe $(PARALLEL_TESTS)
 
