@@ -71,11 +71,12 @@ def test_a_job_requeues_itself_no_more_often_than_it_may(two_nodes, poses, write
 def test_what_scancel_ends_is_finished_by_submitting_again(
     two_nodes, poses, write_run, held_voronota, tmp_path, phase
 ):
+    # A shard is finished before models of the next but one are begun: of six, some are left when the first one is.
     hold, activate = held_voronota(tmp_path / "run", after=1)
     config, run_root = write_run(
-        poses, top={"max_concurrent_a": 1}, activate=activate, split_mode=phase == "prep_graphs"
+        poses, top={"max_concurrent_a": 1}, activate=activate, split_mode=phase == "prep_graphs", max_per_shard=1
     )
-    undisturbed, expected = write_run(poses, name="undisturbed")
+    undisturbed, expected = write_run(poses, name="undisturbed", max_per_shard=1)
     two_nodes.stagea("run", undisturbed)
 
     first = _submit(two_nodes, config, run_root)
@@ -92,9 +93,9 @@ def test_what_scancel_ends_is_finished_by_submitting_again(
     assert refused.returncode == 2
     assert f"scancel {first[0]}" in refused.stdout
     assert not {"graphs", "finishing", "reading"} & cut.keys(), "a shard of a cancelled job passes for being at work"
-    assert cut.get("done", 0) < 3
+    assert cut.get("done", 0) < 6
     assert {path: stamp for path, stamp in _published_files(run_root).items() if path in published} == published
-    assert status_of(two_nodes, run_root)["total"]["shards"] == {"done": 3}
+    assert status_of(two_nodes, run_root)["total"]["shards"] == {"done": 6}
     _assert_same_results(run_root, expected)
 
 
