@@ -8,9 +8,10 @@ import numpy as np
 from ..annotation import CDR_POSITIONS, Domain, regions
 from ..complexes import Chains, Complex
 from ..errors import ModelError
+from .geometry import LIGHT_TYPES
 
 #: ANARCI's types of the domain that each role has.
-ROLE_TYPES = {"heavy": ("H",), "light": ("K", "L")}
+ROLE_TYPES = {"heavy": ("H",), "light": LIGHT_TYPES}
 _ANTIBODY_TYPES = ROLE_TYPES["heavy"] + ROLE_TYPES["light"]
 
 
@@ -41,7 +42,7 @@ def role_domain(role: str, domains: Sequence[Domain]) -> Domain | None:
 
 
 def is_in_doubt(domains: Mapping[str, Sequence[Domain]]) -> bool:
-    """Whether a role (heavy or light) lacks an antibody's domain, so that the antigen's chains have to be looked at."""
+    """Whether a role (heavy or light) lacks an antibody's domain, so that those of the antigen's chains decide."""
     return any(not any(domain.chain_type in _ANTIBODY_TYPES for domain in found) for found in domains.values())
 
 
