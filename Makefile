@@ -26,7 +26,7 @@ SOAK ?= 5000
 
 # Processes that run the serial tests: these wait more than they compute. A file's tests stay together, with their
 # fixtures, and the slow ones, which are in folders, come first: many small ones fill up the end.
-WORKERS ?= 4
+WORKERS ?= 6
 
 .PHONY: help env demo test busy faults bench fuzz lint clean
 

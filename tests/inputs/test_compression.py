@@ -64,7 +64,7 @@ def test_models_of_a_compressed_ensemble_are_read_in_any_order(ending, tmp_path)
 @pytest.mark.parametrize("ending", OTHERS)
 def test_any_range_is_read_as_from_the_plain_content_also_behind_what_is_kept(ending, tmp_path, monkeypatch):
     monkeypatch.setattr(compression, "_MOST_KEPT", 100_000)
-    content = np.random.default_rng(1).integers(0, 4, 6_000_000, dtype=np.uint8).tobytes()
+    content = np.random.default_rng(1).integers(0, 256, 100_000, dtype=np.uint8).repeat(60).tobytes()
     path = tmp_path / "x"
     path.write_bytes(PACK[ending](content[:2_000_000]) + PACK[ending](content[2_000_000:]))
     ranges = StreamRanges(str(path), OTHERS[ending])

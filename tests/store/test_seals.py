@@ -10,6 +10,7 @@ from stagea_mpi.store.seals import sealed, sealed_text, unsealed, unsealed_text
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
 )
 
 
