@@ -25,8 +25,9 @@ SEED ?= 1
 SOAK ?= 5000
 
 # Processes that run the serial tests: these wait more than they compute. A file's tests stay together, with their
-# fixtures, and the slow ones, which are in folders, come first: many small ones fill up the end.
+# fixtures, and the slow ones come first: many small ones fill up the end.
 WORKERS ?= 6
+SLOW := tests/faults tests/launched tests/slurm tests/notebook
 
 .PHONY: help env demo test busy faults bench fuzz lint clean
 
@@ -37,7 +38,7 @@ env: ## .venv and whatever it needs (MPI, parallel HDF5, hmmer, voronota)
 	@PYTHON=$(PYTHON) bash .ci/env.sh
 
 demo: env ## docking poses to graphs on two MPI ranks, into demo/run
-	@test -e demo/poses || $(PY) -m stagea_mpi.poses demo/poses
+	@test -e demo/poses || $(PY) -m stagea_mpi.demo.poses demo/poses
 	$(MPIEXEC) -n 2 $(SPARE) $(PY) -m stagea_mpi run jobs/demo.yaml
 	@echo; echo "demo/run:"
 	@cd demo/run && find . -type f -printf '%P\t%s bytes\n' | sort | sed 's/^/  /' | expand -t 52
@@ -46,7 +47,7 @@ test: env ## lint, then the serial tests, then the parallel ones on two and thre
 	@bash .ci/slurm_packages.sh
 	$(PY) -m ruff check .
 	$(PY) -m pytest --doctest-modules -q stagea_mpi
-	$(PY) -m pytest -m "not mpi" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -m "not mpi" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(SLOW) tests
 	$(LIMIT) $(MPIEXEC) -n 2 $(SPARE) $(PARALLEL_TESTS)
 	$(LIMIT) $(MPIEXEC) -n 3 --oversubscribe $(PARALLEL_TESTS)
 

@@ -20,9 +20,9 @@ from time import perf_counter
 
 import numpy as np
 
-from stagea_mpi.poses import COMPLEXES, write_poses
-from stagea_mpi.store.packed import PackedFile
-from stagea_mpi.timing import STAGES
+from stagea_mpi.demo.poses import COMPLEXES, write_poses
+from stagea_mpi.graph.timing import STAGES
+from stagea_mpi.storage.packed_reader import PackedFile
 
 _LIMIT_S = 1800
 

@@ -18,7 +18,7 @@ def _in_utf8() -> None:
 
 _in_utf8()
 
-from .parallel.guard import StopRequest  # noqa: E402 - what it imports is imported once
+from .mpi.guard import StopRequest  # noqa: E402 - what it imports is imported once
 
 stop = StopRequest().listen()
 

@@ -13,9 +13,9 @@ from collections import Counter
 from pathlib import Path
 
 from . import __version__
+from .config.paths import given
 from .errors import FAILED, ConfigError, LaunchError, StageAError, legible
-from .parallel.guard import StopRequest, abort_on_error, report
-from .paths import given
+from .mpi.guard import StopRequest, abort_on_error, report
 
 log = logging.getLogger("stagea_mpi")
 
@@ -139,15 +139,15 @@ def _share(text: str) -> tuple[int, int]:
 
 
 def _plan(parsed: argparse.Namespace) -> int:
-    from .config import load_config
-    from .plan import describe_plan
+    from .config.run_config import load_config
+    from .pipeline.plan import describe_plan
 
     print(legible(describe_plan(load_config(parsed.config, warn=_warn), parsed.config)))
     return 0
 
 
 def _submit(parsed: argparse.Namespace) -> int:
-    from .config import load_config
+    from .config.run_config import load_config
     from .slurm.submit import dry_run, submit
 
     config = load_config(parsed.config, warn=_warn)
@@ -160,25 +160,25 @@ def _submit(parsed: argparse.Namespace) -> int:
 
 
 def _status(parsed: argparse.Namespace) -> int:
-    from .status import show
+    from .slurm.status import show
 
     return show(given(parsed.run_root, "RUN_ROOT"), watch=parsed.watch, as_json=parsed.json, every_shard=parsed.all)
 
 
 def _verify(parsed: argparse.Namespace) -> int:
-    from .verify import verify
+    from .checks.verify import verify
 
     return verify(given(parsed.run_root, "RUN_ROOT"), repair=parsed.repair, tell=lambda line: print(legible(line)))
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    from .telemetry.report import main as write
+    from .report.report import main as write
 
     return write(given(parsed.run_root, "RUN_ROOT"), parsed.output and given(parsed.output, "-o"))
 
 
 def _doctor(parsed: argparse.Namespace) -> int:
-    from . import doctor
+    from .checks import doctor
 
     return doctor.main()
 
@@ -187,7 +187,7 @@ def _run(parsed: argparse.Namespace) -> int:
     code = _run_connected(parsed)
     receipt = os.environ.get("STAGEA_RECEIPT")
     if receipt:
-        from .parallel.teams import is_first_process
+        from .mpi.teams import is_first_process
 
         if is_first_process():  # the job script trusts no launcher's 0 without it
             Path(receipt).write_text(f"{code}\n")
@@ -197,7 +197,7 @@ def _run(parsed: argparse.Namespace) -> int:
 def _run_connected(parsed: argparse.Namespace) -> int:
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
         os.environ.setdefault(variable, "1")  # before NumPy is loaded
-    from .parallel.teams import connect, is_first_process
+    from .mpi.teams import connect, is_first_process
 
     try:
         comm = connect()
@@ -217,12 +217,12 @@ def _run_connected(parsed: argparse.Namespace) -> int:
 
 
 def _run_on(comm, parsed: argparse.Namespace) -> int:
-    from .config import load_config
-    from .parallel.guard import agree
-    from .pipeline import run
+    from .config.run_config import load_config
+    from .mpi.guard import agree
+    from .pipeline.run import run
+    from .pipeline.team import Options
+    from .rundir.folders import RunFolder
     from .slurm.affinity import check_affinity, log_diagnostics
-    from .store.rundir import RunFolder
-    from .team import Options
 
     _log_to_stderr(comm)
     config, error = None, None

@@ -9,9 +9,9 @@ from holding import HANG_S
 from hypothesis import HealthCheck, settings
 from launching import ROOT, launch_environment, mpiexec, write_run_yaml
 
-from stagea_mpi.complexes import Chains
-from stagea_mpi.config import RunConfig, StageA
-from stagea_mpi.poses import COMPLEXES, write_poses
+from stagea_mpi.antibody.complexes import Chains
+from stagea_mpi.config.run_config import RunConfig, StageA
+from stagea_mpi.demo.poses import COMPLEXES, write_poses
 
 # Examples may take what they take, to be made as well as to be tried.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

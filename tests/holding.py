@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stagea_mpi.parallel.guard import STOP_SIGNALS
+from stagea_mpi.mpi.guard import STOP_SIGNALS
 
 #: Seconds after which something is taken for hung. Nothing takes a tenth of it, on a busy machine as well.
 HANG_S = 600.0

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from shipped import FAB_CHAINS, STRUCTURES
 
-from stagea_mpi.annotation import Domain, find_domains
-from stagea_mpi.chains.checking import CheckedChains, antibody_regions, role_domain
-from stagea_mpi.chains.rules import ChainRule
-from stagea_mpi.complexes import Chains, Complex, merge_chains
+from stagea_mpi.antibody.chain_checking import CheckedChains, antibody_regions, role_domain
+from stagea_mpi.antibody.chain_rules import ChainRule
+from stagea_mpi.antibody.complexes import Chains, Complex, merge_chains
+from stagea_mpi.antibody.numbering import Domain, find_domains
 from stagea_mpi.errors import ModelError
-from stagea_mpi.graphs import InterfaceGraph, build_graph
+from stagea_mpi.graph.interface_graph import InterfaceGraph, build_graph
 from stagea_mpi.inputs import AtomTable, FileNames, list_models, read_model, stem
-from stagea_mpi.listing import ModelEntry, list_shard
-from stagea_mpi.parallel.teams import Solo
+from stagea_mpi.mpi.teams import Solo
+from stagea_mpi.pipeline.inventory import ModelEntry, list_shard
 
 _CIF_COLUMNS = (
     "group_PDB id type_symbol label_atom_id label_alt_id label_comp_id label_asym_id label_seq_id pdbx_PDB_ins_code "

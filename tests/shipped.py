@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from stagea_mpi import poses
-from stagea_mpi.annotation import find_domains
-from stagea_mpi.chains.checking import CheckedChains, antibody_regions, check_chains
-from stagea_mpi.complexes import Chains, Complex, merge_chains
-from stagea_mpi.graphs import InterfaceGraph, build_graph
+from stagea_mpi.antibody.chain_checking import CheckedChains, antibody_regions, check_chains
+from stagea_mpi.antibody.complexes import Chains, Complex, merge_chains
+from stagea_mpi.antibody.numbering import find_domains
+from stagea_mpi.demo import poses
+from stagea_mpi.graph.interface_graph import InterfaceGraph, build_graph
 from stagea_mpi.inputs import list_models, read_model
 
 STRUCTURES = resources.files("stagea_mpi") / "data" / "structures"
@@ -48,7 +48,7 @@ def nanobody() -> Built:
 
 @functools.cache
 def three_poses() -> tuple[Built, ...]:
-    """The ensemble of `python -m stagea_mpi.poses OUT_DIR --count 3 --ensemble --seed 7`."""
+    """The ensemble of `python -m stagea_mpi.demo.poses OUT_DIR --count 3 --ensemble --seed 7`."""
     with tempfile.TemporaryDirectory() as folder:
         path = poses.write_ensemble(Path(folder) / "ensemble.pdb", poses.COMPLEXES["7DAA"], count=3, seed=7)
         return tuple(build_models(path, FAB_CHAINS))

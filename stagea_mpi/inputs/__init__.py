@@ -3,7 +3,7 @@
 from .atoms import AtomTable, read_model
 from .containers import FileListing, ModelRef, list_models
 from .discovery import InputFiles, discover
-from .naming import FileNames, RunNames, stem
+from .model_names import FileNames, RunNames, stem
 
 __all__ = [
     "AtomTable",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from gemmi import cif
 
 from ..errors import ModelError
-from ..residues import RESIDUE_TYPES
+from ..structure.residues import RESIDUE_TYPES
 
 PREFIX = "_atom_site."
 #: Each in the author's name and in the archive's; one of both is needed, and stands in where the other has no value.

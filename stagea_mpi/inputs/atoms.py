@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 import gemmi
 import numpy as np
 
-from ..dialects import standard_names
 from ..errors import ModelError
-from ..residues import is_amino_acid, is_water
+from ..structure.dialects import standard_names
+from ..structure.residues import is_amino_acid, is_water
 from .columns import are_chains_segments, atom_lines, check_columns, has_foreign_elements, split_repeated
 from .containers import ModelRef, text_of
 from .formats import HEAD_BYTES, MMCIF, format_of

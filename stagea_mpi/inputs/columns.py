@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 from ..errors import ModelError
-from ..residues import is_amino_acid
+from ..structure.residues import is_amino_acid
 
 # Places of a line, counted from 0.
 _ATOM = slice(12, 16)

@@ -14,7 +14,7 @@ from ..errors import ModelError
 from .compression import DAMAGE, MAGIC_BYTES, codec_of
 from .ensembles import HashedStream, Span, find_models, stated_names
 from .formats import ARCHIVES, TAR, ZIP, format_of, format_of_name, is_container_name, without_mark
-from .naming import FileNames, stem
+from .model_names import FileNames, stem
 from .unpacking import check_member_size, open_unpacked, read_range, read_whole, readable, unpacked
 from .zipped import check_member, read_zip_member, zip_members
 

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from ..errors import ModelError
 from .formats import HEAD_BYTES, MMCIF, QUIVER, format_of, without_mark
 from .mmcif import model_numbers
-from .naming import FileNames, model_name, stem
+from .model_names import FileNames, model_name, stem
 from .recognition import foreign_format, foreign_text
 from .unpacking import MAX_MODEL_BYTES, check_size
 

@@ -11,7 +11,7 @@ from math import dist, inf
 
 import numpy as np
 
-from ..residues import is_amino_acid
+from ..structure.residues import is_amino_acid
 
 #: Å. Cα atoms of neighbours in a chain are 3.8 apart (2.9 across a cis peptide), so what is nearer is the same one.
 _SAME_ATOM = 2.5

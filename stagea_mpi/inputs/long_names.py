@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..dialects import SIDE_CHAINS, is_alias, is_named, standard_residue
 from ..errors import ModelError
-from ..residues import is_amino_acid
+from ..structure.dialects import SIDE_CHAINS, is_alias, is_named, standard_residue
+from ..structure.residues import is_amino_acid
 
 # Places of a line, counted from 0.
 _NAME, _SITE = slice(17, 20), slice(20, 27)  # a site: chain, number, insertion code

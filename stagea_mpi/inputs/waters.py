@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-from ..residues import WATER_NAMES
+from ..structure.residues import WATER_NAMES
 
 #: Lines of waters from which on it pays.
 _MANY = 1000

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RunFolderError
-from ..store.rundir import RunFolder, now, write_json
+from ..rundir.folders import RunFolder, now, write_json
 
 
 class Submissions:

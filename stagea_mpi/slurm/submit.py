@@ -7,12 +7,12 @@ from pathlib import Path
 
 import yaml
 
-from ..config import RunConfig, chains_as_dict
+from ..config.paths import expanded
+from ..config.run_config import RunConfig, chains_as_dict
 from ..errors import ConfigError, RunFolderError, SlurmError
-from ..paths import expanded
-from ..shards import ensure_cut, plan_cut
-from ..store.lock import ShardLock
-from ..store.rundir import DONE, GRAPHS_DONE, RunFolder, write_text
+from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder, write_text
+from ..rundir.lock import ShardLock
+from ..rundir.sharding import ensure_cut, plan_cut
 from . import queue
 from .scripts import activation, fill, log_pattern, read_script
 from .submissions import Submissions

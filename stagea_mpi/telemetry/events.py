@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 #: Seconds that a line may stay in memory: what a kill can cost.
 FLUSH_EVERY_S = 1.0
 
-#: Stages of an event beside those of a model (`timing.STAGES`), and what a rank does in them.
+#: Stages of an event beside those of a model (`graph.timing.STAGES`), and what a rank does in them.
 STAGES = {
     "startup": "from the start of the process to its first work: interpreter, libraries, MPI",
     "prep": "the team's first rank looks at what a shard has already",
@@ -76,7 +76,7 @@ class EventLog:
         Parameters
         ----------
         stage : str
-            A key of `STAGES` or one of `timing.STAGES`.
+            A key of `STAGES` or one of `graph.timing.STAGES`.
         start : float
             By `time.perf_counter`.
         seconds : float

@@ -14,9 +14,9 @@ from typing import Any
 
 import psutil
 
-from ..children import Child
-from ..config import RunConfig
-from . import naming
+from ..config.run_config import RunConfig
+from ..mpi.child_process import Child
+from . import file_names
 from .events import EventLog
 
 log = logging.getLogger(__name__)
@@ -46,10 +46,10 @@ def recording(comm, run_root: Path, config: RunConfig, **who: Any) -> Iterator[E
         More about this rank for its line `start`, such as its team.
     """
     launch = comm.bcast(uuid.uuid4().hex[:12] if comm.rank == 0 else None)
-    here = naming.node(), os.getpid()
+    here = file_names.node(), os.getpid()
     ranks = comm.allgather(here)
     pids = [pid for node, pid in ranks if node == here[0]]
-    events = EventLog(_folder(run_root / "telemetry") / naming.events_name(comm.rank))
+    events = EventLog(_folder(run_root / "telemetry") / file_names.events_name(comm.rank))
     samples = os.getpid() == pids[0] and config.collect_metrics
     sampler = _start_sampler(_folder(run_root / "compute_metrics"), config.metrics_interval, pids) if samples else None
     started = perf_counter() - (time() - psutil.Process().create_time())
@@ -74,9 +74,9 @@ def _identity(comm, config: RunConfig) -> dict[str, Any]:
     return {
         "size": comm.size,
         "host": os.uname().nodename,
-        "node": naming.node(),
-        "job": naming.job(),
-        "task": naming.task(),
+        "node": file_names.node(),
+        "job": file_names.job(),
+        "task": file_names.task(),
         "cpus": sorted(os.sched_getaffinity(0)),
         "phase": config.phase,
         "metrics_interval": config.metrics_interval if config.collect_metrics else None,
@@ -96,7 +96,7 @@ def _start_sampler(folder: Path, interval: float, pids: list[int]) -> subprocess
         "-m",
         "stagea_mpi.telemetry.sampler",
         str(folder),
-        naming.samples_prefix(),
+        file_names.samples_prefix(),
         str(interval),
     ]
     try:

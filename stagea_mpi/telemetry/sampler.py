@@ -138,7 +138,7 @@ class Sampler:
     folder : Path
         The run's `compute_metrics`.
     prefix : str
-        `naming.samples_prefix`.
+        `file_names.samples_prefix`.
     pids : list of int
         The ranks of the node.
     """

@@ -8,7 +8,7 @@ import pytest
 from holding import Hold
 from launching import write_run_yaml
 
-from stagea_mpi.store.lock import SILENCE_LIMIT
+from stagea_mpi.rundir.lock import SILENCE_LIMIT
 
 from .victims import LONG, SETTINGS, Victim, check_what_is_there, left_behind, published
 

@@ -8,7 +8,7 @@ import h5py
 import pytest
 from launching import write_run_yaml
 
-from stagea_mpi.telemetry.report import write_report
+from stagea_mpi.report.report import write_report
 
 from .victims import LONG, Victim, check_what_is_there
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from holding import HANG_S, wait_until
 from launching import ROOT, launch_environment, mpiexec
 
-from stagea_mpi.verify import verify
+from stagea_mpi.checks.verify import verify
 
 #: Files whose bytes do not depend on the number of ranks, nor on what happened on the way.
 PUBLISHED = ("graphs.h5", "failures.tsv", "manifest.tsv.gz")

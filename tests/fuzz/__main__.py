@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from stagea_mpi.chains.rules import ChainRule
+from stagea_mpi.antibody.chain_rules import ChainRule
 from stagea_mpi.inputs.unpacking import open_unpacked
 
 from .cases import TIME_LIMIT, Pipeline, Source, explained, mutated, shipped_sources

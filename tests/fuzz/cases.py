@@ -14,15 +14,15 @@ from pathlib import Path
 
 import gemmi
 
-from stagea_mpi.building import build_model
-from stagea_mpi.chains.rules import ChainRule
-from stagea_mpi.clustering import cluster_two_depths
-from stagea_mpi.complexes import Chains
-from stagea_mpi.graphs import InterfaceGraph
+from stagea_mpi.antibody.chain_rules import ChainRule
+from stagea_mpi.antibody.complexes import Chains
+from stagea_mpi.graph.clustering import cluster_two_depths
+from stagea_mpi.graph.interface_graph import InterfaceGraph
 from stagea_mpi.inputs import FileNames
-from stagea_mpi.listing import list_shard, with_domains
-from stagea_mpi.numbering import Numbering
-from stagea_mpi.parallel.teams import Solo
+from stagea_mpi.mpi.teams import Solo
+from stagea_mpi.pipeline.build_shard import build_model
+from stagea_mpi.pipeline.inventory import list_shard, with_domains
+from stagea_mpi.pipeline.shared_numbering import Numbering
 
 #: Seconds after which a model fails.
 TIME_LIMIT = 30.0

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stagea_mpi.chains.rules import ChainRule
-from stagea_mpi.complexes import Chains
-from stagea_mpi.graphs import InterfaceGraph
+from stagea_mpi.antibody.chain_rules import ChainRule
+from stagea_mpi.antibody.complexes import Chains
+from stagea_mpi.graph.interface_graph import InterfaceGraph
 
 from .cases import Pipeline, Source, explained
 

@@ -8,7 +8,7 @@ import pytest
 from made import changed, fv_lines, graph_of, moved, read, same_graphs, text_of, write
 from shipped import FAB_CHAINS
 
-from stagea_mpi.complexes import chain_sequences
+from stagea_mpi.antibody.complexes import chain_sequences
 
 DIALECTS = {
     "AMBER": {"HIS": "HID HIE HIP", "CYS": "CYX CYM", "ASP": "ASH", "GLU": "GLH", "LYS": "LYN"},

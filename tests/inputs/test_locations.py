@@ -5,7 +5,7 @@ import pytest
 from made import changed, cif_of, fv_lines, graph_of, moved, read, same_graphs, write
 from shipped import FAB_CHAINS
 
-from stagea_mpi.complexes import Complex, merge_chains
+from stagea_mpi.antibody.complexes import Complex, merge_chains
 
 #: Residues that some tests change, one a chain.
 _PLACES = (("H", 99), ("L", 92), ("A", 60))

@@ -5,8 +5,8 @@ import itertools
 import pytest
 from made import changed, entries_of, fv_lines, graph_of, moved, read, refusal, same_graphs, write
 
-from stagea_mpi.chains.rules import ChainRule
-from stagea_mpi.complexes import Chains, chain_sequences
+from stagea_mpi.antibody.chain_rules import ChainRule
+from stagea_mpi.antibody.complexes import Chains, chain_sequences
 from stagea_mpi.inputs import list_models, read_model
 
 GROMACS = {

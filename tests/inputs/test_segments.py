@@ -3,7 +3,7 @@
 import pytest
 from made import changed, cif_of, entries_of, fv_lines, graph_of, read, refusal, same_graphs, write
 
-from stagea_mpi.complexes import Chains, chain_names, merge_chains
+from stagea_mpi.antibody.complexes import Chains, chain_names, merge_chains
 
 _SEGMENTED = Chains("PROH", "PROL", ("PROA",))
 

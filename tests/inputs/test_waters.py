@@ -6,7 +6,7 @@ from made import changed, cif_of, fv_lines, read, write
 from stagea_mpi.inputs import list_models, read_model
 from stagea_mpi.inputs.columns import atom_lines
 from stagea_mpi.inputs.waters import without_waters_in_mmcif, without_waters_in_pdb
-from stagea_mpi.residues import is_water
+from stagea_mpi.structure.residues import is_water
 
 
 def waters(count: int, name: str = "HOH") -> list[str]:

@@ -9,14 +9,14 @@ import threading
 from types import SimpleNamespace
 
 from stagea_mpi import cli
-from stagea_mpi.parallel import files, schedule, teams
-from stagea_mpi.parallel.limits import LIMIT_VARIABLE, start_limit
+from stagea_mpi.mpi import files, shared_counter, teams
+from stagea_mpi.mpi.limits import LIMIT_VARIABLE, start_limit
 
 _SHORT_S, _LONG_S = "5", "600"
 
 
 def main() -> int:
-    for module in (files, schedule, teams):
+    for module in (files, shared_counter, teams):
         module.start_limit = short_where_one_stays_away
     if os.environ["OMPI_COMM_WORLD_RANK"] == "1":
         HOLD[os.environ["STAGEA_ABSENT"]]()
@@ -39,7 +39,7 @@ def fail(*args, **options) -> None:
 
 HOLD = {
     "starting MPI": lambda: setattr(teams, "first_problem", stay_away),
-    "making the counter of models": lambda: setattr(schedule, "window_problem", stay_away),
+    "making the counter of models": lambda: setattr(shared_counter, "window_problem", stay_away),
     "opening ": lambda: setattr(files, "h5py", SimpleNamespace(File=stay_away)),
     "fails": lambda: setattr(files, "h5py", SimpleNamespace(File=fail)),
 }

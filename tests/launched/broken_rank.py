@@ -2,7 +2,7 @@
 
 FAULT is ``KIND WHEN STAGE on RANK`` (raises before write on last), ``dies at file operation N``, ``short limits``,
 ``no fault``, ``held FOLDER`` (each rank before a model; see `holding.Hold`; a stop signal lets it go, too), or one of
-`broken_bench.FAULTS`.
+`broken_worker.FAULTS`.
 """
 
 import functools
@@ -14,32 +14,36 @@ import sys
 import time
 from pathlib import Path
 
-from stagea_mpi import building, cli, clustering, finishing, hmmscan, pipeline, team
-from stagea_mpi.parallel.guard import StopRequest
-from stagea_mpi.parallel.teams import connect
-from stagea_mpi.store import packed_writer, rundir
-from stagea_mpi.workbench import Workbench
-from tests.launched import broken_bench
+from stagea_mpi import cli
+from stagea_mpi.antibody import hmm_search
+from stagea_mpi.graph import clustering
+from stagea_mpi.mpi.guard import StopRequest
+from stagea_mpi.mpi.teams import connect
+from stagea_mpi.mpi.worker import Workbench
+from stagea_mpi.pipeline import build_shard, finish_shard, run, team
+from stagea_mpi.rundir import folders
+from stagea_mpi.storage import packed_writer
+from tests.launched import broken_worker
 
 #: Where a run can be broken, in the order in which it gets there: who has the function, and its name.
 STAGES = {
-    "cut": (pipeline, "ensure_cut"),
+    "cut": (run, "ensure_cut"),
     "take": (team.Team, "lead_open"),
     "list": (team, "list_shard"),
     "decide": (team.Team, "lead_decide"),
     "number": (team, "with_domains"),
-    "models": (building, "_build_round"),
-    "model": (building, "build_model"),
-    "exchange": (building, "_contiguous_share"),
-    "open": (building, "PackedWriter"),
+    "models": (build_shard, "_build_round"),
+    "model": (build_shard, "build_model"),
+    "exchange": (build_shard, "_contiguous_share"),
+    "open": (build_shard, "PackedWriter"),
     "write": (packed_writer.PackedWriter, "append"),
     "columns": (packed_writer, "_columns_of"),  # while the file is open
     "close": (packed_writer.PackedWriter, "close"),
     "publish": (team.Team, "lead_publish_packed"),
     "lists": (team, "write_lists"),
     "cluster": (clustering, "cluster_two_depths"),
-    "graphs": (finishing, "write_graphs"),
-    "mark": (rundir.ShardFolder, "mark"),
+    "graphs": (finish_shard, "write_graphs"),
+    "mark": (folders.ShardFolder, "mark"),
 }
 #: Those of the team's first rank alone.
 LEAD_ONLY = ("cut", "take", "decide", "publish", "lists", "cluster", "graphs", "mark")
@@ -58,22 +62,22 @@ class HastyWorkbench(Workbench):
     """A broken one that gives up the call which never returns after two seconds, and all others when a run does."""
 
     def __init__(self):
-        super().__init__("tests.launched.broken_bench")
+        super().__init__("tests.launched.broken_worker")
 
     def call(self, limit, function, *args):
-        hangs = broken_bench.never_returns(pickle.dumps((function, args)))
+        hangs = broken_worker.never_returns(pickle.dumps((function, args)))
         return super().call(2.0 if hangs else limit, function, *args)
 
 
 def break_something(fault: str, comm, stop: StopRequest) -> None:
     words = fault.split()
-    if fault in broken_bench.FAULTS:
-        os.environ[broken_bench.VARIABLE] = fault
+    if fault in broken_worker.FAULTS:
+        os.environ[broken_worker.VARIABLE] = fault
         team.Workbench = HastyWorkbench
     elif words[0] == "held":
-        break_at(building, "build_model", "before", lambda: hold(Path(words[1]), stop))
+        break_at(build_shard, "build_model", "before", lambda: hold(Path(words[1]), stop))
     elif fault == "short limits":
-        hmmscan._LIMIT, hmmscan._LIMIT_A_SEQUENCE = 2.0, 0.0
+        hmm_search._LIMIT, hmm_search._LIMIT_A_SEQUENCE = 2.0, 0.0
     elif fault == "no fault":
         return
     elif words[0:4] == ["dies", "at", "file", "operation"]:

@@ -10,7 +10,7 @@ from holding import HANG_S
 from launching import ROOT, launch_environment
 from made import fv_lines, write
 
-from stagea_mpi.explore import Run
+from stagea_mpi.notebook.explore import Run
 
 NAME = "modèle_日本"
 
@@ -76,7 +76,7 @@ def test_paths_that_another_encoding_would_change_are_refused_from_python(locale
     config.write_text(f"run_root: {tmp_path}/é\npdb_root: {tmp_path}\nchains: auto\n", encoding="utf-8")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "PYTHON"))}
     environment |= {"LC_ALL": "en_US.ISO-8859-1", "LOCPATH": locales, "PYTHONPATH": str(ROOT)}
-    program = f"from stagea_mpi.config import load_config; load_config({str(config)!r})"
+    program = f"from stagea_mpi.config.run_config import load_config; load_config({str(config)!r})"
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, timeout=HANG_S)
     assert b"run_root: " in done.stderr
     assert b"start it (or Jupyter) with PYTHONUTF8=1" in done.stderr

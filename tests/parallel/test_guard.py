@@ -1,7 +1,7 @@
 import pytest
 
 from stagea_mpi.errors import ConfigError, RunFolderError
-from stagea_mpi.parallel.guard import agree
+from stagea_mpi.mpi.guard import agree
 
 pytestmark = pytest.mark.mpi
 

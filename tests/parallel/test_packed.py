@@ -2,11 +2,11 @@ import h5py
 import numpy as np
 import pytest
 
-from stagea_mpi.graphs import Edges, InterfaceGraph
-from stagea_mpi.parallel.teams import Solo
-from stagea_mpi.store.columns import COLUMNS, POINTERS, root_attributes
-from stagea_mpi.store.packed import PackedFile
-from stagea_mpi.store.packed_writer import ModelRecord, PackedWriter
+from stagea_mpi.graph.interface_graph import Edges, InterfaceGraph
+from stagea_mpi.mpi.teams import Solo
+from stagea_mpi.storage.packed_reader import PackedFile
+from stagea_mpi.storage.packed_writer import ModelRecord, PackedWriter
+from stagea_mpi.storage.schema import COLUMNS, POINTERS, root_attributes
 
 pytestmark = pytest.mark.mpi
 WIDTHS = {"model/name": 8, "model/source": 12}

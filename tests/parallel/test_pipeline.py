@@ -2,11 +2,11 @@ import dataclasses
 
 import pytest
 
-from stagea_mpi.parallel.guard import StopRequest
-from stagea_mpi.parallel.teams import Solo
-from stagea_mpi.pipeline import run
-from stagea_mpi.poses import COMPLEXES, write_poses
-from stagea_mpi.team import Options
+from stagea_mpi.demo.poses import COMPLEXES, write_poses
+from stagea_mpi.mpi.guard import StopRequest
+from stagea_mpi.mpi.teams import Solo
+from stagea_mpi.pipeline.run import run
+from stagea_mpi.pipeline.team import Options
 
 pytestmark = pytest.mark.mpi
 

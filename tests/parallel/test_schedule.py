@@ -1,6 +1,6 @@
 import pytest
 
-from stagea_mpi.parallel.schedule import SharedCounter
+from stagea_mpi.mpi.shared_counter import SharedCounter
 
 pytestmark = pytest.mark.mpi
 

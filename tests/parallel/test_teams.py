@@ -1,6 +1,6 @@
 import pytest
 
-from stagea_mpi.parallel.teams import split_into_teams
+from stagea_mpi.mpi.teams import split_into_teams
 
 pytestmark = pytest.mark.mpi
 

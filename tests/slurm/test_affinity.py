@@ -6,8 +6,8 @@ import os
 import pytest
 
 from stagea_mpi.errors import ShardBusyError
+from stagea_mpi.rundir.lock import ShardLock
 from stagea_mpi.slurm.affinity import RankCpus, measure, shortages
-from stagea_mpi.store.lock import ShardLock
 
 
 def test_enough_cpus_are_no_shortage():

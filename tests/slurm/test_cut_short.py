@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from private_slurm import status_of
 
-from stagea_mpi.store.lock import SILENCE_LIMIT
+from stagea_mpi.rundir.lock import SILENCE_LIMIT
 
 
 def test_a_job_cut_by_its_time_limit_requeues_itself_and_ends_as_if_undisturbed(

@@ -9,12 +9,12 @@ import yaml
 from holding import HANG_S, end_of, wait_until
 from launching import launch_environment
 
-from stagea_mpi.complexes import Chains
-from stagea_mpi.config import RunConfig, StageA, load_config, parse_config
+from stagea_mpi.antibody.complexes import Chains
+from stagea_mpi.config.run_config import RunConfig, StageA, load_config, parse_config
 from stagea_mpi.errors import ConfigError
+from stagea_mpi.rundir.folders import RunFolder
 from stagea_mpi.slurm.scripts import JOBS, fill, log_pattern, read_script
 from stagea_mpi.slurm.submit import plan_jobs
-from stagea_mpi.store.rundir import RunFolder
 
 SCRIPT = """#!/bin/bash
 #SBATCH --time=01:00:00

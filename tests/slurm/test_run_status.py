@@ -8,10 +8,10 @@ import psutil
 import pytest
 
 from stagea_mpi.errors import RunFolderError
-from stagea_mpi.shards import ensure_cut
-from stagea_mpi.status import read_status, table
-from stagea_mpi.store.lock import SILENCE_LIMIT, ShardLock
-from stagea_mpi.store.rundir import RunFolder
+from stagea_mpi.rundir.folders import RunFolder
+from stagea_mpi.rundir.lock import SILENCE_LIMIT, ShardLock
+from stagea_mpi.rundir.sharding import ensure_cut
+from stagea_mpi.slurm.status import read_status, table
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from holding import HANG_S
 from private_slurm import status_of
 
-from stagea_mpi.store.rundir import DONE
+from stagea_mpi.rundir.folders import DONE
 
 
 def test_one_array_does_the_run_and_then_the_script_that_follows(two_nodes, poses, write_run, tmp_path):

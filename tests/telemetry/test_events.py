@@ -10,9 +10,9 @@ from time import perf_counter
 import pytest
 from holding import HANG_S, wait_until
 
+from stagea_mpi.graph.timing import STAGES
 from stagea_mpi.telemetry import events as events_module
 from stagea_mpi.telemetry.events import EventLog, WriterLine
-from stagea_mpi.timing import STAGES
 
 
 def lines_of(path) -> list[dict]:

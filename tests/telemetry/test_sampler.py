@@ -8,7 +8,7 @@ import psutil
 import pytest
 from holding import HANG_S, wait_until
 
-from stagea_mpi.telemetry import naming, sampler
+from stagea_mpi.telemetry import file_names, sampler
 
 COLUMNS = {
     "sys_metrics": "timestamp cpu_total_pct cpu_iowait_pct load1 load5 load15 mem_used_mib mem_avail_mib swap_used_mib "
@@ -104,9 +104,9 @@ def test_names_say_job_task_and_host(monkeypatch):
     for variable in ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_ID"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("SLURMD_NODENAME", "node_01.cluster")
-    assert naming.samples_prefix() == "stageA_local_0_node-01.cluster"
+    assert file_names.samples_prefix() == "stageA_local_0_node-01.cluster"
     monkeypatch.setenv("SLURM_JOB_ID", "17")
-    assert naming.events_name(3) == "events_17_0_node-01.cluster_3.jsonl"
+    assert file_names.events_name(3) == "events_17_0_node-01.cluster_3.jsonl"
     monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "16")
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "5")
-    assert naming.samples_prefix() == "stageA_16_5_node-01.cluster"
+    assert file_names.samples_prefix() == "stageA_16_5_node-01.cluster"

@@ -1,0 +1,92 @@
+"""Chains cut at their variable domains, the antibodies that these make, and who touches whom in a model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..graph.contacts import INTERFACE_CUTOFF
+from ..inputs import AtomTable
+from ..structure.neighbours import atom_tree
+from .complexes import Part, chain_atoms
+from .numbering import Domain
+
+#: ANARCI's types of an antibody's light domains.
+LIGHT_TYPES = ("K", "L")
+#: Å; Cα atoms of paired variable domains are this close.
+PAIRING_DISTANCE = 8.0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A chain, or the part of one that belongs to one of its variable domains."""
+
+    chain: str
+    part: Part
+    domain: Domain | None
+
+    @property
+    def is_heavy(self) -> bool:
+        return self.domain is not None and self.domain.chain_type == "H"
+
+    @property
+    def is_light(self) -> bool:
+        return self.domain is not None and self.domain.chain_type in LIGHT_TYPES
+
+
+@dataclass(frozen=True)
+class Antibody:
+    """A heavy domain with its light one, where it has one."""
+
+    heavy: Piece
+    light: Piece | None
+
+    @property
+    def pieces(self) -> list[Piece]:
+        return [self.heavy] + ([self.light] if self.light else [])
+
+    @property
+    def names(self) -> list[str]:
+        return list(dict.fromkeys(piece.chain for piece in self.pieces))
+
+
+class Geometry:
+    """Who touches whom in a model that is read when first asked for."""
+
+    def __init__(self, read: Callable[[], AtomTable]):
+        self._read, self._atoms = read, None
+        self._trees: dict[tuple, Any] = {}
+
+    def ca_pairs(self, one: Piece, other: Piece) -> int:
+        """Pairs of Cα atoms of two variable domains within `PAIRING_DISTANCE`."""
+        return self._count(("CA", one), ("CA", other), PAIRING_DISTANCE)
+
+    def contacts(self, antibody: Antibody, chain: str) -> int:
+        """Atom pairs in contact between an antibody's variable domains and a chain."""
+        return sum(self._count(("domain", piece), ("chain", chain), INTERFACE_CUTOFF) for piece in antibody.pieces)
+
+    def between(self, chain: str, other: str) -> int:
+        """Atom pairs in contact between two chains."""
+        return self._count(("chain", chain), ("chain", other), INTERFACE_CUTOFF)
+
+    def _count(self, one: tuple, other: tuple, distance: float) -> int:
+        trees = self._tree(one), self._tree(other)
+        return 0 if None in trees else int(trees[0].count_neighbors(trees[1], distance))
+
+    def _tree(self, what: tuple):
+        if what not in self._trees:
+            xyz = self._positions(*what)
+            self._trees[what] = atom_tree(xyz) if len(xyz) else None
+        return self._trees[what]
+
+    def _positions(self, kind: str, of: Piece | str) -> np.ndarray:
+        if self._atoms is None:
+            self._atoms = self._read()
+        rows, residue = chain_atoms(self._atoms, of if kind == "chain" else of.chain)
+        keep = ~self._atoms.is_hydrogen[rows]
+        if kind != "chain" and of.domain is not None:
+            keep &= (residue >= of.domain.start) & (residue < of.domain.stop)
+        if kind == "CA":
+            keep &= self._atoms.atom_name[rows] == b"CA"
+        return self._atoms.xyz[rows[keep]]

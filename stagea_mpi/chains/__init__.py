@@ -1,1 +1,0 @@
-"""Which chains of a model are heavy, light and antigen: as stated, from a table, or found."""

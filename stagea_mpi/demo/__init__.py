@@ -1,0 +1,1 @@
+"""Docking poses of the shipped complexes, for the demo and for benchmarks."""

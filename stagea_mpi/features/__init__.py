@@ -1,1 +1,0 @@
-"""Kernels of the graph's features: arrays in, arrays out."""

@@ -1,0 +1,1 @@
+"""A complex to its interface graph, clusters and flags: arrays in, arrays out."""

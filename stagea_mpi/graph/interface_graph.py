@@ -1,0 +1,195 @@
+"""The interface graph of one complex: nodes are atoms in contact, edges the contacts and the bonds among them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..antibody.complexes import Complex
+from ..errors import ModelError
+from ..structure.residues import ANTIGEN, ATOM_TYPES, RESIDUE_TYPES, UNKNOWN, encode
+from .burial import buried_areas
+from .contacts import interface_contacts, internal_pairs
+from .forcefield import atom_parameters, pair_energies
+from .orientation import backbone_atoms, edge_orientations
+from .timing import StageClock
+from .voronoi import contact_areas
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Undirected edges with their features; `orientation` has a value for each direction.
+
+    Attributes
+    ----------
+    nodes : ndarray of int32, shape=(e, 2)
+        Indices of the two nodes.
+    dist : ndarray of float32, shape=(e,)
+        Å.
+    elec, vdw : ndarray of float32, shape=(e,)
+        kcal/mol.
+    voro_area : ndarray of float32, shape=(e,)
+        Å².
+    orientation : ndarray of float32, shape=(e, 2, 3)
+        Of first → second and of second → first.
+    """
+
+    nodes: np.ndarray
+    dist: np.ndarray
+    elec: np.ndarray
+    vdw: np.ndarray
+    voro_area: np.ndarray
+    orientation: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+
+@dataclass(frozen=True)
+class InterfaceGraph:
+    """Nodes and edges of one model's interface.
+
+    Attributes
+    ----------
+    chain : ndarray of uint8, shape=(n,)
+        0 antibody, 1 antigen.
+    residue_number : ndarray of int32, shape=(n,)
+        From 1 in each merged chain.
+    residue_type, atom_type, region : ndarray of uint8, shape=(n,)
+        Positions in the tables of `stagea_mpi.structure.residues`.
+    serial : ndarray of int32, shape=(n,)
+        Number of the atom in the merged complex, from 1.
+    position : ndarray of float32, shape=(n, 3)
+        Å.
+    bsa : ndarray of float32, shape=(n,)
+        Buried area of the atom's residue, Å².
+    interface, internal : Edges
+        Contacts across the interface (antibody's node first), and pairs within one chain.
+    """
+
+    chain: np.ndarray
+    residue_number: np.ndarray
+    residue_type: np.ndarray
+    atom_type: np.ndarray
+    region: np.ndarray
+    serial: np.ndarray
+    position: np.ndarray
+    bsa: np.ndarray
+    interface: Edges
+    internal: Edges
+
+    def __len__(self) -> int:
+        return len(self.chain)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all its arrays."""
+        arrays = [value for part in (self, self.interface, self.internal) for value in vars(part).values()]
+        return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+
+
+def build_graph(
+    complex_: Complex, region: np.ndarray, timeout: float | None = None, clock: StageClock | None = None
+) -> InterfaceGraph:
+    """The interface graph of a complex.
+
+    Parameters
+    ----------
+    complex_ : Complex
+    region : ndarray of uint8, shape=(length of chain A's sequence,)
+        Region of each residue of chain A (`numbering.regions`).
+    timeout : float, optional
+        Seconds that a child process may take.
+    clock : StageClock, optional
+        Books the seconds of each stage.
+
+    Raises
+    ------
+    ModelError
+        ``no_interface``, ``bad_coordinates``, ``child_failed`` or ``timeout``.
+    """
+    clock = clock or StageClock()
+    residue_type = encode(complex_.residue_name, RESIDUE_TYPES)
+    atom_type = encode(complex_.atom_name, ATOM_TYPES)
+    atoms, contacts, distance = _nodes(complex_, (residue_type != UNKNOWN) & (atom_type != UNKNOWN))
+    chain, xyz = complex_.chain[atoms], complex_.xyz[atoms]
+    bonded, bonded_distance = internal_pairs(xyz, chain)
+    _refuse_overlaps(complex_, atoms, contacts, distance)
+    _refuse_overlaps(complex_, atoms, bonded, bonded_distance)
+    clock.lap("contacts")
+    areas = _voronoi_areas(complex_, atoms, np.concatenate([contacts, bonded]), timeout)
+    clock.lap("voronoi")
+    residues, residue_row = np.unique(complex_.residue[atoms], return_inverse=True)
+    bsa = buried_areas(
+        complex_.chain,
+        complex_.residue,
+        complex_.residue_name,
+        complex_.atom_name,
+        complex_.is_hydrogen,
+        complex_.xyz,
+        residues,
+    )
+    clock.lap("burial")
+    parameters = atom_parameters(complex_.residue, complex_.residue_name, complex_.atom_name, atoms)
+    backbone = backbone_atoms(complex_.residue, complex_.atom_name, complex_.xyz, residues)
+
+    def edges(pairs, dist, voro_area, same_chain):
+        elec, vdw = pair_energies(parameters, pairs, dist, same_chain)
+        first, second = residue_row[pairs].T
+        orientation = np.stack(
+            [edge_orientations(backbone, first, second), edge_orientations(backbone, second, first)], axis=1
+        )
+        single = (column.astype(np.float32) for column in (dist, elec, vdw, voro_area))
+        return Edges(pairs.astype(np.int32), *single, orientation)
+
+    region_of_residue = np.append(region, np.full(len(complex_.sequences[1]), ANTIGEN, dtype=np.uint8))
+    graph = InterfaceGraph(
+        chain=chain,
+        residue_number=complex_.residue_number[atoms],
+        residue_type=residue_type[atoms],
+        atom_type=atom_type[atoms],
+        region=region_of_residue[complex_.residue[atoms]],
+        serial=(atoms + 1).astype(np.int32),
+        position=xyz.astype(np.float32),
+        bsa=bsa[residue_row].astype(np.float32),
+        interface=edges(contacts, distance, areas[: len(contacts)], same_chain=False),
+        internal=edges(bonded, bonded_distance, areas[len(contacts) :], same_chain=True),
+    )
+    clock.lap("edges")
+    return graph
+
+
+def _nodes(complex_: Complex, is_candidate: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Atoms in contact, in node order, and their contacts as pairs of nodes with distances (Å).
+
+    Node order: chain A's atoms in file order, each followed by those of its partners in chain B that no earlier one has
+    brought. (MCL breaks ties by it.)
+    """
+    side_a, side_b = (np.flatnonzero(is_candidate & (complex_.chain == code)) for code in (0, 1))
+    pairs, distance = interface_contacts(complex_.xyz[side_a], complex_.xyz[side_b])
+    if not len(pairs):
+        raise ModelError("no_interface", "no antibody atom is within 5.0 Å of an antigen atom", "graph")
+    a, first_of_a = np.unique(pairs[:, 0], return_index=True)
+    b, first_of_b = np.unique(pairs[:, 1], return_index=True)
+    # Row k of the sorted pairs brings its A atom at place 2k and its B atom at 2k + 1, each at its first row.
+    order = np.argsort(np.concatenate([2 * first_of_a, 2 * first_of_b + 1]))
+    atoms = np.concatenate([side_a[a], side_b[b]])[order]
+    node_of = np.empty(len(complex_.chain), dtype=np.intp)
+    node_of[atoms] = np.arange(len(atoms))
+    contacts = np.stack([node_of[side_a[pairs[:, 0]]], node_of[side_b[pairs[:, 1]]]], axis=1)
+    return atoms, contacts, distance
+
+
+def _refuse_overlaps(complex_: Complex, atoms: np.ndarray, pairs: np.ndarray, distance: np.ndarray) -> None:
+    if len(distance) and distance.min() == 0.0:
+        first, second = (_describe(complex_, atom) for atom in atoms[pairs[np.argmin(distance)]])
+        raise ModelError("bad_coordinates", f"atoms {first} and {second} have the same coordinates", "graph")
+
+
+def _describe(complex_: Complex, atom: int) -> str:
+    residue = f"{complex_.residue_name[atom].decode()} {complex_.residue_number[atom]}"
+    return f"{complex_.atom_name[atom].decode()} of {residue} in merged chain {'AB'[complex_.chain[atom]]}"
+
+
+def _voronoi_areas(complex_: Complex, atoms: np.ndarray, pairs: np.ndarray, timeout: float | None) -> np.ndarray:
+    heavy = np.flatnonzero(~complex_.is_hydrogen)
+    return contact_areas(complex_.atom_name[heavy], complex_.xyz[heavy], np.searchsorted(heavy, atoms), pairs, timeout)

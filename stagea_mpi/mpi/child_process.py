@@ -1,0 +1,103 @@
+"""Programs that a rank starts: no fork handlers, a time limit, and an end with the rank that started them."""
+
+import functools
+import shutil
+import signal
+import subprocess
+import time
+
+from ..errors import LaunchError, ModelError
+from .guard import STOP_SIGNALS
+
+#: Seconds within which a signal to all processes of a step has reached this rank, too, when it has ended a child.
+_SIGNAL_SPREAD_S = 1.0
+#: How a killed child ends, or a shell that has started one; that says nothing of the model, so it is started again …
+_KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
+#: … until it has been killed so often.
+_ATTEMPTS = 3
+
+
+class Child(subprocess.Popen):
+    """A child process that is killed when its rank dies or when `communicate` runs into its time limit.
+
+    CPython starts it by vfork as long as no `preexec_fn` is given, so the handlers that MPI libraries register for fork
+    do not run; util-linux' setpriv asks the kernel for the signal on the parent's death.
+    """
+
+    #: Seconds that a child may take where nobody says otherwise.
+    default_timeout = 600.0
+
+    def __init__(self, args, **options):
+        # Slurm signals every process of a step. A child that died of it would make its model fail, when the rank is
+        # just
+        # to finish the model in hand: children inherit these signals as blocked (a shell script would unblock them).
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            super().__init__([*_die_with_parent(), *args], **options)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def communicate(self, input=None, timeout=None):
+        limit = self.default_timeout if timeout is None else timeout
+        try:
+            return super().communicate(input, limit)
+        except BaseException as error:
+            self.kill()
+            self.wait()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise ModelError("timeout", f"{self._program()} did not end within {limit:.0f} s") from error
+            raise
+
+    def _program(self) -> str:
+        return self.args[len(_die_with_parent())]
+
+
+def run_child(args: list[str], stdin: bytes, timeout: float | None = None) -> bytes:
+    """Runs a program on some input.
+
+    Parameters
+    ----------
+    args : list of str
+        The program and its arguments; no shell is involved.
+    stdin : bytes
+    timeout : float, optional
+        Seconds.
+
+    Returns
+    -------
+    stdout : bytes
+
+    Raises
+    ------
+    LaunchError
+        The program is not installed.
+    ModelError
+        ``child_failed`` where it ends with another exit code than 0, ``timeout`` where it does not end.
+    """
+    if shutil.which(args[0]) is None:
+        raise LaunchError(
+            f"{args[0]} is not on PATH; install it or load its module (`python -m stagea_mpi doctor` checks all)"
+        )
+    for _ in range(_ATTEMPTS):
+        with Child(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+            stdout, stderr = child.communicate(stdin, timeout)
+        if child.returncode not in _KILLED:
+            break
+    if -child.returncode in STOP_SIGNALS:
+        time.sleep(_SIGNAL_SPREAD_S)
+    if child.returncode:
+        message = " ".join(stderr.decode(errors="replace").split())[:200]
+        raise ModelError(
+            "child_failed", f"{args[0]} ended with exit code {child.returncode}: {message or '(no message)'}"
+        )
+    return stdout
+
+
+@functools.cache
+def _die_with_parent() -> tuple[str, ...]:
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        return ()
+    command = (setpriv, "--pdeathsig", "KILL")
+    works = subprocess.run([*command, "true"], capture_output=True, timeout=60, check=False).returncode == 0
+    return command if works else ()

@@ -1,0 +1,200 @@
+"""A process beside each rank in which its models are computed, so that none can take the rank with it.
+
+A native call that does not return cannot be interrupted from Python, and one that crashes or takes all memory ends its
+process. Here it ends the workbench: the rank sets up another one, and the model has failed.
+"""
+
+import io
+import os
+import pickle
+import select
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import LaunchError, ModelError
+from .child_process import Child
+
+#: Seconds beyond a model's time limit after which a workbench is ended: the limit itself stops all that Python can
+#: stop.
+GRACE_S = 5.0
+#: Seconds that a workbench may take to be set up, on a file system that is busy with all ranks' imports.
+_SET_UP_S = 300.0
+#: A workbench that somebody has killed says nothing of the model: it is computed again, so often in all.
+_ATTEMPTS = 2
+_LENGTH = struct.Struct("<Q")
+
+
+class SameProcess:
+    """Has a workbench's call, and runs functions where they are called: for a few models that somebody watches."""
+
+    def call(self, limit: float, function: Callable, *args: Any) -> Any:
+        return function(*args)
+
+
+class Workbench:
+    """Runs functions in a process of its own, one at a time. A context manager that ends it.
+
+    Parameters
+    ----------
+    module : str
+        The module that is run there.
+    """
+
+    def __init__(self, module: str = "stagea_mpi.mpi.worker"):
+        self._module = module
+        self._process: Child | None = None
+        self._is_ready = False
+
+    def __enter__(self) -> "Workbench":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        self.clear()
+
+    def set_up(self) -> None:
+        """Starts the process, if it does not run; returns at once, while it is still importing."""
+        if self._process is not None:
+            return
+        package = str(Path(__file__).resolve().parents[2])
+        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._process = Child(
+            [sys.executable, "-m", self._module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        )
+        os.set_blocking(self._process.stdin.fileno(), False)  # more than a pipe holds must not wait for ever either
+        self._is_ready = False
+
+    def call(self, limit: float, function: Callable, *args: Any) -> Any:
+        """What a function gives there.
+
+        Parameters
+        ----------
+        limit : float
+            Seconds; the process is ended when the function takes `GRACE_S` more.
+        function : callable
+            Of a module's top level.
+        *args
+            To be pickled.
+
+        Raises
+        ------
+        ModelError
+            ``timeout``, or ``crashed`` where the process ended.
+        LaunchError
+            The process cannot be started.
+        """
+        message = pickle.dumps((function, args), protocol=pickle.HIGHEST_PROTOCOL)
+        for attempt in range(_ATTEMPTS):
+            self.set_up()
+            try:
+                self._wait_until_ready()
+                deadline = time.monotonic() + limit + GRACE_S
+                self._send(message, deadline)
+                is_result, value = pickle.loads(self._receive(deadline))
+            except TimeoutError:
+                self.clear()
+                raise ModelError(
+                    "timeout", f"a call into a library did not return within model_timeout_s = {limit:g} s"
+                ) from None
+            except (EOFError, BrokenPipeError):
+                how = self._ended()
+                self.clear()
+                if attempt + 1 == _ATTEMPTS:
+                    raise ModelError("crashed", f"the process that computed it was ended by {how}") from None
+                continue
+            except BaseException:
+                self.clear()  # in the middle of an exchange
+                raise
+            if is_result:
+                return value
+            raise value
+
+    def clear(self) -> None:
+        """Ends the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process.stdin.close()
+            self._process.stdout.close()
+            self._process = None
+
+    def _wait_until_ready(self) -> None:
+        if self._is_ready:
+            return
+        try:
+            self._receive(time.monotonic() + _SET_UP_S)
+        except TimeoutError:
+            self.clear()
+            raise LaunchError(f"`{sys.executable} -m {self._module}` was not ready within {_SET_UP_S:.0f} s") from None
+        self._is_ready = True
+
+    def _ended(self) -> str:
+        code = self._process.wait(timeout=60)
+        return signal.Signals(-code).name if code < 0 else f"itself, with exit code {code}"
+
+    def _send(self, message: bytes, deadline: float) -> None:
+        rest, sink = memoryview(_LENGTH.pack(len(message)) + message), self._process.stdin
+        while rest:
+            _wait_for(sink, select.POLLOUT, deadline)
+            rest = rest[sink.write(rest) or 0 :]
+
+    def _receive(self, deadline: float) -> bytes:
+        (length,) = _LENGTH.unpack(self._read(_LENGTH.size, deadline))
+        return self._read(length, deadline)
+
+    def _read(self, n_bytes: int, deadline: float) -> bytes:
+        parts, source = io.BytesIO(), self._process.stdout
+        while parts.tell() < n_bytes:
+            _wait_for(source, select.POLLIN | select.POLLHUP, deadline)
+            data = source.read(n_bytes - parts.tell())
+            if not data:
+                raise EOFError
+            parts.write(data)
+        return parts.getvalue()
+
+
+def _wait_for(file: io.RawIOBase, event: int, deadline: float) -> None:
+    poll = select.poll()  # select() takes no descriptor from 1024 on
+    poll.register(file, event)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise TimeoutError
+
+
+def serve() -> None:
+    """Works off what comes on stdin until its end; what libraries print goes to stderr."""
+    # So that the first model need not wait for them.
+    import scipy.spatial  # noqa: F401
+
+    from ..pipeline import compute_model  # noqa: F401
+
+    source = os.fdopen(os.dup(0), "rb")
+    sink = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    _answer(sink, (True, None))
+    while len(head := source.read(_LENGTH.size)) == _LENGTH.size:
+        message = source.read(_LENGTH.unpack(head)[0])
+        try:
+            function, args = pickle.loads(message)
+            answer = True, function(*args)
+        except Exception as error:
+            answer = False, error
+        _answer(sink, answer)
+
+
+def _answer(sink: io.BufferedWriter, answer: tuple[bool, Any]) -> None:
+    message = pickle.dumps(answer, protocol=pickle.HIGHEST_PROTOCOL)
+    sink.write(_LENGTH.pack(len(message)) + message)
+    sink.flush()
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,1 @@
+"""For notebooks: start a run, look at its graphs, draw them."""

@@ -1,1 +1,0 @@
-"""Ranks: how they find each other, share work, agree, and end together."""

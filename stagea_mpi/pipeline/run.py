@@ -1,0 +1,125 @@
+"""The phases of a run: teams take shards, build their graphs, and their first ranks cluster and publish."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from ..config.run_config import RunConfig
+from ..errors import FAILED, STOPPED_EARLY, RunFolderError, StageAError
+from ..mpi.guard import StopRequest, agree
+from ..mpi.shared_counter import SharedCounter
+from ..mpi.teams import Solo, split_into_teams
+from ..rundir.folders import RunFolder
+from ..rundir.sharding import ensure_cut, read_params
+from ..telemetry.recording import recording
+from .finish_shard import Outcome
+from .team import Options, Team
+from .versions import versions
+
+#: Seconds after which all nodes see what rank 0 has written, where they share the file system.
+_SHOWS_WITHIN_S = 20.0
+
+
+@dataclass
+class RunSummary:
+    """What became of a run, on its first rank."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    n_shards: int = 0
+    stopped: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        if self.stopped:
+            return STOPPED_EARLY
+        # A shard that no team has taken up is a fault of the sharing out, and must not pass for done.
+        forgotten = len({outcome.shard for outcome in self.outcomes}) < self.n_shards
+        return max([outcome.exit_code for outcome in self.outcomes] + [FAILED * forgotten], default=0)
+
+
+def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSummary:
+    """Runs a phase; collective. The summary is whole on rank 0."""
+    folder = RunFolder(config.run_root)
+    error, params = None, None
+    if comm.rank == 0:
+        try:
+            params = _prepare_run(folder, config, options)
+        except StageAError as found:
+            error = found
+    agree(comm, error)
+    params = comm.bcast(params)
+    agree(comm, _lacks_folder(comm.rank, folder, params))
+    selected = _selected(options, params["n_shards"])
+    team, index, n_teams = split_into_teams(comm, config.stage_a.team)
+    who = {"team": index, "team_rank": team.rank, "teams": n_teams}
+    with recording(comm, folder.root, config, **who) as events:
+        worker = Team(team, index, folder, config, options, params, stop, events)
+        outcomes = worker.work(_shared_out(comm, team, selected, stop))
+        events.shard = None
+        with events.timed("wait", on="end"):
+            comm.barrier()
+        if stop:
+            events.note("stop", perf_counter(), 0.0, stop.signal.name)
+    gathered = comm.gather((outcomes if team.rank == 0 else [], bool(stop)))
+    if comm.rank != 0:
+        return RunSummary()
+    found = sorted((o for part, _ in gathered for o in part), key=lambda outcome: outcome.shard)
+    unfinished = len({o.shard for o in found if o.action != "stopped"}) < len(selected)
+    return RunSummary(found, len(selected), any(stopped for _, stopped in gathered) and unfinished)
+
+
+def _prepare_run(folder: RunFolder, config: RunConfig, options: Options) -> dict[str, Any]:
+    folder.create()
+    folder.remove_parts()
+    params = ensure_cut(folder, config, options.force, trust_list=options.share is not None)
+    folder.write_config({**config.as_dict(), "versions": versions()})
+    return params
+
+
+def _lacks_folder(rank: int, folder: RunFolder, params: dict[str, Any]) -> StageAError | None:
+    """The error of a rank that does not see the run folder that the first rank has made, or may not write there."""
+    here = f"run_root: {folder.root}: rank {rank} on {os.uname().nodename}"
+    found, end = None, perf_counter() + _SHOWS_WITHIN_S
+    while found != params and perf_counter() < end:  # network file systems may show it late
+        with contextlib.suppress(RunFolderError):
+            found = read_params(folder)
+        if found != params:
+            time.sleep(0.5)
+    if found != params:
+        return RunFolderError(
+            f"{here} does not see there what rank 0 has written; choose a folder on a file system that all nodes share"
+        )
+    if not os.access(folder.shards, os.W_OK | os.X_OK):
+        return RunFolderError(f"{here} may not write there; mount it for writing on all nodes, or choose another")
+    return None
+
+
+def _selected(options: Options, n_shards: int) -> list[int]:
+    if options.share is not None:
+        place, shares = options.share
+        return list(range(place, n_shards, shares))
+    if options.shards is None:
+        return list(range(n_shards))
+    beyond = [shard for shard in options.shards if shard >= n_shards]
+    if beyond:
+        raise RunFolderError(f"--shards: there is no shard {beyond[0]}; the run has the shards 0 to {n_shards - 1}")
+    return list(options.shards)
+
+
+def _shared_out(comm, team, selected: list[int], stop: StopRequest) -> Iterator[int]:
+    """Shards for this team, in order, until there are none or a rank of the team is to stop.
+
+    Collective. Every rank of the team gets the same shards, and all leave by the end of this function, together with
+    the other teams: a team that left earlier would have the others wait for it.
+    """
+    first_ranks = comm.Split(int(team.rank == 0), comm.rank)
+    with SharedCounter(first_ranks if team.rank == 0 else Solo(), len(selected)) as counter:
+        while not any(team.allgather(bool(stop))):
+            place = team.bcast(counter.take() if team.rank == 0 else None)
+            if place is None:
+                return
+            yield selected[place]

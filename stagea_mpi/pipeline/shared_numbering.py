@@ -1,0 +1,85 @@
+"""Numbering of a shard's sequences: each new one once, shared out over the ranks of a team."""
+
+from collections.abc import Iterable
+from math import ceil
+from time import perf_counter
+
+from ..antibody.numbering import Domain, find_domains
+from ..errors import ModelError
+from ..rundir.numbering_cache import AnnotationCache
+from ..telemetry.events import SILENT, EventLog
+
+
+class Numbering:
+    """Numbered domains of sequences, of those that `number` has been called with.
+
+    Parameters
+    ----------
+    comm : communicator
+        The team.
+    cache : AnnotationCache, optional
+        What earlier shards and runs know; sequences that are numbered go there, too.
+    batches : int
+        With more than one, and sequences enough to be worth it (max(64, 32 · batches)), there are so many batches at
+        once.
+    name : str
+        Of the team's file of numberings; empty to keep none.
+    events : EventLog
+
+    Attributes
+    ----------
+    n_numbered : int
+        Sequences that have been numbered here, the failed ones too; `seconds` says in which time.
+    """
+
+    def __init__(
+        self, comm, cache: AnnotationCache | None = None, batches: int = 1, name: str = "", events: EventLog = SILENT
+    ):
+        self._comm, self._batches, self._name, self._events = comm, batches, name, events
+        self._known: AnnotationCache | dict[str, tuple[Domain, ...]] = {} if cache is None else cache
+        self._failed: dict[str, ModelError] = {}
+        self.n_numbered, self.seconds = 0, 0.0
+
+    def __getitem__(self, sequence: str) -> tuple[Domain, ...]:
+        """Domains of a sequence.
+
+        Raises
+        ------
+        ModelError
+            Why they could not be looked for.
+        """
+        if sequence in self._failed:
+            raise self._failed[sequence]
+        return self._known[sequence]
+
+    def number(self, sequences: Iterable[str]) -> None:
+        """Numbers the sequences that are not known yet; collective, with equal sequences on all ranks.
+
+        One that has failed is tried again.
+        """
+        wanted = list(dict.fromkeys(sequences))
+        # Ranks may know different ones: another run on the folder adds to the cache while they load it one by one.
+        lacking = self._comm.allgather([sequence not in self._known for sequence in wanted])
+        new = [sequence for sequence, *unknown in zip(wanted, *lacking, strict=True) if any(unknown)]
+        size, rank = self._comm.size, self._comm.rank
+        at_once = max(size, self._batches if len(new) >= max(64, 32 * self._batches) else 1)
+        mine = new[len(new) * rank // size : len(new) * (rank + 1) // size]
+        start = perf_counter()
+        with self._events.timed("annotate", sequences=len(mine)):
+            found = find_domains(mine, ceil(at_once / size))
+        self.seconds += perf_counter() - start
+        self.n_numbered += len(mine)
+        with self._events.timed("wait", on="annotate"):
+            shares = self._comm.allgather((mine, found))
+        for share, results in shares:
+            for sequence, result in zip(share, results, strict=True):
+                self._failed.pop(sequence, None)
+                (self._failed if isinstance(result, ModelError) else self._known)[sequence] = result
+        if self._comm.rank == 0 and new and self._name:
+            self._known.save(self._name, [sequence for sequence in new if sequence not in self._failed])
+
+    def forget(self) -> None:
+        """Forgets what failed, and of the rest what is beyond the cache's capacity; between shards."""
+        self._failed.clear()
+        if isinstance(self._known, AnnotationCache):
+            self._known.forget_oldest()

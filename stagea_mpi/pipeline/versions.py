@@ -1,0 +1,43 @@
+"""Versions of everything that computes."""
+
+import functools
+import platform
+import re
+import shutil
+import subprocess
+from importlib import metadata
+
+from .. import __version__
+from ..errors import LaunchError
+
+_PACKAGES = ("numpy", "scipy", "h5py", "mpi4py", "gemmi", "freesasa", "anarci")
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Name → version, "missing" for what is not installed."""
+    found = {"stagea_mpi": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "missing"
+    found["hmmscan"] = _program_version(["hmmscan", "-h"], r"HMMER (\S+)")
+    found["voronota"] = _program_version(["voronota"], r"[Vv]ersion (\S+)")
+    return found
+
+
+def numbering_versions() -> str:
+    """Versions that a numbering depends on, as one text."""
+    return " ".join(f"{name}={versions()[name]}" for name in ("anarci", "hmmscan"))
+
+
+def _program_version(command: list[str], pattern: str) -> str:
+    if shutil.which(command[0]) is None:
+        return "missing"
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=30, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise LaunchError(f"`{' '.join(command)}` gave no answer within 30 s; see what it waits for") from error
+    match = re.search(pattern, result.stdout + result.stderr)
+    return match[1] if match else "unknown"

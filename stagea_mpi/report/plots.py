@@ -1,0 +1,293 @@
+"""The report's figures: each function draws one thing from a run's tables and returns the figure, or says what is
+missing."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from ..graph.timing import STAGES
+from . import measures
+from .figures import AS_IS, COLOURS, CYCLE, Missing, Picture, legend_above, picture, title
+from .measures import PHASE_ORDER
+from .tables import PHASES, Telemetry
+
+#: Colour and hatch of each phase; hatches keep apart in grey what is no work.
+PHASE_STYLE = {
+    "start-up": (COLOURS["light"], "///"),
+    "listing": (COLOURS["sky"], ""),
+    "annotation": (COLOURS["purple"], ""),
+    "graphs": (COLOURS["blue"], ""),
+    "writing": (COLOURS["orange"], ""),
+    "clustering": (COLOURS["green"], ""),
+    "publishing": (COLOURS["yellow"], ""),
+    "waiting": (COLOURS["vermilion"], "xxx"),
+    "unaccounted": ("#FFFFFF", "..."),
+}
+#: More ranks or nodes than these are drawn, but not named one by one.
+_MOST_NAMED = 40
+_MOST_LINES = 6
+
+NO_EVENTS = "No events were noted (`telemetry/` is empty or missing), so this cannot be drawn."
+NO_SAMPLES = (
+    "No samples were taken: `collect_metrics: false`, a run shorter than `metrics_interval`, "
+    "or files that were removed."
+)
+
+
+def rank_timeline(run: Telemetry) -> Picture | Missing:
+    """Rank × time: what each rank did when."""
+    events = run.events[run.events["phase"].notna()]
+    if events.empty:
+        return Missing(NO_EVENTS)
+    order = _order_of_processes(run)
+    start, lanes = run.ranks["started"].min(), len(order)
+    figure, axes = picture("phases of each rank over time", min(9.0, 1.6 + 0.28 * lanes))
+    for phase, part in events.groupby("phase"):
+        _bars(axes, part, order, start, phase)
+    axes.set(xlabel="time since the first start (s)", ylim=(lanes - 0.4, -0.6), xlim=(0, None))
+    if lanes <= _MOST_NAMED:
+        axes.set_yticks(range(lanes), [label for _, label in sorted(order.values())])
+    else:
+        axes.set_ylabel(f"{lanes} ranks")
+    _phase_legend(axes, set(events["phase"]))
+    return figure
+
+
+def _order_of_processes(run: Telemetry) -> dict[int, tuple[int, str]]:
+    """Lane and name of each process: by start, then by rank."""
+    ranks = run.ranks.assign(first=run.ranks.groupby("launch")["started"].transform("min"))
+    ranks = ranks.sort_values(["first", "launch", "rank"])
+    several = ranks["launch"].nunique() > 1
+    number = {launch: i + 1 for i, launch in enumerate(ranks["launch"].unique())}
+    labels = [
+        f"start {number[launch]}, rank {rank}" if several else f"rank {rank}"
+        for launch, rank in zip(ranks["launch"], ranks["rank"], strict=True)
+    ]
+    return {process: (lane, label) for lane, (process, label) in enumerate(zip(ranks["process"], labels, strict=True))}
+
+
+def _bars(axes: Axes, events: pd.DataFrame, order: dict, start: float, phase: str) -> None:
+    """One lane's bars a rank; events that touch each other become one bar, so that many models stay legible."""
+    colour, hatch = PHASE_STYLE[phase]
+    for process, part in events.sort_values("start").groupby("process"):
+        begin, end = (part["start"] - start).to_numpy(), (part["start"] + part["seconds"] - start).to_numpy()
+        end = np.maximum.accumulate(end)
+        breaks = np.flatnonzero(begin[1:] > end[:-1] + 0.01) + 1
+        firsts, lasts = np.append(0, breaks), np.append(breaks, len(begin)) - 1
+        spans = [(begin[a], end[b] - begin[a]) for a, b in zip(firsts, lasts, strict=True)]
+        style = {"facecolor": colour, "edgecolor": COLOURS["black"], "linewidth": 0.0, "hatch": hatch}
+        axes.broken_barh(spans, (order[process][0] - 0.4, 0.8), **style)
+
+
+def _phase_legend(axes: Axes, present: set[str]) -> None:
+    for phase in PHASE_ORDER:
+        if phase in present:
+            colour, hatch = PHASE_STYLE[phase]
+            axes.bar(0, 0, facecolor=colour, hatch=hatch, edgecolor=COLOURS["black"], linewidth=0.0, label=phase)
+    legend_above(axes, 5)
+
+
+def time_by_stage(run: Telemetry) -> Picture | Missing:
+    """Share of the ranks' time by phase, and seconds by stage of the work."""
+    if run.events.empty:
+        return Missing(NO_EVENTS)
+    shares, stages = measures.phase_shares(run), measures.stage_seconds(run)
+    shares = shares[shares > 0.0005]
+    figure, (left, right) = picture(
+        "share of time by phase and by stage", 1.2 + 0.24 * max(len(shares), len(stages)), 1, 2
+    )
+    for place, (phase, share) in enumerate(shares.items()):
+        colour, hatch = PHASE_STYLE[phase]
+        left.barh(place, 100 * share, facecolor=colour, hatch=hatch, edgecolor=COLOURS["black"], linewidth=0.5)
+        left.annotate(f" {share:.1%}", (100 * share, place), va="center", fontsize=8)
+    left.set_yticks(range(len(shares)), shares.index)
+    title(left, "all time of all ranks")
+    left.set(xlabel="share (%)", ylim=(len(shares) - 0.4, -0.6))
+    left.set_xlim(0, 118 * shares.max())
+    right.barh(stages.index, stages, color=[PHASE_STYLE[PHASES[stage]][0] for stage in stages.index])
+    for place, seconds in enumerate(stages):
+        right.annotate(f" {seconds:.3g} s", (seconds, place), va="center", fontsize=8)
+    title(right, "work by stage, all ranks together")
+    right.set(xlabel="time (s)", ylim=(len(stages) - 0.4, -0.6))
+    right.set_xlim(0, 1.2 * stages.max())
+    return figure
+
+
+def load_balance(run: Telemetry) -> Picture | Missing:
+    """Each rank's work and waiting as shares of the run."""
+    if run.events.empty:
+        return Missing(NO_EVENTS)
+    order = _order_of_processes(run)
+    table = measures.rank_seconds(run).set_index("process").loc[list(order)]
+    figure, axes = picture("work and waiting of each rank", 2.6)
+    bottom, places = np.zeros(len(table)), np.arange(len(table))
+    for phase in PHASE_ORDER:
+        colour, hatch = PHASE_STYLE[phase]
+        height = 100 * (table[phase] / table["wall_s"]).to_numpy()
+        if height.max() > 0.05:
+            axes.bar(
+                places,
+                height,
+                0.9,
+                bottom,
+                color=colour,
+                hatch=hatch,
+                edgecolor=COLOURS["black"],
+                linewidth=0.2,
+                label=phase,
+            )
+        bottom += height
+    axes.set(ylabel="share of the run (%)", ylim=(0, 100), xlim=(-0.6, max(len(table) - 0.4, 3.6)))
+    if len(table) <= 16:
+        axes.set_xticks(places, [order[process][1].replace(", ", "\n") for process in table.index])
+    else:
+        axes.set_xlabel(f"{len(table)} ranks, by start and rank")
+    legend_above(axes, 5)
+    return figure
+
+
+def throughput(run: Telemetry) -> Picture | Missing:
+    """Models per second over time, and how many were done when."""
+    done = measures.completions(run)
+    if done.empty:
+        return Missing(NO_EVENTS if run.events.empty else "No model was computed while events were noted.")
+    figure, (upper, lower) = picture("models per second, and models done, over time", 3.6, 2, 1, sharex=True)
+    edges = np.linspace(0.0, done["time"].max() * 1.0001, min(60, max(6, len(done) // 5)) + 1)
+    counts, _ = np.histogram(done["time"], edges)
+    upper.stairs(counts / np.diff(edges), edges, fill=True, color=COLOURS["blue"])
+    upper.axhline(measures.rate(run), color=COLOURS["vermilion"], linestyle="--", linewidth=1.2)
+    upper.set_ylabel("models/s")
+    title(upper, f"bars: models per second; line: {measures.rate(run):.3g} models/s while graphs were built")
+    lower.step(done["time"], done["done"], where="post", color=COLOURS["blue"])
+    lower.set(ylabel="models done", xlabel="time since the first start (s)", ylim=(0, None), xlim=(0, None))
+    return figure
+
+
+def node_cpu(run: Telemetry) -> Picture | Missing:
+    """CPUs that the ranks of each node kept busy, against those that they were given."""
+    given = {node: len({cpu for cpus in ranks["cpus"] for cpu in cpus}) for node, ranks in run.ranks.groupby("node")}
+    return _node_lines(
+        run, {"ranks_cpu_pct": ""}, "CPUs busy", 0.01, _limit(given.values(), "CPUs given to the ranks of a node")
+    )
+
+
+def node_memory(run: Telemetry) -> Picture | Missing:
+    """Memory that the ranks of each node held (shared pages are counted for each), against what was asked for."""
+    asked = run.config.get("stage_a", {}).get("mem_gb")
+    limit = (asked, f"asked for: {asked:g} GiB (mem_gb)") if asked else None
+    return _node_lines(run, {"ranks_rss_mib": ""}, "memory of ranks (GiB)", 1 / 1024, limit)
+
+
+def node_disk(run: Telemetry) -> Picture | Missing:
+    """Disk traffic of each node, all programs on it."""
+    return _node_lines(run, {"disk_read_MBps": "read", "disk_write_MBps": "write"}, "disk (MiB/s)", 1.0, None)
+
+
+def node_network(run: Telemetry) -> Picture | Missing:
+    """Network traffic of each node, all programs on it."""
+    return _node_lines(run, {"net_rx_MBps": "received", "net_tx_MBps": "sent"}, "network (MiB/s)", 1.0, None)
+
+
+def _limit(values, label: str) -> tuple[float, str] | None:
+    known = sorted(set(values))
+    return (known[-1], f"{label}: {known[-1]}") if known else None
+
+
+def _node_lines(run: Telemetry, columns: dict[str, str], ylabel: str, unit: float, limit) -> Picture | Missing:
+    """Lines over time, a colour a node and a dash a column; of many nodes the median and the range."""
+    samples = run.samples.dropna(subset=list(columns), how="all")
+    if samples.empty:
+        what = ylabel.split(" (")[0]
+        return Missing(
+            NO_SAMPLES if run.samples.empty else f"No counters for this could be read ({what}): a gap, not zero."
+        )
+    start = run.ranks["started"].min() if len(run.ranks) else samples["time"].min()
+    figure, axes = picture(f"{ylabel} of each node over time", 2.2)
+    nodes = list(samples.groupby("node"))
+    for (column, name), dash in zip(columns.items(), ("-", "--"), strict=False):
+        if len(nodes) > _MOST_LINES:
+            _envelope(axes, samples, column, name, start, unit, dash)
+            continue
+        for (node, part), colour in zip(nodes, CYCLE, strict=False):
+            label = " ".join(filter(None, (node, name)))
+            axes.plot(
+                part["time"] - start, part[column] * unit, dash, marker=".", color=colour, label=label, linewidth=1.4
+            )
+    if limit is not None:
+        axes.axhline(limit[0], color=COLOURS["black"], linestyle=":", label=limit[1])
+    axes.set(ylabel=ylabel, xlabel="time since the first start (s)", xlim=(0, None))
+    axes.set_ylim(0, max(1.08 * axes.get_ylim()[1], 0.01))
+    legend_above(axes, 4)
+    return figure
+
+
+def _envelope(axes: Axes, samples: pd.DataFrame, column: str, name: str, start: float, unit: float, dash: str) -> None:
+    width = max(2.0, (samples["time"].max() - samples["time"].min()) / 200)
+    binned = (samples[column] * unit).groupby(((samples["time"] - start) // width + 0.5) * width)
+    middle, low, high = binned.median(), binned.min(), binned.max()
+    n_nodes = samples["node"].nunique()
+    axes.fill_between(low.index, low, high, color=COLOURS["sky"], alpha=0.4, linewidth=0)
+    axes.plot(
+        middle.index, middle, dash, color=COLOURS["blue"], label=f"{name} median and range of {n_nodes} nodes".strip()
+    )
+
+
+def collective_writes(run: Telemetry) -> Picture | Missing:
+    """Each collective write: its rate, and how long a rank waited for it."""
+    writes = measures.writes(run)
+    if writes.empty:
+        return Missing(NO_EVENTS if run.events.empty else "No collective write was noted: no shard came as far.")
+    figure, (left, right) = picture("rate of collective writes, and the wait for them", 2.6, 1, 2)
+    size, edge = writes["bytes"] / 1e6, COLOURS["black"]
+    left.scatter(size, writes["mb_per_s"], s=24, color=COLOURS["orange"], edgecolor=edge, linewidth=0.5)
+    left.set(xlabel="size of the write (MB)", ylabel="rate (MB/s)")
+    n_writes = "1 write" if len(writes) == 1 else f"{len(writes)} writes"
+    title(left, f"{n_writes}, {writes['bytes'].sum() / 1e6:.3g} MB in {writes['seconds'].sum():.2g} s")
+    right.scatter(1e3 * writes["seconds"], 1e3 * writes["wait_s"], s=24, marker="s", color=COLOURS["vermilion"])
+    right.set(xlabel="duration of the write (ms)", ylabel="longest wait of a rank (ms)")
+    title(right, "wait before each write")
+    for axes, across, up in (
+        (left, size, writes["mb_per_s"]),
+        (right, 1e3 * writes["seconds"], 1e3 * writes["wait_s"]),
+    ):
+        axes.set(xlim=(0, 1.1 * across.max() or 1.0), ylim=(0, 1.1 * up.max() or 1.0))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+    return figure
+
+
+def slowest_models(run: Telemetry, most: int = 15) -> Picture | Missing:
+    """The models that took longest, by stage."""
+    models = run.models[run.models["seconds"] > 0].nlargest(most, "seconds")
+    if models.empty:
+        return Missing("No model was computed yet.")
+    figure, axes = picture("the models that took longest", 1.1 + 0.22 * len(models))
+    left, places = np.zeros(len(models)), np.arange(len(models))
+    hatches = ("", "///", "", "...", "xxx")
+    for stage, colour, hatch in zip(STAGES, CYCLE, hatches, strict=False):
+        seconds = models[stage].fillna(0.0).to_numpy()
+        axes.barh(places, seconds, left=left, color=colour, hatch=hatch, edgecolor="white", linewidth=0.0, label=stage)
+        left += seconds
+    axes.axvline(run.models["seconds"].median(), color=COLOURS["black"], linestyle=":", label="median of all models")
+    axes.set_yticks(places, [_shortened(name) for name in models["model"]], **AS_IS)
+    axes.set(xlabel="time (s)", ylim=(len(models) - 0.4, -0.6))
+    legend_above(axes, 3)
+    return figure
+
+
+def failures_by_reason(run: Telemetry) -> Picture | Missing:
+    """How many models failed for which reason."""
+    counts = run.failures["reason"].value_counts()
+    if counts.empty:
+        return Missing("No model failed." if len(run.models) else "No model is known yet.")
+    figure, axes = picture("failed models by reason", 0.9 + 0.3 * len(counts))
+    axes.barh(counts.index, counts, color=COLOURS["vermilion"], height=0.6)
+    for place, count in enumerate(counts):
+        axes.annotate(f" {count}", (count, place), va="center")
+    axes.set(xlabel=f"models, of {len(run.models)}", xlim=(0, 1.12 * counts.max()), ylim=(len(counts) - 0.4, -0.6))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def _shortened(name: str, most: int = 36) -> str:
+    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-most // 2 :]}"

@@ -1,0 +1,183 @@
+"""The report: the telemetry notebook, executed for a run and written as one file of HTML that fetches nothing."""
+
+import html
+import os
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+from ..errors import LaunchError, StageAError
+
+NOTEBOOK = "03_telemetry_report.ipynb"
+
+#: Seconds that one cell may take.
+_CELL_LIMIT_S = 300
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ font: 15px/1.45 sans-serif; color: #222; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
+h1 {{ font-size: 1.7rem; }}
+h2 {{ font-size: 1.2rem; margin: 2rem 0 0.5rem; border-bottom: 1px solid #ccc; break-after: avoid; }}
+table {{ border-collapse: collapse; font-size: 0.85rem; margin: 0.7rem 0; display: block; overflow-x: auto; }}
+th, td {{ text-align: left; padding: 0.15rem 0.8rem 0.15rem 0; vertical-align: top; border-bottom: 1px solid #eee; }}
+td {{ max-width: 24rem; overflow-wrap: break-word; }}
+table.dataframe, table.dataframe th, table.dataframe td {{ border-width: 0 0 1px; border-color: #eee; }}
+img {{ max-width: 100%; height: auto; display: block; margin: 0.7rem 0; break-inside: avoid; }}
+pre {{ white-space: pre-wrap; }}
+code {{ background: #f2f2f2; padding: 0 0.2em; }}
+li {{ margin: 0.35rem 0; }}
+.anchor-link, .jp-InputPrompt, .jp-OutputPrompt, .prompt {{ display: none; }}
+</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+class ReportError(StageAError):
+    """The notebook of the report did not run to its end."""
+
+
+def write_report(run_root: str | Path, path: str | Path) -> Path:
+    """Executes the telemetry notebook for a run and writes it as HTML.
+
+    Parameters
+    ----------
+    run_root : path
+    path : path
+        The HTML file; it appears when it is whole.
+
+    Raises
+    ------
+    RunFolderError
+        There is no run.
+    LaunchError
+        The notebook or the libraries that execute it are not installed.
+    ReportError
+        A cell raised, or took too long.
+    """
+    from ..rundir.folders import write_text
+    from .tables import require_run
+
+    require_run(run_root)
+    notebook = executed(_notebook(), {"run_root": str(Path(run_root).resolve())})
+    page = _PAGE.format(
+        title=html.escape(f"stagea_mpi: report of {Path(run_root).resolve().name}"), body=_body(notebook)
+    )
+    path = Path(path).absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, page)
+    return path
+
+
+def executed(path: Path, parameters: dict[str, str]):
+    """A notebook with its outputs.
+
+    Parameters
+    ----------
+    path : Path
+    parameters : dict
+        Values that replace those of the cell that is tagged ``parameters``.
+
+    Returns
+    -------
+    notebook : nbformat.NotebookNode
+    """
+    try:
+        import ipykernel  # noqa: F401  what the child process of the notebook is made of
+        import nbformat
+        from nbclient import NotebookClient
+        from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    except ImportError as error:
+        raise LaunchError(
+            f"{error.name} is not installed; `pip install 'stagea_mpi[notebooks]'` installs it"
+        ) from error
+    notebook = nbformat.read(path, as_version=4)
+    tagged = [place for place, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
+    assigned = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
+    notebook.cells.insert(tagged[0] + 1, nbformat.v4.new_code_cell(assigned))
+    with tempfile.TemporaryDirectory(prefix="stagea-") as sockets:
+        client = NotebookClient(
+            notebook,
+            km=_kernel(sockets),
+            timeout=_CELL_LIMIT_S,
+            startup_timeout=120,
+            extra_arguments=["--log-level=ERROR"],
+            resources={"metadata": {"path": str(path.parent)}},
+        )
+        try:
+            client.execute(env=_kernel_environment())
+        except CellExecutionError as error:
+            raise ReportError(
+                f"{path.name}: {error.ename}: {error.evalue}, in the cell\n{_failed_cell(notebook)}"
+            ) from error
+        except (CellTimeoutError, DeadKernelError) as error:
+            raise ReportError(f"{path.name}: {error}") from error
+    return notebook
+
+
+def _failed_cell(notebook) -> str:
+    outputs = ((cell, output) for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs)
+    return next((cell.source for cell, output in outputs if output.output_type == "error"), "")
+
+
+def _kernel(sockets: str):
+    """A kernel of this very interpreter, whatever kernels the user has installed under its name.
+
+    It is spoken to through files that only this user can open: a compute node has other users, too.
+    """
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+
+    specs = KernelSpecManager(kernel_dirs=[], ensure_native_kernel=True)
+    return AsyncKernelManager(kernel_spec_manager=specs, transport="ipc", ip=str(Path(sockets, "kernel")))
+
+
+def _kernel_environment() -> dict[str, str]:
+    """Without what would make the kernel take itself for a rank, and with this package."""
+    launched = ("OMPI_", "PMIX_", "PMI_", "HYDRA_")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(launched)}
+    package = str(Path(__file__).resolve().parents[2])
+    return {
+        **kept,
+        "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH")))),
+        "MPLBACKEND": "agg",
+    }
+
+
+def _notebook() -> Path:
+    """The notebook beside the package's source, or where an installation has put it."""
+    source = Path(__file__).resolve().parents[2] / "notebooks" / NOTEBOOK
+    installed = Path(sysconfig.get_path("data"), "share", "stagea_mpi", "notebooks", NOTEBOOK)
+    for path in (source, installed):
+        if path.is_file():
+            return path
+    raise LaunchError(f"{NOTEBOOK} is neither in {source.parent} nor in {installed.parent}; install stagea_mpi again")
+
+
+def _body(notebook) -> str:
+    """Texts and outputs without the code; images are in the page itself."""
+    from nbconvert import HTMLExporter
+
+    # The template `basic` has no page around the cells: the page of the others loads MathJax and RequireJS from a
+    # server.
+    exporter = HTMLExporter(
+        template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
+    )
+    body, _ = exporter.from_notebook_node(notebook)
+    return body
+
+
+def main(run_root: str, path: str | None) -> int:
+    """The command `report`."""
+    written = write_report(run_root, path or Path(run_root) / "report.html")
+    print(f"stagea_mpi: {written} ({written.stat().st_size / 1e6:.1f} MB)", file=sys.stdout)
+    return 0

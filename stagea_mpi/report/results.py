@@ -1,0 +1,99 @@
+"""What the shards of a run have published, as tables: shards, their models, their failures."""
+
+import csv
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import RunFolderError
+from ..graph.timing import STAGES
+from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder, ShardFolder
+from ..storage.packed_reader import PackedFile
+from ..storage.schema import POINTERS
+
+MODEL_COLUMNS = (
+    "shard", "model", "status", "n_atoms", "n_nodes", "n_edges", "launch", "rank", "node", "start", "seconds", *STAGES,
+)  # fmt: skip
+SHARD_COLUMNS = (
+    "shard", "state", "n_inputs", "n_models", "n_ok", "n_fail", "prep_s", "annotate_s", "graphs_s", "cluster_s",
+    "wall_s", "graphs_bytes", "stage", "taken", "host", "job_id", "updated",
+)  # fmt: skip
+FAILURE_COLUMNS = ("shard", "model", "source", "stage", "reason", "message")
+#: States of shards whose models are listed in their folder.
+PUBLISHED = ("done", "graphs", "unmarked")
+
+#: Columns of text, for tables without rows.
+_TEXT = ("node", "job", "task", "model", "status", "launch", "source", "stage", "reason", "message")
+
+
+def read_shards(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Shards, the models of those that are published, and their failures."""
+    rows, models, failures = [], [], []
+    for index in range(sum(1 for _ in folder.shard_lists.glob("shard_*.lst"))):
+        shard = folder.shard(index)
+        meta, state = shard.read_meta() or {}, _state(shard)
+        progress = _read_progress(shard)
+        rows.append({"n_inputs": len(shard.inputs())} | progress | meta.get("result", {}) | {"shard": index})
+        rows[-1] |= {"wall_s": meta.get("wall_s", np.nan), "state": state}
+        if state in PUBLISHED:
+            try:
+                models.append(_packed_models(shard))
+            except RunFolderError:
+                rows[-1]["state"] = "damaged"
+            failures.append(_failures_of(shard))
+    tables = (concat(part, columns) for part, columns in ((models, MODEL_COLUMNS), (failures, FAILURE_COLUMNS)))
+    return pd.DataFrame(rows, columns=list(SHARD_COLUMNS)), *tables
+
+
+def _state(shard: ShardFolder) -> str:
+    if shard.has(DONE):
+        return "done"
+    if shard.has(GRAPHS_DONE):
+        return "graphs"
+    if shard.progress.exists():
+        return "building"
+    return "unmarked" if shard.packed.exists() and shard.failures.exists() else "waiting"
+
+
+def _read_progress(shard: ShardFolder) -> dict[str, Any]:
+    try:
+        return json.loads(shard.progress.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # none, or replaced this moment
+        return {}
+
+
+def _packed_models(shard: ShardFolder) -> pd.DataFrame:
+    with PackedFile(shard.packed) as packed:
+        lengths = {table: np.diff(packed.column(path)) for table, path in POINTERS.items()}
+        seconds = packed.column("model/seconds")
+        table = pd.DataFrame(
+            {
+                "shard": shard.index,
+                "model": packed.names,
+                "status": packed.statuses,
+                "n_atoms": packed.column("model/n_atoms"),
+                "n_nodes": lengths["node"],
+                "n_edges": lengths["edge"],
+                "seconds": seconds.sum(axis=1, dtype=float),
+            }
+        )
+        return table.assign(**dict(zip(STAGES, seconds.T.astype(float), strict=True)))
+
+
+def _failures_of(shard: ShardFolder) -> pd.DataFrame:
+    if not shard.failures.exists():
+        return pd.DataFrame(columns=list(FAILURE_COLUMNS))
+    table = pd.read_csv(shard.failures, sep="\t", quoting=csv.QUOTE_NONE, dtype=str, keep_default_na=False)
+    return table.assign(shard=shard.index)
+
+
+def concat(tables: list[pd.DataFrame], columns: tuple[str, ...], keep_others: bool = False) -> pd.DataFrame:
+    """The tables one below the other, with these columns even where there is none."""
+    tables = [table for table in tables if not table.empty]
+    if not tables:
+        return pd.DataFrame({name: pd.Series(dtype=object if name in _TEXT else float) for name in columns})
+    table = pd.concat(tables, ignore_index=True)
+    others = [name for name in table.columns if name not in columns] if keep_others else []
+    return table.reindex(columns=[*columns, *others])

@@ -1,0 +1,263 @@
+"""The run folder: where things are, and how they come to be there whole.
+
+A file gets its final name only when it is complete and on disk. Markers are files, too, and come last.
+"""
+
+import contextlib
+import csv
+import datetime
+import gzip
+import io
+import json
+import os
+import re
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from ..errors import RunFolderError, legible
+from .checksums import sealed, sealed_text, unsealed, unsealed_text
+
+GRAPHS_DONE = "STAGEA_GRAPHS_DONE"
+DONE = "STAGEA_DONE"
+
+#: Ending of files that are being written.
+_PART = ".part"
+
+
+@dataclass(frozen=True)
+class ShardFolder:
+    """The output folder of one shard and the list of its inputs."""
+
+    index: int
+    path: Path
+    list_path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def packed(self) -> Path:
+        return self.path / "packed.h5"
+
+    @property
+    def graphs(self) -> Path:
+        return self.path / "graphs.h5"
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.tsv.gz"
+
+    @property
+    def failures(self) -> Path:
+        return self.path / "failures.tsv"
+
+    @property
+    def meta(self) -> Path:
+        return self.path / "meta_stageA.json"
+
+    @property
+    def progress(self) -> Path:
+        return self.path / "progress.json"
+
+    def has(self, marker: str) -> bool:
+        return (self.path / marker).is_file()
+
+    def mark(self, marker: str) -> None:
+        write_text(self.path / marker, sealed_text(f"{now()} {self.name}\n"))
+
+    def is_marker_whole(self, marker: str) -> bool:
+        """Whether a marker that is there is this shard's, as it was written."""
+        text = unsealed_text((self.path / marker).read_text(encoding="utf-8", errors="replace"))
+        return text is not None and text.split()[1:] == [self.name]
+
+    def unmark(self) -> None:
+        """Takes the markers away before what they vouch for is replaced."""
+        marked = [self.path / marker for marker in (DONE, GRAPHS_DONE) if self.has(marker)]
+        for marker in marked:
+            marker.unlink(missing_ok=True)
+        if marked:
+            flush_to_disk(self.path)
+
+    def inputs(self) -> list[str]:
+        """Paths of the shard's input files.
+
+        Raises
+        ------
+        RunFolderError
+            The list is missing or cannot be read.
+        """
+        try:
+            text = self.list_path.read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError as error:
+            raise RunFolderError(
+                f"{self.list_path}: cannot be read: {error.strerror}; after "
+                f"`python -m stagea_mpi verify {self.path.parents[1]} --repair` the next run writes the lists anew"
+            ) from error
+        return text.removesuffix("\n").split("\n") if text else []  # splitlines() knows line breaks that names may have
+
+    def read_meta(self) -> dict[str, Any] | None:
+        """The shard's metadata, None where there is none that can be read."""
+        try:
+            meta = unsealed(read_json(self.meta))
+        except (OSError, ValueError):
+            return None
+        return meta if meta is not None and isinstance(meta.get("result"), dict) else None
+
+    def write_meta(self, meta: dict[str, Any]) -> None:
+        write_json(self.meta, sealed(meta))
+
+    def parts(self) -> list[Path]:
+        """What is half written there, by a run that is at it or has been killed."""
+        return list(self.path.glob(f".*{_PART}"))
+
+    def remove_parts(self) -> None:
+        """Removes what a killed run has left half written."""
+        for part in self.parts():
+            part.unlink(missing_ok=True)
+
+
+class RunFolder:
+    """The output folder of a run."""
+
+    def __init__(self, root: str | Path):
+        self.root = Path(root)
+        self.shard_lists = self.root / "shard_lists"
+        self.shards = self.root / "shards"
+        self.logs = self.root / "logs"
+        self.config = self.root / "run.yaml"
+        self.params = self.shard_lists / "shards.params"
+        self.annotations = self.root / "annotations"
+
+    def shard(self, index: int) -> ShardFolder:
+        name = f"shard_{index:06d}"
+        return ShardFolder(index, self.shards / name, self.shard_lists / f"{name}.lst")
+
+    def create(self) -> None:
+        try:
+            for folder in (self.root, self.shard_lists, self.shards, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(
+                f"run_root: {self.root} cannot be written: {error.strerror}; choose another folder"
+            ) from error
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Writes run.yaml; the last line, a comment, is its hash."""
+        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+        write_text(self.config, sealed_text(text, "# "))
+
+    def read_config(self) -> dict[str, Any]:
+        """run.yaml as it was written; empty where there is none.
+
+        Raises
+        ------
+        RunFolderError
+            It is not as it was written.
+        """
+        try:
+            text = unsealed_text(self.config.read_text(encoding="utf-8", errors="replace"), "# ")
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise RunFolderError(f"{self.config}: cannot be read: {error.strerror}") from error
+        if text is None:
+            raise RunFolderError(
+                f"{self.config}: has been damaged or changed; remove it, and the next run writes it anew"
+            )
+        return yaml.safe_load(text)
+
+    def remove_parts(self) -> None:
+        """Removes what killed runs of this host have left half written beside the shards.
+
+        Another run may be at work in the folder: what a living process writes stays. Shards are left to their locks.
+        """
+        own = re.compile(rf"\..*\.{re.escape(socket.gethostname())}\.(\d+){re.escape(_PART)}")
+        for folder in (self.root, self.shard_lists, self.annotations):
+            for path in folder.glob(f".*{_PART}"):
+                match = own.fullmatch(path.name)
+                if match and not psutil.pid_exists(int(match[1])):
+                    path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def publish(path: Path, part: Path | None = None) -> Iterator[Path]:
+    """Gives a name to write to; when the block ends well, what is there is flushed to disk and gets the final name.
+
+    Parameters
+    ----------
+    path : Path
+        The final name.
+    part : Path, optional
+        Where the content is already, instead of a new name.
+    """
+    part = part or part_name(path)
+    try:
+        yield part
+        flush_to_disk(part)
+        os.replace(part, path)
+        flush_to_disk(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def part_name(path: Path) -> Path:
+    """Where a file is written before it gets its final name: hidden, in the same folder, its own for each process."""
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}{_PART}")
+
+
+def flush_to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    with publish(path) as part:
+        part.write_text(text, encoding="utf-8", errors="surrogateescape")
+
+
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Replaces a JSON file; without `durable` it is not flushed (progress, which the next write replaces)."""
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    if durable:
+        write_text(path, text)
+        return
+    part = part_name(path)
+    part.write_text(text, encoding="utf-8", errors="surrogateescape")
+    os.replace(part, path)
+
+
+def read_json(path: Path) -> Any:
+    """What `write_json` has written."""
+    return json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+
+
+def write_table(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Writes a tab-separated table, gzipped where the name ends so, equal bytes for equal rows."""
+    text = io.StringIO()
+    table = csv.writer(text, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
+    table.writerow(header)
+    table.writerows([table_cell(value) for value in row] for row in rows)
+    content = text.getvalue().encode("utf-8", errors="surrogateescape")
+    with publish(path) as part:
+        part.write_bytes(gzip.compress(content, compresslevel=6, mtime=0) if path.suffix == ".gz" else content)
+
+
+def table_cell(value: Any) -> str:
+    """A value as it stands in a table: in one line, and legible."""
+    text = str(value)
+    return text if text.isprintable() else legible(" ".join(text.split()))
+
+
+def now() -> str:
+    """The time, in ISO 8601 with the zone."""
+    return datetime.datetime.now(datetime.UTC).astimezone().isoformat(timespec="seconds")

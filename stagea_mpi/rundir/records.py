@@ -1,0 +1,102 @@
+"""Records of a shard's published files: size and SHA-256 of each, in the shard's metadata.
+
+The metadata vouch for the files at every moment: they are written before the files get their final names, and while
+several files are replaced they also say, under ``replaced``, what each of them was before.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .checksums import hash_of
+from .folders import ShardFolder, flush_to_disk
+
+_CHUNK = 2**20
+
+
+def input_hash(sources: Sequence[str], names: Sequence[str], digests: Sequence[str]) -> str:
+    """What a shard's graphs were made from: of every model the file, the name and the hash of the file's content."""
+    return hash_of(list(zip(sources, names, digests, strict=True)))
+
+
+def record(path: Path) -> dict[str, Any]:
+    """Size and SHA-256 of a file."""
+    digest, size = hashlib.sha256(), 0
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return {"bytes": size, "sha256": digest.hexdigest()}
+
+
+def published_files(shard: ShardFolder) -> tuple[Path, ...]:
+    """The files of which the metadata keep records."""
+    return shard.packed, shard.graphs, shard.manifest, shard.failures
+
+
+def complaint(path: Path, meta: dict[str, Any], *, sizes_only: bool = False) -> str | None:
+    """What is wrong with a published file, by its record; None where nothing is.
+
+    Parameters
+    ----------
+    path : Path
+    meta : dict
+        The shard's metadata.
+    sizes_only : bool
+        Compare sizes alone, which costs no reading.
+    """
+    files, replaced = meta.get("files"), meta.get("replaced") or {}
+    expected = files.get(path.name) if isinstance(files, dict) else None
+    if not isinstance(expected, dict):
+        return f"{path}: has no record in the metadata"
+    allowed = [expected] + ([replaced[path.name]] if path.name in replaced else [])
+    try:
+        size = path.stat().st_size
+        if all(known is None or known.get("bytes") != size for known in allowed):
+            return f"{path}: has {size} bytes, recorded are {expected.get('bytes')}"
+        found = {"bytes": size} if sizes_only else record(path)
+    except FileNotFoundError:
+        return None if None in allowed else f"{path}: is missing"
+    except OSError as error:
+        return f"{path}: cannot be read: {error.strerror}"
+    if any(known is not None and found.items() <= known.items() for known in allowed):
+        return None
+    return f"{path}: its SHA-256 is {found['sha256']}, recorded is {expected.get('sha256')}: its content has changed"
+
+
+def publish_together(shard: ShardFolder, meta: dict[str, Any], parts: dict[Path, Path]) -> None:
+    """Gives several files of a shard their final names and notes their records in `meta`, which the caller then writes.
+
+    Parameters
+    ----------
+    shard : ShardFolder
+    meta : dict
+        ``files`` is brought up to date.
+    parts : dict
+        By final path, where the content is.
+    """
+    before = meta["files"]
+    for part in parts.values():
+        flush_to_disk(part)
+    after = {**before, **{path.name: record(part) for path, part in parts.items()}}
+    known = meta.get("replaced") or {}  # an earlier start that was cut short here has left one of two states
+    replaced = {path.name: known.get(path.name, before.get(path.name)) for path in parts}
+    for name in known.keys() & replaced.keys():
+        if complaint(shard.path / name, {"files": {name: before.get(name)}}) is None:
+            replaced[name] = before.get(name)
+    shard.write_meta({**meta, "files": after, "replaced": replaced})
+    for path, part in parts.items():
+        os.replace(part, path)
+    flush_to_disk(shard.path)
+    meta["files"] = after
+    meta.pop("replaced", None)
+
+
+def withdraw(shard: ShardFolder) -> None:
+    """Removes what is published of a shard, markers first, then what vouches for the files, then these."""
+    shard.unmark()
+    for path in (shard.meta, *published_files(shard)):
+        path.unlink(missing_ok=True)
+    flush_to_disk(shard.path)

@@ -1,0 +1,214 @@
+"""Cutting a run's input files into shards, once, so that every later start finds the same ones."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..config.run_config import RunConfig
+from ..errors import ModelError, RunFolderError
+from ..inputs import InputFiles, discover
+from ..inputs.containers import inner_names
+from ..inputs.formats import is_container_name
+from ..inputs.model_names import ambiguous_names, base_name, container_names
+from ..mpi.worker import Workbench
+from .checksums import sealed, unsealed
+from .folders import RunFolder, read_json, write_json, write_text
+
+#: Files that are looked into for the names of their models when the run is cut, and bytes that are read for it of
+#: Quiver files and archives.
+_MOST_LOOKED_INTO = 1000
+_MOST_BYTES_LOOKED_AT = 2 * 10**9
+#: Seconds that a look into one container may take.
+_LONGEST_LOOK_S = 300.0
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a run is cut.
+
+    Attributes
+    ----------
+    shards : list of list of str
+        Input paths of each shard.
+    sizes : list of int
+        Bytes of each shard's files.
+    params : dict
+        What decided the cut (`shards.params`).
+    """
+
+    shards: list[list[str]]
+    sizes: list[int]
+    params: dict[str, Any]
+
+
+def plan_cut(config: RunConfig) -> Cut:
+    """Cuts the files that are there now; writes nothing.
+
+    Raises
+    ------
+    ConfigError
+        No files, or two whose models would have one name.
+    """
+    files = discover(config.pdb_root, config.stage_a.glob)
+    ambiguous = ambiguous_names(files.paths, config.pdb_root)
+    bare, separators = _container_names(files, config.pdb_root, frozenset(ambiguous))
+    bounds = _bounds(files.sizes.tolist(), config)
+    params = {
+        **_settings(config),
+        "n_files": len(files),
+        "files_sha256": _hash_of_lines(files.paths),
+        "n_shards": len(bounds),
+        "ambiguous_stems": ambiguous,
+        "bare_containers": bare,
+        "separators": separators,
+    }
+    sizes = np.concatenate([[0], np.cumsum(files.sizes)])
+    return Cut([files.paths[a:b] for a, b in bounds], [int(sizes[b] - sizes[a]) for a, b in bounds], params)
+
+
+def _settings(config: RunConfig) -> dict[str, Any]:
+    """What of `shards.params` can be compared without listing the input."""
+    stage = config.stage_a
+    return {
+        "pdb_root": str(config.pdb_root),
+        "glob": list(stage.glob),
+        "target_shard_gb": stage.target_shard_gb,
+        "min_per_shard": stage.min_per_shard,
+        "max_per_shard": stage.max_per_shard,
+    }
+
+
+def _hash_of_lines(lines: list[str]) -> str:
+    digest = hashlib.sha256()
+    for k, line in enumerate(lines):
+        digest.update((line if k == 0 else f"\n{line}").encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _container_names(files: InputFiles, root: Path, ambiguous: frozenset[str]) -> tuple[list[str], dict[str, str]]:
+    """Which containers may use the names inside them, and which need another separator; see `container_names`.
+
+    Only so many files are looked into, the largest first (ensembles are larger than single models), and so many bytes.
+    """
+    largest = np.argsort(-files.sizes, kind="stable")[:_MOST_LOOKED_INTO]
+    budget = _MOST_BYTES_LOOKED_AT
+    inner: dict[str, list[str] | None] = {}
+    with Workbench() as bench:
+        for index in largest.tolist():
+            path = files.paths[index]
+            names, n_bytes = _look_into(path, budget, bench)
+            budget -= n_bytes
+            if names:
+                inner[base_name(path, root, ambiguous)] = names
+    return container_names(lambda: (base_name(path, root, ambiguous) for path in files.paths), inner)
+
+
+def _look_into(path: str, budget: int, bench: Workbench) -> tuple[list[str] | None, int]:
+    """See `inner_names`. A container is read to its end, and in a process that a damaged one may take with it."""
+    if not is_container_name(path):
+        return inner_names(path, budget)
+    try:
+        return bench.call(_LONGEST_LOOK_S, inner_names, path, budget)
+    except ModelError:  # told of when its shard reads it
+        return None, 0
+
+
+def _bounds(sizes: list[int], config: RunConfig) -> list[tuple[int, int]]:
+    """First and last + 1 of each shard: of the target's size, but no fewer and no more files than allowed."""
+    stage = config.stage_a
+    least, most = min(stage.min_per_shard, stage.max_per_shard), stage.max_per_shard
+    target = stage.target_shard_gb * 1e9
+    bounds, start, size = [], 0, 0
+    for i, more in enumerate(sizes):
+        size += more
+        if i + 1 - start >= most or (size >= target and i + 1 - start >= least):
+            bounds.append((start, i + 1))
+            start, size = i + 1, 0
+    if start < len(sizes):
+        rest = len(sizes) - start
+        if bounds and rest < least and bounds[-1][1] - bounds[-1][0] + rest <= most:
+            bounds[-1] = (bounds[-1][0], len(sizes))
+        else:
+            bounds.append((start, len(sizes)))
+    return bounds
+
+
+def ensure_cut(folder: RunFolder, config: RunConfig, force: bool, trust_list: bool = False) -> dict[str, Any]:
+    """Cuts the run, or finds that it has been cut already.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    config : RunConfig
+    force : bool
+        Cut anew where the input is another one.
+    trust_list : bool
+        Take the list of files of an earlier cut under the same settings: the tasks of an array start when `submit`
+        has just cut the run, and a million files take minutes to list.
+
+    Returns
+    -------
+    params : dict
+        `shards.params`.
+
+    Raises
+    ------
+    RunFolderError
+        The input or the settings are others than those of the cut, and `force` is not given.
+    """
+    known = read_params(folder)
+    if trust_list and known is not None and all(known.get(key) == value for key, value in _settings(config).items()):
+        return known
+    cut = plan_cut(config)
+    if known is not None:
+        changed = [key for key in cut.params if cut.params[key] != known.get(key)]
+        if not changed:
+            return known
+        if not force:
+            told = [key for key in changed if key not in _DERIVED] or changed
+            what = "; ".join(f"{key} was {known.get(key)!r}, is {cut.params[key]!r}" for key in told)
+            raise RunFolderError(
+                f"{folder.params}: the run was cut from another input: {what}. Restore that, choose another run_root, "
+                "or start with --force to cut anew and compute the changed shards again"
+            )
+    folder.create()
+    folder.params.unlink(missing_ok=True)  # they do not vouch for lists that are being replaced
+    for index, paths in enumerate(cut.shards):
+        write_text(folder.shard(index).list_path, "".join(f"{path}\n" for path in paths))
+    for stale in range(len(cut.shards), (known or {}).get("n_shards", 0)):
+        shard = folder.shard(stale)
+        shard.unmark()
+        for path in (
+            shard.list_path,
+            shard.packed,
+            shard.graphs,
+            shard.manifest,
+            shard.failures,
+            shard.meta,
+            shard.progress,
+        ):
+            path.unlink(missing_ok=True)
+    write_json(folder.params, sealed(cut.params))
+    return cut.params
+
+
+#: What of the parameters only follows from the files.
+_DERIVED = ("ambiguous_stems", "bare_containers", "separators")
+
+
+def read_params(folder: RunFolder) -> dict[str, Any] | None:
+    """`shards.params`, or None where the run has not been cut."""
+    try:
+        params = unsealed(read_json(folder.params))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise RunFolderError(
+            f"{folder.params}: cannot be read ({error}); remove it, and the run is cut anew"
+        ) from error
+    if params is None:
+        raise RunFolderError(f"{folder.params}: has been damaged or changed; remove it, and the run is cut anew")
+    return params

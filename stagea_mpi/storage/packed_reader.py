@@ -1,0 +1,145 @@
+"""packed.h5, read again; and written anew with clusters."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+import h5py
+import numpy as np
+
+from ..errors import RunFolderError
+from ..graph.interface_graph import Edges, InterfaceGraph
+from .memory import MemoryFile
+from .schema import CLUSTERS, POINTERS, SCHEMA, SCHEMA_VERSION, STATUS
+
+#: In the clustered file, which one rank writes, columns of so many bytes are compressed, in chunks of so many rows.
+_COMPRESS_FROM = 1024
+_COMPRESSED_CHUNK_ROWS = 16384
+
+
+class PackedFile:
+    """packed.h5, read. A context manager.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Raises
+    ------
+    RunFolderError
+        The file is missing, damaged, or of another schema.
+    """
+
+    def __init__(self, path):
+        self.path = path
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            raise RunFolderError(f"{path}: cannot be opened ({error}); remove it and run the shard again") from error
+        found = self.attributes.get("schema"), self.attributes.get("schema_version")
+        if found != (SCHEMA, str(SCHEMA_VERSION)):
+            self._file.close()
+            raise RunFolderError(
+                f"{path}: schema is {found}, expected {(SCHEMA, str(SCHEMA_VERSION))}; run the shard again"
+            )
+
+    def __enter__(self) -> "PackedFile":
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._file.close()
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        return {
+            key: value.decode() if isinstance(value, bytes) else str(value) for key, value in self._file.attrs.items()
+        }
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all models, also of those without a graph."""
+        return [name.decode("utf-8", errors="surrogateescape") for name in self._file["model/name"][()].tolist()]
+
+    @property
+    def statuses(self) -> list[str]:
+        return [STATUS[code] for code in self._file["model/status"][()].tolist()]
+
+    @property
+    def is_clustered(self) -> bool:
+        return CLUSTERS[0] in self._file
+
+    def column(self, path: str) -> np.ndarray:
+        return self._file[path][()]
+
+    def graph(self, index: int) -> InterfaceGraph:
+        """Graph of the index-th model."""
+        node = self._rows("node", index)
+        edge, internal = (self._rows(table, index) for table in ("edge", "internal_edge"))
+        zero = np.zeros(len(internal["nodes"]), dtype=np.float32)
+        internal |= {"elec": zero, "vdw": zero}
+        interface, internal = (
+            Edges(**{f.name: columns[f.name] for f in fields(Edges)}) for columns in (edge, internal)
+        )
+        return InterfaceGraph(**node, interface=interface, internal=internal)
+
+    def graphs(self) -> Iterator[tuple[int, str, InterfaceGraph]]:
+        """Index, name and graph of every model that has one."""
+        for index, (name, status) in enumerate(zip(self.names, self.statuses, strict=True)):
+            if status == "ok":
+                yield index, name, self.graph(index)
+
+    def clusters(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Labels of depth 0 (of nodes) and of depth 1 (of depth-0 clusters) of the index-th model."""
+        start, stop = self._file[POINTERS["node"]][index : index + 2]
+        first, last = self._file[CLUSTERS[2]][index : index + 2]
+        return self._file[CLUSTERS[0]][start:stop], self._file[CLUSTERS[1]][first:last]
+
+    def _rows(self, table: str, index: int) -> dict[str, np.ndarray]:
+        start, stop = self._file[POINTERS[table]][index : index + 2]
+        return {name: dataset[start:stop] for name, dataset in self._file[table].items()}
+
+    def check(self) -> None:
+        """Raises RunFolderError where pointers and columns do not fit together."""
+        n = len(self._file["model/name"])
+        for table, path in POINTERS.items():
+            pointer = self._file[path][()]
+            rows = {len(dataset) for dataset in self._file[table].values()}
+            if len(pointer) != n + 1 or pointer[0] != 0 or (np.diff(pointer) < 0).any() or rows != {int(pointer[-1])}:
+                raise RunFolderError(f"{self.path}: {path} and the columns of {table} do not fit; run the shard again")
+
+
+def write_clustered(source: PackedFile, path, clusters: dict[int, tuple[np.ndarray, np.ndarray]]) -> None:
+    """Writes a packed.h5 anew with clusters in it, compressed.
+
+    Parameters
+    ----------
+    source : PackedFile
+    path : str or Path
+        A new file.
+    clusters : dict
+        Labels of depth 0 and 1 by model index.
+    """
+    old = source._file
+    with MemoryFile(libver="latest") as new:  # HDF5 1.10 and later; a tenth of the overhead
+        for key in sorted(old.attrs):
+            new.attrs[key] = old.attrs[key]
+        for table in ("model", *POINTERS):
+            for name, dataset in old[table].items():
+                copy = _create_compressed(new, f"{table}/{name}", dataset[()])
+                for key, value in dataset.attrs.items():
+                    copy.attrs[key] = value
+        ordered = [clusters.get(index) for index in range(len(old["model/name"]))]
+        empty = np.zeros(0, dtype=np.int32)
+        for depth in (0, 1):
+            labels = np.concatenate([empty, *(c[depth] for c in ordered if c is not None)]).astype(np.int32)
+            _create_compressed(new, CLUSTERS[depth], labels)
+        lengths = [0 if c is None else len(c[1]) for c in ordered]
+        _create_compressed(new, CLUSTERS[2], np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+        new.close_to(path)
+
+
+def _create_compressed(file: h5py.File, path: str, data: np.ndarray) -> h5py.Dataset:
+    """A dataset of one rank's file; small ones are not worth a chunk's overhead."""
+    if data.nbytes < _COMPRESS_FROM:
+        return file.create_dataset(path, data=data)
+    chunks = (min(len(data), _COMPRESSED_CHUNK_ROWS), *data.shape[1:])
+    return file.create_dataset(path, data=data, chunks=chunks, shuffle=True, compression="gzip", compression_opts=1)

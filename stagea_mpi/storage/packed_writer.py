@@ -1,0 +1,214 @@
+"""Writes packed.h5 from all ranks at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from ..graph.interface_graph import InterfaceGraph
+from ..mpi.files import open_together
+from ..mpi.guard import abort_on_error
+from .memory import MemoryFile, check_space
+from .schema import COLUMNS, POINTERS, STATUS, Column
+
+#: Rows of a chunk in a file that is written in several rounds.
+_CHUNK_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """One model's row: its graph, or the reason why it has none.
+
+    Attributes
+    ----------
+    index : int
+        Its place in the shard's input order.
+    name, source, digest : str
+    n_atoms, rank : int
+    seconds : tuple of float
+        By stage, in the order of `graph.timing.STAGES`.
+    graph : InterfaceGraph or None
+    reason : str or None
+        Key of `errors.REASONS` where there is no graph.
+    heavy_light_contacts, vdw_outside, low_heavy_light, vdw_clash, left_out, left_out_names, modified_interface,
+    dropped_locations
+        See `quality.Quality`.
+    heavy_type, light_type : str
+        ANARCI's type of the chain's labelled domain; ``-`` where it has none, empty where there is no such chain, or
+        nothing is known of it.
+    """
+
+    index: int
+    name: str
+    source: str
+    digest: str
+    n_atoms: int
+    rank: int
+    seconds: tuple[float, ...]
+    graph: InterfaceGraph | None
+    reason: str | None = None
+    heavy_light_contacts: int = -1
+    vdw_outside: float = -1.0
+    low_heavy_light: bool = False
+    vdw_clash: bool = False
+    left_out: int = -1
+    left_out_names: str = ""
+    modified_interface: bool = False
+    heavy_type: str = ""
+    light_type: str = ""
+    dropped_locations: int = -1
+
+
+class PackedWriter:
+    """Writes packed.h5 from all ranks of a communicator. Every call is collective.
+
+    Parameters
+    ----------
+    path : str
+        A new file.
+    comm : communicator
+    attributes : dict of str to str
+        For the file's root; equal on all ranks.
+    text_widths : dict of str to int
+        Bytes of the longest value of ``model/name`` and ``model/source``; equal on all ranks.
+    rounds : int
+        How often `append` will be called. One round gives contiguous datasets of their final size.
+    """
+
+    def __init__(self, path: str, comm, attributes: dict[str, str], text_widths: dict[str, int], rounds: int):
+        self._comm = comm
+        self._widths = text_widths
+        self._growing = rounds > 1
+        self._ends = dict.fromkeys(("model", *POINTERS), 0)
+        self._path = path
+        self._file = open_together(path, comm) if comm.size > 1 else MemoryFile()
+        with abort_on_error(comm):
+            for key, value in attributes.items():
+                self._file.attrs[key] = np.bytes_(value.encode())
+
+    def append(self, records: Sequence[ModelRecord]) -> int:
+        """Writes one round of models.
+
+        Parameters
+        ----------
+        records : sequence of ModelRecord
+            This rank's share. Shares follow each other in rank order, models in input order; a share may be empty.
+
+        Returns
+        -------
+        bytes : int
+            What this rank has written.
+        """
+        with abort_on_error(self._comm):
+            values = _columns_of(records, self._widths)
+            lengths = {table: _length(values, table) for table in self._ends}
+            all_lengths = self._comm.allgather(lengths)
+            written = 0
+            first_round = self._ends["model"] == 0 and "model" not in self._file
+            starts, totals = {}, {}
+            for table, end in self._ends.items():
+                starts[table] = end + sum(other[table] for other in all_lengths[: self._comm.rank])
+                totals[table] = end + sum(other[table] for other in all_lengths)
+            n_bytes = sum(self._comm.allgather(sum(data.nbytes for data in values.values())))
+            if self._comm.size > 1 and self._comm.rank == 0:
+                check_space(self._path, n_bytes)
+            for column in COLUMNS:
+                data = values[column.path]
+                dataset = self._dataset(column.path, data.dtype, totals[column.table], column.row, first_round, column)
+                if totals[column.table] > self._ends[column.table]:  # HDF5 refuses a collective write of nothing at all
+                    written += self._write(dataset, starts[column.table], data)
+            for table, path in POINTERS.items():
+                dataset = self._dataset(path, np.dtype(np.int64), totals["model"] + 1, (), first_round)
+                ends = starts[table] + np.cumsum(_graph_lengths(records, table), dtype=np.int64)
+                leads = first_round and self._comm.rank == 0
+                data = np.concatenate([[0], ends]).astype(np.int64) if leads else ends
+                written += self._write(dataset, starts["model"] + (0 if leads else 1), data)
+            self._ends = totals
+            return written
+
+    def close(self) -> None:
+        with abort_on_error(self._comm):
+            if self._comm.size == 1:
+                self._file.close_to(self._path)
+                return
+            self._file.flush()
+            self._file.close()
+
+    def _dataset(self, path, dtype, rows, row_shape, first_round, column: Column | None = None) -> h5py.Dataset:
+        if not first_round:
+            dataset = self._file[path]
+            dataset.resize(rows, axis=0)
+            return dataset
+        shape = (rows, *row_shape)
+        grown = {"maxshape": (None, *row_shape), "chunks": (_CHUNK_ROWS, *row_shape)} if self._growing else {}
+        dataset = self._file.create_dataset(path, shape=shape, dtype=dtype, **grown)
+        if column is not None and column.unit:
+            dataset.attrs["unit"] = np.bytes_(column.unit.encode())
+        return dataset
+
+    def _write(self, dataset: h5py.Dataset, start: int, data: np.ndarray) -> int:
+        """One collective write of one plain hyperslab, or of nothing: a rank without rows must take part, too."""
+        data = np.ascontiguousarray(data)
+        transfer = h5py.h5p.create(h5py.h5p.DATASET_XFER)
+        if self._comm.size > 1:
+            transfer.set_dxpl_mpio(h5py.h5fd.MPIO_COLLECTIVE)
+        in_file = dataset.id.get_space()
+        if len(data):
+            in_file.select_hyperslab((start, *(0,) * (data.ndim - 1)), data.shape)
+            in_memory = h5py.h5s.create_simple(data.shape)
+        else:
+            in_file.select_none()
+            in_memory = h5py.h5s.create_simple((1, *data.shape[1:]))
+            in_memory.select_none()
+            data = np.zeros((1, *data.shape[1:]), dtype=data.dtype)
+        dataset.id.write(in_memory, in_file, data, dxpl=transfer)
+        return data.nbytes if in_memory.get_select_npoints() else 0
+
+
+def _columns_of(records: Sequence[ModelRecord], widths: dict[str, int]) -> dict[str, np.ndarray]:
+    graphs = [record.graph for record in records if record.graph is not None]
+    values = {}
+    for column in COLUMNS:
+        if column.table == "model":
+            width = widths.get(column.path)
+            dtype = np.dtype(f"S{max(width, 1)}" if width is not None else column.dtype)
+            rows = [_model_value(record, column.name) for record in records]
+        else:
+            dtype = np.dtype(column.dtype)
+            rows = [_graph_values(graph, column) for graph in graphs]
+        if column.table == "model":
+            values[column.path] = np.array(rows, dtype=dtype).reshape(len(rows), *column.row)
+        else:
+            values[column.path] = np.concatenate([np.zeros((0, *column.row), dtype), *rows]).astype(dtype, copy=False)
+    return values
+
+
+def _model_value(record: ModelRecord, name: str):
+    if name == "status":
+        return STATUS.index(record.reason) if record.reason else 0
+    value = getattr(record, name)
+    return as_bytes(value) if isinstance(value, str) else value
+
+
+def as_bytes(text: str) -> bytes:
+    """A name as the file holds it: in UTF-8 whatever the locale, bytes of file names that are none as they are."""
+    return text.encode("utf-8", errors="surrogateescape")
+
+
+def _graph_values(graph: InterfaceGraph, column: Column) -> np.ndarray:
+    owner = {"node": graph, "edge": graph.interface, "internal_edge": graph.internal}[column.table]
+    return getattr(owner, column.name)
+
+
+def _length(values: dict[str, np.ndarray], table: str) -> int:
+    return len(next(data for path, data in values.items() if path.startswith(table + "/")))
+
+
+def _graph_lengths(records: Sequence[ModelRecord], table: str) -> list[int]:
+    def length(graph: InterfaceGraph | None) -> int:
+        if graph is None:
+            return 0
+        return len({"node": graph, "edge": graph.interface, "internal_edge": graph.internal}[table])
+
+    return [length(record.graph) for record in records]

@@ -1,0 +1,114 @@
+"""What packed.h5 holds: all graphs of a shard as columns over its models.
+
+Models are in input order whatever rank built them, so the file's content does not depend on the number of ranks. Graph
+k's nodes are rows `node_ptr[k]:node_ptr[k + 1]` of every `node` column, and likewise its edges. Each undirected edge
+stands once.
+"""
+
+from dataclasses import dataclass
+
+from ..errors import REASONS
+from ..graph.left_out import NAMES_WIDTH
+from ..graph.timing import STAGES
+
+SCHEMA = "stagea_mpi.packed"
+SCHEMA_VERSION = 2
+
+#: Codes of `/model/status`: 0 is a model with a graph, k > 0 one that failed for the k-th reason.
+STATUS = ("ok", *REASONS)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One dataset: its path, the dtype, the shape of a row, the unit, and what it holds."""
+
+    path: str
+    dtype: str
+    row: tuple[int, ...]
+    unit: str
+    meaning: str
+
+    @property
+    def table(self) -> str:
+        return self.path.split("/")[0]
+
+    @property
+    def name(self) -> str:
+        return self.path.split("/")[1]
+
+
+#: Every dataset of the file; `S` columns are as wide as their longest value.
+COLUMNS = (
+    Column("model/name", "S", (), "", "key of the model, as in graphs.h5 and the manifest (UTF-8)"),
+    Column("model/source", "S", (), "", "input file (UTF-8)"),
+    Column("model/digest", "S64", (), "", "SHA-256 of the unpacked input file"),
+    Column("model/status", "u1", (), "", "0: has a graph; else a position in the attribute `status` of the file"),
+    Column("model/n_atoms", "i4", (), "", "atoms of the merged complex, ATOM records only"),
+    Column("model/rank", "i4", (), "", "rank of the team that built the graph"),
+    Column("model/heavy_light_contacts", "i4", (), "", "Cα pairs under 8 Å of heavy and light chain; -1 without one"),
+    Column(
+        "model/vdw_outside", "f4", (), "", "share of interface edges with vdw outside quality.VDW_BOUNDS; -1: no graph"
+    ),
+    Column("model/low_heavy_light", "u1", (), "", "1: heavy_light_contacts is under 15"),
+    Column("model/vdw_clash", "u1", (), "", "1: vdw_outside is over 0.05"),
+    Column("model/heavy_type", "S1", (), "", "ANARCI's type of the heavy chain's labelled domain; -: it has none"),
+    Column("model/light_type", "S1", (), "", "likewise of the light chain; empty: there is no light chain"),
+    Column(
+        "model/left_out",
+        "i4",
+        (),
+        "",
+        "residues and atoms of unknown name at the interface in no graph; -1: no graph at all",
+    ),
+    Column("model/left_out_names", f"S{NAMES_WIDTH}", (), "", "their names and counts, as SEP:2,ILE/CDX:1"),
+    Column("model/modified_interface", "u1", (), "", "1: left_out is over 0"),
+    Column("model/dropped_locations", "i4", (), "", "atoms that gave way to another location of them; -1: no graph"),
+    Column(
+        "model/seconds",
+        "f4",
+        (len(STAGES),),
+        "s",
+        "wall time by stage, in the order of the attribute `stages` of the file",
+    ),
+    Column("node/chain", "u1", (), "", "0 antibody, 1 antigen"),
+    Column("node/residue_number", "i4", (), "", "number in the merged chain, from 1"),
+    Column("node/residue_type", "u1", (), "", "position in residues.RESIDUE_TYPES"),
+    Column("node/atom_type", "u1", (), "", "position in residues.ATOM_TYPES"),
+    Column("node/region", "u1", (), "", "position in residues.REGIONS"),
+    Column("node/serial", "i4", (), "", "number of the atom in the merged complex, from 1"),
+    Column("node/position", "f4", (3,), "Å", "coordinates"),
+    Column("node/bsa", "f4", (), "Å²", "buried surface area of the atom's residue"),
+    Column("edge/nodes", "i4", (2,), "", "nodes of the edge, counted within the graph; antibody first"),
+    Column("edge/dist", "f4", (), "Å", "distance"),
+    Column("edge/elec", "f4", (), "kcal/mol", "Coulomb energy"),
+    Column("edge/vdw", "f4", (), "kcal/mol", "Lennard-Jones energy"),
+    Column("edge/voro_area", "f4", (), "Å²", "Voronoi contact area"),
+    Column("edge/orientation", "f4", (2, 3), "", "direction in the residue frame of the first and of the second node"),
+    Column("internal_edge/nodes", "i4", (2,), "", "nodes of the edge, counted within the graph; lower first"),
+    Column("internal_edge/dist", "f4", (), "Å", "distance (elec and vdw are 0 on internal edges)"),
+    Column("internal_edge/voro_area", "f4", (), "Å²", "Voronoi contact area"),
+    Column(
+        "internal_edge/orientation",
+        "f4",
+        (2, 3),
+        "",
+        "direction in the residue frame of the first and of the second node",
+    ),
+)
+#: Row pointers, int64, one more than there are models.
+POINTERS = {"node": "model/node_ptr", "edge": "model/edge_ptr", "internal_edge": "model/internal_edge_ptr"}
+#: Added by clustering: labels of nodes (rows of `node`), labels of depth-0 clusters, and the pointers into these.
+CLUSTERS = ("cluster/depth_0", "cluster/depth_1", "model/depth_1_ptr")
+
+
+def root_attributes(versions: str, config_hash: str, input_hash: str) -> dict[str, str]:
+    """Attributes of the file's root."""
+    return {
+        "schema": SCHEMA,
+        "schema_version": str(SCHEMA_VERSION),
+        "versions": versions,
+        "science_sha256": config_hash,
+        "inputs_sha256": input_hash,
+        "stages": " ".join(STAGES),
+        "status": " ".join(STATUS),
+    }

@@ -1,1 +1,0 @@
-"""What a run writes, and how it is read again."""

@@ -1,0 +1,160 @@
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+from holding import HANG_S
+
+from stagea_mpi.checks import doctor
+from stagea_mpi.checks.doctor import Check
+
+BY_NAME = (
+    "Python", "mpi4py", "h5py", "hmmscan", "anarci", "voronota", "voronota areas", "affinity", "threads",
+    "MPI's folders",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def here():
+    return {check.name: check for check in doctor.diagnose()}
+
+
+def put_on_path(monkeypatch, folder, **scripts):
+    for name, script in scripts.items():
+        program = folder / name
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_what_make_env_installs_is_found_and_works_together(here):
+    assert [check for check in here.values() if check.ok is False] == []
+    assert set(BY_NAME) | {"one MPI library", "collective write", "launcher", "Slurm"} == set(here)
+    assert "MPI-enabled" in here["h5py"].found
+    assert "libmpi" in here["one MPI library"].found
+
+
+def test_missing_programs_are_named_with_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    checks = {check.name: check for check in doctor.diagnose()}
+    for name, package in {"hmmscan": "hmmer", "voronota": "voronota", "anarci": "hmmer"}.items():
+        assert checks[name].ok is False
+        assert "not on PATH" in checks[name].found
+        assert package in checks[name].advice
+    assert checks["Slurm"].ok is None
+
+
+def test_a_program_that_hangs_is_a_finding(monkeypatch, tmp_path):
+    put_on_path(monkeypatch, tmp_path, hmmscan="exec sleep 60")
+    monkeypatch.setattr(doctor, "CHILD_LIMIT", 0.2)
+    check = doctor._program("hmmscan", ["hmmscan", "-h"], "HMMER", "hmmer")
+    assert check.ok is False
+    assert "timed out" in check.found
+
+
+def test_mpi_that_ends_the_process_is_a_finding():
+    mpi, h5py = doctor._mpi_checks({"error": "python ended with 1: PMI2_Init failed"})
+    assert (mpi.ok, mpi.found) == (False, "python ended with 1: PMI2_Init failed")
+    assert "--mpi=pmix" in mpi.advice
+    assert h5py.ok is None
+
+
+def test_a_serial_h5py_is_a_finding_that_says_how_to_build_another():
+    facts = {"mpi4py": "4.1", "library": "Open MPI", "h5py": "3.16.0", "hdf5": "1.14", "parallel": False}
+    check = doctor._mpi_checks(facts)[-1]
+    assert (check.name, check.ok) == ("h5py", False)
+    assert "HDF5_MPI=ON" in check.advice
+
+
+def test_two_mpi_libraries_in_one_process_are_a_finding():
+    facts = {"mpi4py": "4.1", "library": "MPICH", "h5py": "3.16.0", "hdf5": "1.14", "parallel": True}
+    checks = {c.name: c for c in doctor._mpi_checks(facts | {"libraries": ["/a/libmpi.so.40", "/b/libmpich.so.12"]})}
+    assert checks["one MPI library"].ok is False
+    assert checks["collective write"].ok is False
+
+
+def test_a_world_of_one_under_several_slurm_tasks_is_a_mismatch():
+    environ = {"SLURM_STEP_ID": "0", "SLURM_NTASKS": "4"}
+    check = doctor.launcher_check(environ, world_size=1)
+    assert check.ok is False
+    assert "4 tasks" in check.found
+    assert "--mpi=pmix" in check.advice
+    assert doctor.launcher_check(environ, world_size=4).ok is True
+
+
+def test_a_batch_script_without_srun_is_no_mismatch():
+    assert doctor.launcher_check({"SLURM_NTASKS": "4"}, world_size=1).ok is True
+
+
+LISTS_PLUGINS = 'case $1 in --version) echo slurm 22.05.8;; *) echo "MPI plugin types are... $PLUGINS" >&2;; esac'
+
+
+@pytest.mark.parametrize(("plugins", "advice"), [("none pmi2 pmix pmix_v4", ""), ("none pmi2", "use mpiexec")])
+def test_slurm_is_asked_for_its_nodes_and_its_ways_of_starting_mpi(monkeypatch, tmp_path, plugins, advice):
+    monkeypatch.setenv("PLUGINS", plugins)
+    put_on_path(monkeypatch, tmp_path, srun=LISTS_PLUGINS, sinfo="echo 'norm* 4 nodes of 64 CPUs'")
+    check = doctor._slurm()
+    assert check.ok is True
+    assert check.found == f"slurm 22.05.8; norm* 4 nodes of 64 CPUs; --mpi={plugins.replace(' ', ',')}"
+    assert advice in check.advice
+
+
+def test_a_slurm_that_is_configured_but_does_not_answer_is_a_finding(monkeypatch, tmp_path):
+    put_on_path(monkeypatch, tmp_path, srun="exit 1", sinfo="echo unable to contact >&2; exit 1")
+    monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
+    check = doctor._slurm()
+    assert check.ok is False
+    assert "unable to contact" in check.found
+
+
+def test_a_folder_of_mpi_without_room_is_a_finding_that_says_what_to_set():
+    environ = {"OMPI_MCA_btl_vader_segment_size": str(2**60), "OMPI_MCA_btl_vader_backing_directory": "/dev/shm"}
+    check = doctor.resources_check(environ, "Open MPI v4.1.4", 2)
+    assert check.ok is False
+    assert "/dev/shm has " in check.found
+    assert "MiB are needed" in check.found
+    assert "OMPI_MCA_btl_vader_backing_directory=FOLDER" in check.advice
+
+
+def test_fewer_cpus_than_slurm_promised_are_a_finding():
+    check = doctor.affinity_check([3], 8, None, {"SLURM_CPUS_PER_TASK": "4"})
+    assert check.ok is False
+    assert "1 of 8 CPUs (3)" in check.found
+    assert "--cpu-bind" in check.advice
+
+
+def test_a_quota_below_the_cpu_set_limits_the_ranks():
+    check = doctor.affinity_check([0, 1, 2, 3, 8], 16, 2.5, {})
+    assert "5 of 16 CPUs (0-3,8)" in check.found
+    assert "at most 2 ranks" in check.advice
+
+
+def test_more_than_one_thread_a_rank_is_remarked_on():
+    assert doctor.threads_check({"OMP_NUM_THREADS": "1"}).advice == ""
+    check = doctor.threads_check({"OMP_NUM_THREADS": "8", "MKL_NUM_THREADS": "1"})
+    assert check.ok is True
+    assert "unset OMP_NUM_THREADS:" in check.advice
+
+
+@pytest.mark.parametrize(("ok", "code"), [(True, 0), (None, 0), (False, 1)])
+def test_only_a_problem_makes_the_exit_code_one(monkeypatch, capsys, ok, code):
+    monkeypatch.setattr(doctor, "diagnose", lambda: [Check("something", ok, "found this", "do that")])
+    assert doctor.main() == code
+    out = capsys.readouterr().out
+    assert "found this" in out
+    assert "-> do that" in out
+
+
+def test_of_many_ranks_only_the_first_prints(monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "diagnose", lambda: [Check("something", True, "found this")])
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    assert doctor.main() == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_importing_the_doctor_imports_neither_mpi_nor_hdf5():
+    heavy = {"mpi4py", "h5py", "anarci", "numpy"}
+    code = f"import sys, stagea_mpi.checks.doctor; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG_S, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,84 @@
+import gzip
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from stagea_mpi.rundir.folders import RunFolder, publish, write_json, write_table
+
+
+def test_a_file_has_its_final_name_only_when_it_is_whole(tmp_path):
+    path = tmp_path / "data.txt"
+    with publish(path) as part:
+        part.write_text("all of it")
+        assert not path.exists()
+    assert path.read_text() == "all of it"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "data.txt"
+    path.write_text("old")
+
+    def write():
+        with publish(path) as part:
+            part.write_text("half of the new")
+            raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError):
+        write()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_equal_rows_give_equal_bytes_also_when_gzipped(tmp_path):
+    for name in ("a.tsv.gz", "b.tsv.gz"):
+        write_table(tmp_path / name, ("x", "y"), [(1, "one"), (2, "two")])
+    assert (tmp_path / "a.tsv.gz").read_bytes() == (tmp_path / "b.tsv.gz").read_bytes()
+    assert gzip.decompress((tmp_path / "a.tsv.gz").read_bytes()) == b"x\ty\n1\tone\n2\ttwo\n"
+
+
+def test_a_line_break_or_a_tab_in_a_value_does_not_break_the_table(tmp_path):
+    write_table(tmp_path / "t.tsv", ("a", "b"), [("two\nlines", "a\ttab")])
+    assert (tmp_path / "t.tsv").read_text() == "a\tb\ntwo lines\ta tab\n"
+
+
+def test_metadata_that_cannot_be_read_counts_as_none(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.create()
+    shard = folder.shard(3)
+    shard.path.mkdir()
+    assert shard.read_meta() is None
+    shard.meta.write_text('{"stage": "A"')
+    assert shard.read_meta() is None
+    write_json(shard.meta, {"stage": "A", "result": {}})
+    assert shard.read_meta() is None, "nothing vouches for them"
+    shard.write_meta({"stage": "A", "result": {}})
+    assert shard.read_meta() == {"stage": "A", "result": {}}
+
+
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.create()
+    shard = folder.shard(0)
+    shard.path.mkdir()
+    left = shard.path / ".packed.h5.host.1.part"
+    left.write_text("half")
+    shard.packed.write_text("whole")
+    shard.remove_parts()
+    assert [path.name for path in shard.path.iterdir()] == ["packed.h5"]
+
+
+def test_what_killed_runs_left_beside_the_shards_is_removed_and_what_others_are_writing_stays(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.create()
+    child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    dead, host = int(child.stdout), socket.gethostname()
+    gone = [tmp_path / f".run.yaml.{host}.{dead}.part", folder.shard_lists / f".shard_000001.lst.{host}.{dead}.part"]
+    stays = [tmp_path / f".run.yaml.{host}.{os.getpid()}.part", tmp_path / f".run.yaml.elsewhere.{dead}.part"]
+    for path in gone + stays:
+        path.write_text("half")
+    folder.remove_parts()
+    assert [path for path in gone + stays if path.exists()] == stays

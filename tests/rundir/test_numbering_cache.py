@@ -1,0 +1,62 @@
+import logging
+
+from stagea_mpi.antibody.numbering import Domain
+from stagea_mpi.rundir import numbering_cache
+from stagea_mpi.rundir.numbering_cache import AnnotationCache
+
+NUMBERED = (Domain("H", 1, 4, (1, 2, 3)),)
+
+
+def saved(folder, name="team_0000", versions="v1", **domains) -> AnnotationCache:
+    cache = AnnotationCache(folder, versions)
+    for sequence, found in domains.items():
+        cache[sequence] = found
+    cache.save(name, list(domains))
+    return cache
+
+
+def loaded(folder, versions="v1") -> AnnotationCache:
+    cache = AnnotationCache(folder, versions)
+    cache.load()
+    return cache
+
+
+def test_what_was_saved_is_known_to_the_next_run(tmp_path):
+    saved(tmp_path, ACDE=NUMBERED)
+    saved(tmp_path, ACDF=())
+    saved(tmp_path, name="team_0001", ACDG=NUMBERED)
+    cache = loaded(tmp_path)
+    assert cache["ACDE"] == NUMBERED
+    assert cache["ACDF"] == ()
+    assert "ACDG" in cache
+
+
+def test_numberings_of_other_programs_are_not_used(tmp_path):
+    saved(tmp_path, versions="v1", ACDE=NUMBERED)
+    assert "ACDE" not in loaded(tmp_path, versions="v2")
+    saved(tmp_path, versions="v2", ACDF=NUMBERED)
+    assert "ACDF" in loaded(tmp_path, versions="v2")
+
+
+def test_damaged_lines_cost_only_themselves_and_are_told(tmp_path, caplog):
+    saved(tmp_path, ACDE=NUMBERED)
+    path = tmp_path / "team_0000.jsonl"
+    row = '{"sequence": "AAAA", "domains": [["H", 0, [1, 2]]]}'
+    path.write_text(path.read_text() + row + '\n{"sequence": "CCCC", "doma')
+    saved(tmp_path, ACDF=NUMBERED)  # appended behind the line that a kill has cut short
+    with caplog.at_level(logging.WARNING):
+        cache = loaded(tmp_path)
+    assert "ACDE" in cache
+    assert "ACDF" in cache
+    assert "AAAA" not in cache
+    assert "2 damaged lines" in caplog.text
+
+
+def test_memory_is_bounded_between_shards(tmp_path, monkeypatch):
+    monkeypatch.setattr(numbering_cache, "CAPACITY", 3)
+    cache = AnnotationCache(tmp_path, "v1")
+    for i in range(10):
+        cache[f"A{i}"] = NUMBERED
+    cache.forget_oldest()
+    assert "A9" in cache
+    assert "A0" not in cache

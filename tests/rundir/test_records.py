@@ -1,0 +1,77 @@
+import os
+
+import pytest
+
+from stagea_mpi.rundir.folders import DONE, GRAPHS_DONE, RunFolder
+from stagea_mpi.rundir.records import complaint, publish_together, record, withdraw
+
+
+@pytest.fixture
+def shard(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.create()
+    made = folder.shard(0)
+    made.path.mkdir()
+    made.packed.write_bytes(b"old")
+    made.write_meta({"result": {}, "files": {"packed.h5": record(made.packed)}})
+    return made
+
+
+def test_a_record_is_size_and_hash(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc")
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
+    assert record(tmp_path / "file") == {"bytes": 3, "sha256": expected}
+
+
+@pytest.mark.parametrize(
+    ("content", "sizes_only", "words"),
+    [
+        (b"old", False, None),
+        (b"odd", False, "its content has changed"),
+        (b"odd", True, None),
+        (b"older", True, "has 5 bytes, recorded are 3"),
+        (None, True, "is missing"),
+    ],
+)
+def test_a_file_is_compared_with_its_record(content, sizes_only, words, shard):
+    shard.packed.unlink()
+    if content is not None:
+        shard.packed.write_bytes(content)
+    told = complaint(shard.packed, shard.read_meta(), sizes_only=sizes_only)
+    assert (told is None) if words is None else (words in told)
+
+
+@pytest.mark.parametrize("replaced_before_the_end", [0, 1, 2])
+def test_the_metadata_vouch_for_what_is_there_wherever_replacing_is_cut_short(
+    replaced_before_the_end, shard, monkeypatch
+):
+    parts = {shard.packed: shard.path / ".packed.part", shard.graphs: shard.path / ".graphs.part"}
+    for part in parts.values():
+        part.write_bytes(b"new content")
+    meta, renamed = shard.read_meta(), []
+    rename = os.replace
+
+    def replace_some(source, target):
+        if target in parts:
+            if len(renamed) == replaced_before_the_end:
+                raise KeyboardInterrupt
+            renamed.append(target)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", replace_some)
+    try:
+        publish_together(shard, meta, parts)
+    except KeyboardInterrupt:
+        assert replaced_before_the_end < 2
+    left = shard.read_meta()
+    assert [complaint(path, left) for path in parts] == [None, None]
+    assert left["replaced"].keys() == {"packed.h5", "graphs.h5"}
+    shard.packed.write_bytes(b"neither")
+    assert complaint(shard.packed, left) is not None
+
+
+def test_what_is_withdrawn_is_gone_markers_and_all(shard):
+    shard.mark(GRAPHS_DONE)
+    shard.mark(DONE)
+    withdraw(shard)
+    assert list(shard.path.iterdir()) == []
