@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import __version__
 from .config.paths import given
-from .errors import FAILED, ConfigError, LaunchError, StageAError, legible
+from .errors import FAILED, ConfigError, LaunchError, StageAError, escape_unprintable
 from .mpi.guard import StopRequest, abort_on_error, report
 
 log = logging.getLogger("stagea_mpi")
@@ -142,7 +142,7 @@ def _plan(parsed: argparse.Namespace) -> int:
     from .config.run_config import load_config
     from .pipeline.plan import describe_plan
 
-    print(legible(describe_plan(load_config(parsed.config, warn=_warn), parsed.config)))
+    print(escape_unprintable(describe_plan(load_config(parsed.config, warn=_warn), parsed.config)))
     return 0
 
 
@@ -168,7 +168,8 @@ def _status(parsed: argparse.Namespace) -> int:
 def _verify(parsed: argparse.Namespace) -> int:
     from .checks.verify import verify
 
-    return verify(given(parsed.run_root, "RUN_ROOT"), repair=parsed.repair, tell=lambda line: print(legible(line)))
+    run_root = given(parsed.run_root, "RUN_ROOT")
+    return verify(run_root, repair=parsed.repair, tell=lambda line: print(escape_unprintable(line)))
 
 
 def _report(parsed: argparse.Namespace) -> int:
@@ -209,7 +210,7 @@ def _run_connected(parsed: argparse.Namespace) -> int:
         try:
             return _run_on(comm, parsed)
         except StageAError as error:
-            if error.agreed_by != comm.size:
+            if error.raised_on != comm.size:
                 raise
             if comm.rank == 0:
                 report(error)
@@ -218,7 +219,7 @@ def _run_connected(parsed: argparse.Namespace) -> int:
 
 def _run_on(comm, parsed: argparse.Namespace) -> int:
     from .config.run_config import load_config
-    from .mpi.guard import agree
+    from .mpi.guard import raise_on_any_rank
     from .pipeline.run import run
     from .pipeline.team import Options
     from .rundir.folders import RunFolder
@@ -231,12 +232,12 @@ def _run_on(comm, parsed: argparse.Namespace) -> int:
             config = load_config(parsed.config, warn=_warn)
         except ConfigError as found:
             error = found
-    agree(comm, error)
+    raise_on_any_rank(comm, error)
     config = comm.bcast(config)
     if parsed.phase:
         config = dataclasses.replace(config, phase=parsed.phase)
     if parsed.no_cluster and config.phase == "cluster_only":
-        agree(comm, ConfigError("--no-cluster and the phase cluster_only exclude each other"))
+        raise_on_any_rank(comm, ConfigError("--no-cluster and the phase cluster_only exclude each other"))
     log_diagnostics(comm, config.phase)
     check_affinity(comm, config.stage_a.cores_per_rank, config.stage_a.strict_affinity)
     options = Options(cluster=not parsed.no_cluster, force=parsed.force, shards=parsed.shards, share=parsed.share)
@@ -258,7 +259,7 @@ class _LegibleFormatter(logging.Formatter):
     """Names of files stand in messages, and may hold anything."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return legible(super().format(record))
+        return escape_unprintable(super().format(record))
 
 
 def _warn(message: str) -> None:
@@ -272,7 +273,7 @@ def _tell(summary, folder, stop: StopRequest) -> None:
     n_models, n_ok = sum(o.n_models for o in finished), sum(o.n_ok for o in finished)
     for outcome in summary.outcomes:
         if outcome.message:
-            print(f"stagea_mpi: {legible(outcome.message)}")
+            print(f"stagea_mpi: {escape_unprintable(outcome.message)}")
     done = ", ".join(f"{n} {action}" for action, n in sorted(actions.items()))
     print(
         f"stagea_mpi: {n_ok} of {n_models} models are in {folder.shards}/*/graphs.h5 "
@@ -282,7 +283,7 @@ def _tell(summary, folder, stop: StopRequest) -> None:
     if noted:
         print(
             f"stagea_mpi: warning: chains of {sum(o.n_noted for o in noted)} of {n_ok} models look odd, the first of "
-            f"{legible(_first_note(folder, noted[0].shard))}; "
+            f"{escape_unprintable(_first_note(folder, noted[0].shard))}; "
             f"the column `chosen` in {folder.shards}/*/manifest.tsv.gz says what was found"
         )
     if n_models > n_ok:

@@ -12,12 +12,12 @@ TOO_MANY_FAILED = 4
 STOPPED_EARLY = 75
 
 
-def legible(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     r"""Text from outside, such as a file's name, as a terminal or a table may show it.
 
     What is no character that can be seen stands there by its number: a terminal would take it for a command.
 
-    >>> print(legible("a\x1b[31mb\udcff"))
+    >>> print(escape_unprintable("a\x1b[31mb\udcff"))
     a\x1b[31mb\udcff
     """
     if text.isprintable():
@@ -30,7 +30,7 @@ class StageAError(Exception):
 
     exit_code = FAILED
     #: How many ranks raise this error together, by agreement: when all do, none has to abort the others.
-    agreed_by = 0
+    raised_on = 0
 
 
 class ConfigError(StageAError):
@@ -102,7 +102,7 @@ REASONS = {
 }
 
 #: Reasons that may lie in the machine instead of the model: a shard with too many failures is built again for them.
-PASSING = {"numbering_failed", "child_failed", "timeout", "unexpected", "crashed"}
+TRANSIENT_REASONS = {"numbering_failed", "child_failed", "timeout", "unexpected", "crashed"}
 
 #: What to do about each.
 ADVICE = {

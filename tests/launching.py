@@ -25,7 +25,7 @@ def launch_environment() -> dict[str, str]:
     """The environment without what an outer launcher has set, so that a test may start ranks of its own."""
     outer = ("OMPI_", "PMIX_", "PMI_", "ORTE_", "SLURM_", "STAGEA_")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(outer)}
-    environment["OMPI_MCA_mpi_yield_when_idle"] = "1"  # a rank that waits leaves its core to others' workbenches
+    environment["OMPI_MCA_mpi_yield_when_idle"] = "1"  # a rank that waits leaves its core to others' worker processes
     if os.getuid() == 0:
         environment |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     return environment

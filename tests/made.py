@@ -14,7 +14,7 @@ from stagea_mpi.antibody.numbering import Domain, find_domains
 from stagea_mpi.errors import ModelError
 from stagea_mpi.graph.interface_graph import InterfaceGraph, build_graph
 from stagea_mpi.inputs import AtomTable, FileNames, list_models, read_model, stem
-from stagea_mpi.mpi.teams import Solo
+from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.pipeline.inventory import ModelEntry, list_shard
 
 _CIF_COLUMNS = (
@@ -75,7 +75,7 @@ def read(path: str) -> AtomTable:
 
 def entries_of(path: str, chains: Chains | ChainRule = FAB_CHAINS) -> list[ModelEntry]:
     """What a run finds in a file."""
-    return list_shard(Solo(), [(path, FileNames.of_stem(stem(path)))], chains)
+    return list_shard(SerialComm(), [(path, FileNames.of_stem(stem(path)))], chains)
 
 
 def reasons_of(path: str, chains: Chains | ChainRule = FAB_CHAINS) -> list[str]:

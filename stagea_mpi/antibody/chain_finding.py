@@ -12,9 +12,9 @@ import numpy as np
 from ..errors import ModelError
 from ..inputs import AtomTable
 from .chain_checking import CheckedChains, check_chains
-from .chain_geometry import LIGHT_TYPES, Antibody, Geometry, Piece
+from .chain_geometry import LIGHT_TYPES, Antibody, ChainSlice, Geometry
 from .chain_rules import AUTO, ChainRule
-from .complexes import WHOLE, Chains, Part, said_of_segments
+from .complexes import WHOLE, Chains, ResidueRange, said_of_segments
 from .numbering import Domain
 
 #: Pairs of Cα atoms within `chain_geometry.PAIRING_DISTANCE` that paired variable domains have at least.
@@ -34,13 +34,13 @@ class Choice:
     chains : Chains
     checked : CheckedChains
         Their domains, counted in the parts that are meant.
-    how : str
+    chain_source : str
         A few words for the manifest.
     """
 
     chains: Chains
     checked: CheckedChains
-    how: str
+    chain_source: str
 
 
 def find_chains(
@@ -104,23 +104,23 @@ def _describe(sequences: Mapping[str, str], found: Mapping[str, tuple[Domain, ..
     return "; ".join(words) or "none with amino acids"
 
 
-def _pieces(name: str, sequence: str, domains: tuple[Domain, ...], rule: ChainRule) -> list[Piece]:
+def _pieces(name: str, sequence: str, domains: tuple[Domain, ...], rule: ChainRule) -> list[ChainSlice]:
     """A chain as it is, or cut where its second, third, … variable domain begins, so that no residue is lost."""
     domains = tuple(domain for domain in domains if domain.chain_type == "H" or domain.chain_type in LIGHT_TYPES)
     if rule.light is None:  # without a light chain, a chain is what its heavy domain makes it
         domains = tuple(domain for domain in domains if domain.chain_type == "H")[:1] or domains[:1]
     if len(domains) < 2:
         domain = domains[0] if domains else None
-        return [Piece(name, WHOLE, domain)]
+        return [ChainSlice(name, WHOLE, domain)]
     cuts = [0, *(domain.start for domain in domains[1:]), None]
     return [
-        Piece(name, Part(first, stop), domain)
+        ChainSlice(name, ResidueRange(first, stop), domain)
         for domain, first, stop in zip(domains, cuts, cuts[1:], strict=False)
     ]
 
 
 def _antibodies(
-    rule: ChainRule, pieces: list[Piece], geometry: Geometry, inventory: str, sequences: Mapping[str, str]
+    rule: ChainRule, pieces: list[ChainSlice], geometry: Geometry, inventory: str, sequences: Mapping[str, str]
 ) -> list[Antibody]:
     """All antibodies of the model, in file order: heavy chains with their light ones."""
     heavies = _with_stated("heavy", rule.heavy, rule.check, [piece for piece in pieces if piece.is_heavy], pieces)
@@ -163,7 +163,9 @@ def _asked_for(rule: ChainRule, antibodies: list[Antibody], inventory: str) -> l
     return [asked[rule.copy - 1]]
 
 
-def _with_stated(role: str, stated: str, check: bool, typed: list[Piece], pieces: list[Piece]) -> list[Piece]:
+def _with_stated(
+    role: str, stated: str, check: bool, typed: list[ChainSlice], pieces: list[ChainSlice]
+) -> list[ChainSlice]:
     """Pieces of a role's type; a stated chain is among them also where it has no domain at all."""
     own = [piece for piece in pieces if piece.chain == stated]
     if stated == AUTO or any(piece in typed for piece in own):
@@ -175,9 +177,9 @@ def _with_stated(role: str, stated: str, check: bool, typed: list[Piece], pieces
     return sorted([*typed, *own], key=pieces.index)
 
 
-def _paired(heavies: list[Piece], lights: list[Piece], geometry: Geometry) -> list[Antibody]:
+def _paired(heavies: list[ChainSlice], lights: list[ChainSlice], geometry: Geometry) -> list[Antibody]:
     """Each heavy domain with the light one that it touches most."""
-    partner: dict[Piece, Piece] = {}
+    partner: dict[ChainSlice, ChainSlice] = {}
     if len(heavies) == len(lights) == 1:
         partner[heavies[0]] = lights[0]
     elif lights:
@@ -279,7 +281,7 @@ def _chains(antibody: Antibody, antigen: list[str], check: bool) -> Chains:
 
 def _checked(chains: Chains, found: Mapping[str, tuple[Domain, ...]]) -> CheckedChains:
     """The domains of the chosen chains, counted in the parts that are meant."""
-    parts = {"heavy": (chains.heavy, chains.heavy_part), "light": (chains.light, chains.light_part)}
+    parts = {"heavy": (chains.heavy, chains.heavy_range), "light": (chains.light, chains.light_range)}
     domains = {
         role: [
             domain.within(part.first)

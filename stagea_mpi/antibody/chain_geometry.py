@@ -9,7 +9,7 @@ import numpy as np
 from ..graph.contacts import INTERFACE_CUTOFF
 from ..inputs import AtomTable
 from ..structure.neighbours import atom_tree
-from .complexes import Part, chain_atoms
+from .complexes import ResidueRange, chain_atoms
 from .numbering import Domain
 
 #: ANARCI's types of an antibody's light domains.
@@ -19,11 +19,11 @@ PAIRING_DISTANCE = 8.0
 
 
 @dataclass(frozen=True)
-class Piece:
+class ChainSlice:
     """A chain, or the part of one that belongs to one of its variable domains."""
 
     chain: str
-    part: Part
+    part: ResidueRange
     domain: Domain | None
 
     @property
@@ -39,11 +39,11 @@ class Piece:
 class Antibody:
     """A heavy domain with its light one, where it has one."""
 
-    heavy: Piece
-    light: Piece | None
+    heavy: ChainSlice
+    light: ChainSlice | None
 
     @property
-    def pieces(self) -> list[Piece]:
+    def pieces(self) -> list[ChainSlice]:
         return [self.heavy] + ([self.light] if self.light else [])
 
     @property
@@ -58,7 +58,7 @@ class Geometry:
         self._read, self._atoms = read, None
         self._trees: dict[tuple, Any] = {}
 
-    def ca_pairs(self, one: Piece, other: Piece) -> int:
+    def ca_pairs(self, one: ChainSlice, other: ChainSlice) -> int:
         """Pairs of Cα atoms of two variable domains within `PAIRING_DISTANCE`."""
         return self._count(("CA", one), ("CA", other), PAIRING_DISTANCE)
 
@@ -80,7 +80,7 @@ class Geometry:
             self._trees[what] = atom_tree(xyz) if len(xyz) else None
         return self._trees[what]
 
-    def _positions(self, kind: str, of: Piece | str) -> np.ndarray:
+    def _positions(self, kind: str, of: ChainSlice | str) -> np.ndarray:
         if self._atoms is None:
             self._atoms = self._read()
         rows, residue = chain_atoms(self._atoms, of if kind == "chain" else of.chain)

@@ -137,9 +137,7 @@ class ChainTable:
         return f"by {self.path} ({len(self.rows)} rows)"
 
 
-def parse_chains(
-    value: Any, key: str, environment: Mapping[str, str] | None = None
-) -> Chains | ChainRule | ChainTable:
+def parse_chains(value: Any, key: str, environment: Mapping[str, str] | None = None) -> Chains | ChainRule | ChainTable:
     """Checks the configuration's ``chains``.
 
     Parameters
@@ -224,9 +222,7 @@ def _copy(value: Any, key: str) -> int | None:
     return int(value)
 
 
-def read_table(
-    path: Any, key: str = "chains.table", environment: Mapping[str, str] | None = None
-) -> ChainTable:
+def read_table(path: Any, key: str = "chains.table", environment: Mapping[str, str] | None = None) -> ChainTable:
     """Reads a table of chains, separated by commas, semicolons or tabs: model, heavy, light, antigen (and copy, check).
 
     An antigen of several chains is written with blanks between them, or in quotes with commas. An empty cell, like a

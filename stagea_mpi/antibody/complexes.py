@@ -12,7 +12,7 @@ from ..structure.residues import is_amino_acid, one_letter
 
 
 @dataclass(frozen=True)
-class Part:
+class ResidueRange:
     """Part of a chain, in residues counted from 0 in file order.
 
     Attributes
@@ -26,7 +26,7 @@ class Part:
     stop: int | None = None
 
 
-WHOLE = Part()
+WHOLE = ResidueRange()
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Chains:
         None for a single-domain antibody (VHH).
     antigen : tuple of str
         In the order in which they are merged.
-    heavy_part, light_part : Part
+    heavy_range, light_range : ResidueRange
         What of these chains is meant: of an scFv, heavy and light are parts of one chain.
     check : bool
         Whether a model is refused in which the chains cannot be what they are said to be.
@@ -49,8 +49,8 @@ class Chains:
     heavy: str
     light: str | None
     antigen: tuple[str, ...]
-    heavy_part: Part = WHOLE
-    light_part: Part = WHOLE
+    heavy_range: ResidueRange = WHOLE
+    light_range: ResidueRange = WHOLE
     check: bool = True
 
     def as_dict(self) -> dict[str, Any]:
@@ -64,16 +64,16 @@ class Chains:
 
     def sides(self) -> tuple[str, str]:
         """Antibody and antigen as the manifest names them: `H,L` and `A`; of a part, `B:1-118`."""
-        antibody = [_named(self.heavy, self.heavy_part)]
+        antibody = [_named(self.heavy, self.heavy_range)]
         if self.light is not None:
-            antibody.append(_named(self.light, self.light_part))
+            antibody.append(_named(self.light, self.light_range))
         return ",".join(antibody), ",".join(self.antigen)
 
     def __str__(self) -> str:
         return f"heavy {self.heavy}, light {self.light or 'none'}, antigen {', '.join(self.antigen)}"
 
 
-def _named(name: str, part: Part) -> str:
+def _named(name: str, part: ResidueRange) -> str:
     if part.first == 0 and part.stop is None:
         return name
     return f"{name}:{part.first + 1}-{'' if part.stop is None else part.stop}"
@@ -146,7 +146,7 @@ def merge_chains(atoms: AtomTable, chains: Chains, source: str) -> Complex:
     if missing:
         message = f"{source}: no chain {', '.join(missing)}; there are {', '.join(present)}{said_of_segments(atoms)}"
         raise ModelError("chain_missing", message, "chains")
-    asked = [chains.heavy_part, chains.light_part][: len(antibody)] + [WHOLE] * len(chains.antigen)
+    asked = [chains.heavy_range, chains.light_range][: len(antibody)] + [WHOLE] * len(chains.antigen)
     parts = [_merged_part(atoms, name, part) for name, part in zip(wanted, asked, strict=True)]
     for name, part in zip(wanted, parts, strict=True):
         if not len(part.rows):
@@ -198,7 +198,7 @@ def chain_sequences(atoms: AtomTable) -> dict[str, str]:
     return {name: part.sequence for name, part in parts.items() if len(part.rows) and part.sequence.strip("X")}
 
 
-def chain_atoms(atoms: AtomTable, name: str, part: Part = WHOLE) -> tuple[np.ndarray, np.ndarray]:
+def chain_atoms(atoms: AtomTable, name: str, part: ResidueRange = WHOLE) -> tuple[np.ndarray, np.ndarray]:
     """Rows of a chain's ATOM atoms, and the place of each one's residue in the chain's (or the part's) sequence."""
     found = _merged_part(atoms, name, part)
     return found.rows, found.residue
@@ -230,7 +230,7 @@ class _Part:
     place: np.ndarray
 
 
-def _merged_part(atoms: AtomTable, name: str, part: Part) -> _Part:
+def _merged_part(atoms: AtomTable, name: str, part: ResidueRange) -> _Part:
     """A HETATM residue belongs to a chain where it is an amino acid; all else (glycans, ligands, ions) does not."""
     rows = np.flatnonzero(atoms.chain == name.encode())
     _, first, index = np.unique(atoms.residue[rows], return_index=True, return_inverse=True)

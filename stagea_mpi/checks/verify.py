@@ -17,7 +17,7 @@ from ..errors import FAILED, STOPPED_EARLY, RunFolderError
 from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder, ShardFolder
 from ..rundir.lock import ShardLock, holder_of
 from ..rundir.numbering_cache import damaged_lines, remove_damaged_lines
-from ..rundir.records import complaint, published_files
+from ..rundir.records import mismatch, published_files
 from ..rundir.shard_state import is_whole
 from ..rundir.sharding import read_params
 from .consistency import inconsistencies
@@ -50,7 +50,7 @@ class Finding:
     damaged_caches: list[Path] = field(default_factory=list)
     unfinished: str = ""
 
-    def blame(self, path: Path, problem: str, *also: Path) -> None:
+    def add_problem(self, path: Path, problem: str, *also: Path) -> None:
         """Notes a problem, and that the path has to go, with some others before it.
 
         A folder under a file's name is none of ours, and may hold anything: it is left to a person.
@@ -150,13 +150,13 @@ def _check_cut(folder: RunFolder) -> tuple[Finding, int]:
         params = read_params(folder)
     except RunFolderError as error:
         params = None
-        run.blame(folder.params, str(error))
+        run.add_problem(folder.params, str(error))
     if params is None and not run.problems:
         run.unfinished = f"{folder.params} is missing; the next run cuts the input into shards"
     if params is not None:
         problem = _problem_of_cut(folder, params)
         if problem:
-            run.blame(folder.params, problem)
+            run.add_problem(folder.params, problem)
         n_shards = params["n_shards"] if isinstance(params.get("n_shards"), int) else 0
     listed = [int(path.stem[6:]) for path in folder.shard_lists.glob("shard_*.lst") if path.stem[6:].isdigit()]
     there = [int(path.name[6:]) for path in folder.shards.glob("shard_*") if path.name[6:].isdigit()]
@@ -195,7 +195,7 @@ def _check_config(folder: RunFolder, run: Finding, is_needed: bool) -> None:
     try:
         known = folder.read_config()
     except RunFolderError as error:
-        run.blame(folder.config, str(error))
+        run.add_problem(folder.config, str(error))
         return
     if is_needed and not known:
         run.unfinished = run.unfinished or f"{folder.config} is missing; the next run writes it"
@@ -206,7 +206,7 @@ def _check_annotations(folder: RunFolder, run: Finding) -> None:
         try:
             bad = damaged_lines(path)
         except OSError as error:
-            run.blame(path, f"{path}: cannot be read: {error.strerror}")
+            run.add_problem(path, f"{path}: cannot be read: {error.strerror}")
             continue
         if bad:
             run.problems.append(f"{path}: {bad} lines are damaged; a run does not use them")
@@ -246,21 +246,21 @@ def _examine(shard: ShardFolder, lists_are_right: bool) -> Finding:
     _check_markers(shard, markers, finding)
     problem = _problem_of_meta(shard, meta)
     if problem and (markers or shard.meta.exists()):
-        finding.blame(shard.meta, f"{shard.meta}: {problem}", *paths)
+        finding.add_problem(shard.meta, f"{shard.meta}: {problem}", *paths)
     elif problem:
         finding.unfinished = "nothing is published yet"
     if problem:
         return finding
-    records = {path: problem for path in published_files(shard) if (problem := complaint(path, meta))}
+    records = {path: problem for path in published_files(shard) if (problem := mismatch(path, meta))}
     if not markers:
         records = {path: problem for path, problem in records.items() if path.exists()}
     for path, problem in records.items():
-        finding.blame(path, problem, *paths)
+        finding.add_problem(path, problem, *paths)
     if meta.get("replaced"):
         finding.unfinished = "its files were being replaced"
     elif shard.packed.exists() and shard.packed not in records:
         for path, problem in inconsistencies(shard, meta, lists_are_right, damaged=records):
-            finding.blame(path, problem, *paths)
+            finding.add_problem(path, problem, *paths)
     if not finding.unfinished and DONE not in markers:
         finding.unfinished = "the graphs are there, without clusters" if markers else "not marked as done"
     return finding
@@ -276,7 +276,7 @@ def _problem_of_meta(shard: ShardFolder, meta: dict[str, Any] | None) -> str | N
 
 def _check_markers(shard: ShardFolder, markers: list[str], finding: Finding) -> None:
     if markers == [DONE]:
-        finding.blame(shard.path / DONE, f"{shard.path / DONE}: is there without {GRAPHS_DONE}")
+        finding.add_problem(shard.path / DONE, f"{shard.path / DONE}: is there without {GRAPHS_DONE}")
     for marker in markers:
         path = shard.path / marker
         try:
@@ -284,4 +284,4 @@ def _check_markers(shard: ShardFolder, markers: list[str], finding: Finding) -> 
         except OSError as error:
             problem = f"{path}: cannot be read: {error.strerror}"
         if problem:
-            finding.blame(path, problem, shard.path / DONE)
+            finding.add_problem(path, problem, shard.path / DONE)

@@ -263,9 +263,7 @@ def _fill_elements(table: _Table) -> None:
     elements = table.values("type_symbol") if "type_symbol" in table else ["?"] * len(table)
     if "?" in elements or "." in elements:
         names = zip(table.names("atom_id"), table.names("comp_id"), strict=True)
-        found = [
-            _element(*pair) if cif.is_null(value) else value for value, pair in zip(elements, names, strict=True)
-        ]
+        found = [_element(*pair) if cif.is_null(value) else value for value, pair in zip(elements, names, strict=True)]
         table.replace("type_symbol", found)
 
 

@@ -216,9 +216,9 @@ def _columns(piece: _Piece) -> _Columns:
     flat, chain = _flat(piece.structure)
     number = np.asarray(flat.resnums).astype(np.int64)
     return _Columns(
-        chain=_legible(chain),
-        residue_name=_legible(_as_bytes(flat.residue_names)),
-        atom_name=_legible(_as_bytes(flat.atom_names)),
+        chain=_escaped(chain),
+        residue_name=_escaped(_as_bytes(flat.residue_names)),
+        atom_name=_escaped(_as_bytes(flat.atom_names)),
         author_number=(
             _author_numbers(number, np.asarray(flat.icodes)) if piece.numbers is None else piece.numbers[number]
         ),
@@ -290,7 +290,7 @@ def _flat(structure: gemmi.Structure) -> tuple[gemmi.FlatStructure, np.ndarray]:
     return flat, np.array(names, dtype="S")[_as_bytes(flat.chain_ids).astype(np.int64)]
 
 
-def _legible(names: np.ndarray) -> np.ndarray:
+def _escaped(names: np.ndarray) -> np.ndarray:
     """Names in ASCII, a question mark for what is not: the programs that they are handed to take nothing else."""
     codes = np.ascontiguousarray(names).view(np.uint8)
     odd = (codes > 126) | ((codes < 32) & (codes != 0))

@@ -28,8 +28,8 @@ _CLASS[ord(" ")], _CLASS[ord("-")], _CLASS[ord(".")] = _SPACE, _SIGN, _DOT
 _CLASS[ord("0") : ord("9") + 1] = _DIGIT
 #: What may stand before the last digit of a number: blanks, a sign, digits.
 _LEADS = np.zeros(5**3, dtype=bool)
-for _lead in ("   ", "  -", "  0", " -0", " 00", "-00", "000"):
-    _first, _second, _third = (int(_CLASS[code]) for code in _lead.encode())
+for _root in ("   ", "  -", "  0", " -0", " 00", "-00", "000"):
+    _first, _second, _third = (int(_CLASS[code]) for code in _root.encode())
     _LEADS[(_first * 5 + _second) * 5 + _third] = True
 
 _ANY_COORDINATE = re.compile(rb" *[+-]?(\d+\.?\d*|\.\d+) *")

@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 
 from ..errors import StorageError
-from .guard import agree
+from .guard import raise_on_any_rank
 from .limits import start_limit
 from .resources import SHM, folder_problem
 
@@ -34,7 +34,7 @@ def open_together(path: str, comm) -> h5py.File:
     advice = "See whether its file system can be written on all nodes and has locks, and df /dev/shm."
     with start_limit(what, advice, comm.rank == 0), _plain_name(path) as name:
         problem = folder_problem(Path(path).parent, _ROOM)
-        agree(comm, problem and StorageError(f"{path}: {_here(comm)}: its folder {problem}"))
+        raise_on_any_rank(comm, problem and StorageError(f"{path}: {_here(comm)}: its folder {problem}"))
         # A rank that has failed must not be heard where the others are still about the file.
         apart, file, error = comm.Dup(), None, None
         try:
@@ -47,7 +47,7 @@ def open_together(path: str, comm) -> h5py.File:
             apart.Ibarrier().Wait()
         errors = apart.allgather(error)
         if all(errors):
-            agree(comm, error)
+            raise_on_any_rank(comm, error)
         if error is not None:
             raise error
         if any(errors):

@@ -7,7 +7,7 @@ import sys
 import threading
 import traceback
 
-from ..errors import FAILED, ModelError, StageAError, StorageError, legible
+from ..errors import FAILED, ModelError, StageAError, StorageError, escape_unprintable
 
 #: Signals that ask for an early, orderly end: Slurm's, a user's, a time limit's forerunner.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
@@ -40,16 +40,16 @@ def report(error: BaseException, rank: int | None = None) -> None:
     if isinstance(error, OSError) and error.errno in _STORAGE:
         error = StorageError.of(error, error.filename2 or error.filename or "writing")
     if isinstance(error, StageAError):
-        print(f"{who}error: {legible(str(error))}", file=sys.stderr, flush=True)
+        print(f"{who}error: {escape_unprintable(str(error))}", file=sys.stderr, flush=True)
     else:
         print(who + "unexpected error\n" + "".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
 
 
-def agree(comm, error: StageAError | None) -> None:
+def raise_on_any_rank(comm, error: StageAError | None) -> None:
     """Raises on all ranks when any rank has an error; collective. The lowest rank's error is the one that is told."""
     errors = [e for e in comm.allgather(error) if e is not None]
     if errors:
-        errors[0].agreed_by = comm.size
+        errors[0].raised_on = comm.size
         raise errors[0]
 
 

@@ -1,6 +1,6 @@
 """The communicator of a run, with a stand-in for one rank alone, and its division into teams.
 
-All code below takes the communicator as an argument and uses the few calls that `Solo` has, too.
+All code below takes the communicator as an argument and uses the few calls that `SerialComm` has, too.
 """
 
 import os
@@ -30,7 +30,7 @@ _LAUNCHED = (
 )
 
 
-class Solo:
+class SerialComm:
     """A communicator of one rank, for a machine without MPI; it has the calls of mpi4py's that this package uses."""
 
     rank = 0
@@ -51,7 +51,7 @@ class Solo:
     def alltoall(self, values: list) -> list:
         return list(values)
 
-    def Split(self, color: int = 0, key: int = 0) -> "Solo":
+    def Split(self, color: int = 0, key: int = 0) -> "SerialComm":
         return self
 
     def Abort(self, code: int = 1) -> None:
@@ -63,8 +63,8 @@ def connect():
 
     Returns
     -------
-    comm : mpi4py.MPI.Comm or Solo
-        `Solo` where no launcher has started this process; MPI is then not even loaded.
+    comm : mpi4py.MPI.Comm or SerialComm
+        `SerialComm` where no launcher has started this process; MPI is then not even loaded.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def connect():
     """
     expected, variable = _expected_size()
     if expected is None:
-        return Solo()
+        return SerialComm()
     try:
         import mpi4py
 
@@ -84,7 +84,7 @@ def connect():
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         if expected == 1:
-            return Solo()
+            return SerialComm()
         raise LaunchError(
             f"{variable} says that a launcher started this process, but MPI cannot be loaded ({error}); "
             "activate the environment that has mpi4py and its MPI library"
@@ -93,7 +93,7 @@ def connect():
     if not MPI.Is_initialized():
         if library.startswith("Open MPI") and _lacks_pmix(os.environ):
             if expected == 1:
-                return Solo()
+                return SerialComm()
             advice = (
                 "Start with `srun --mpi=pmix` (in run.yaml, stage_a.srun_mpi: pmix); where `srun --mpi=list` has no "
                 "pmix, use "
@@ -110,7 +110,7 @@ def connect():
         problem = first_problem(os.environ, library, ranks_here(os.environ, min(expected or 2, 2)))
         if problem is not None:
             if expected == 1:
-                return Solo()
+                return SerialComm()
             raise _short_of(problem)
         with start_limit("starting MPI", "The launcher's output may tell, or the node's log.", is_first_process()):
             MPI.Init_thread()

@@ -1,7 +1,7 @@
 """A process beside each rank in which its models are computed, so that none can take the rank with it.
 
 A native call that does not return cannot be interrupted from Python, and one that crashes or takes all memory ends its
-process. Here it ends the workbench: the rank sets up another one, and the model has failed.
+process. Here it ends the worker process: the rank sets up another one, and the model has failed.
 """
 
 import io
@@ -20,24 +20,24 @@ from typing import Any
 from ..errors import LaunchError, ModelError
 from .child_process import Child
 
-#: Seconds beyond a model's time limit after which a workbench is ended: the limit itself stops all that Python can
+#: Seconds beyond a model's time limit after which a worker process is ended: the limit itself stops all that Python can
 #: stop.
 GRACE_S = 5.0
-#: Seconds that a workbench may take to be set up, on a file system that is busy with all ranks' imports.
+#: Seconds that a worker process may take to be set up, on a file system that is busy with all ranks' imports.
 _SET_UP_S = 300.0
-#: A workbench that somebody has killed says nothing of the model: it is computed again, so often in all.
+#: A worker process that somebody has killed says nothing of the model: it is computed again, so often in all.
 _ATTEMPTS = 2
 _LENGTH = struct.Struct("<Q")
 
 
-class SameProcess:
-    """Has a workbench's call, and runs functions where they are called: for a few models that somebody watches."""
+class InlineWorker:
+    """Has a worker process's call, and runs functions where they are called: for a few models that somebody watches."""
 
     def call(self, limit: float, function: Callable, *args: Any) -> Any:
         return function(*args)
 
 
-class Workbench:
+class WorkerProcess:
     """Runs functions in a process of its own, one at a time. A context manager that ends it.
 
     Parameters
@@ -51,11 +51,11 @@ class Workbench:
         self._process: Child | None = None
         self._is_ready = False
 
-    def __enter__(self) -> "Workbench":
+    def __enter__(self) -> "WorkerProcess":
         return self
 
     def __exit__(self, kind, error, trace) -> None:
-        self.clear()
+        self.stop()
 
     def set_up(self) -> None:
         """Starts the process, if it does not run; returns at once, while it is still importing."""
@@ -101,24 +101,24 @@ class Workbench:
                 self._send(message, deadline)
                 is_result, value = pickle.loads(self._receive(deadline))
             except TimeoutError:
-                self.clear()
+                self.stop()
                 raise ModelError(
                     "timeout", f"a call into a library did not return within model_timeout_s = {limit:g} s"
                 ) from None
             except (EOFError, BrokenPipeError):
                 how = self._ended()
-                self.clear()
+                self.stop()
                 if attempt + 1 == _ATTEMPTS:
                     raise ModelError("crashed", f"the process that computed it was ended by {how}") from None
                 continue
             except BaseException:
-                self.clear()  # in the middle of an exchange
+                self.stop()  # in the middle of an exchange
                 raise
             if is_result:
                 return value
             raise value
 
-    def clear(self) -> None:
+    def stop(self) -> None:
         """Ends the process."""
         if self._process is not None:
             self._process.kill()
@@ -133,7 +133,7 @@ class Workbench:
         try:
             self._receive(time.monotonic() + _SET_UP_S)
         except TimeoutError:
-            self.clear()
+            self.stop()
             raise LaunchError(f"`{sys.executable} -m {self._module}` was not ready within {_SET_UP_S:.0f} s") from None
         self._is_ready = True
 

@@ -21,7 +21,7 @@ from ..config.paths import given
 from ..config.run_config import RunConfig, load_config
 from ..errors import LaunchError
 from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder
-from ..rundir.sharding import plan_cut
+from ..rundir.sharding import plan_shards
 
 #: Seconds after which a run from a notebook is stopped, if nobody says otherwise.
 LIMIT_S = 24 * 3600.0
@@ -60,9 +60,9 @@ def write_config(path: str | Path, settings: dict[str, Any]) -> RunConfig:
 
 def input_table(config: RunConfig) -> pd.DataFrame:
     """The shards that a run would have: `files`, and `size_mb` (10⁶ bytes)."""
-    cut = plan_cut(config)
-    sizes = [size / 1e6 for size in cut.sizes]
-    return pd.DataFrame({"files": [len(shard) for shard in cut.shards], "size_mb": sizes}).rename_axis("shard")
+    plan = plan_shards(config)
+    sizes = [size / 1e6 for size in plan.sizes]
+    return pd.DataFrame({"files": [len(shard) for shard in plan.shards], "size_mb": sizes}).rename_axis("shard")
 
 
 def plan(config_path: str | Path) -> str:

@@ -13,7 +13,7 @@ from ..graph.quality import UNKNOWN_QUALITY
 from ..graph.timing import STAGES
 from ..mpi.guard import StopRequest
 from ..mpi.shared_counter import SharedCounter
-from ..mpi.worker import SameProcess, Workbench
+from ..mpi.worker import InlineWorker, WorkerProcess
 from ..storage.packed_writer import ModelRecord, PackedWriter, as_bytes
 from ..telemetry.events import SILENT, EventLog, WriterLine
 from .compute_model import ModelResult, compute_model
@@ -54,7 +54,7 @@ def build_shard(
     on_model: Callable[[int, int, int], None],
     before: Callable[[], None],
     events: EventLog = SILENT,
-    bench: Workbench | None = None,
+    worker: WorkerProcess | None = None,
 ) -> BuildReport:
     """Builds all graphs of a shard and writes packed.h5; collective.
 
@@ -77,7 +77,7 @@ def build_shard(
         Called once on every rank before its first model, when the others can already take theirs.
     events : EventLog
         Told of every model, of waiting and of writing.
-    bench : Workbench, optional
+    worker : WorkerProcess, optional
         Where this rank's models are computed; in this process without one.
     """
     report, start = BuildReport(), perf_counter()
@@ -101,7 +101,7 @@ def build_shard(
             before if first == 0 else None,
             events,
             progress,
-            bench,
+            worker,
         )
         for part in comm.allgather(failures):
             report.failures.extend(part)
@@ -125,7 +125,7 @@ def build_shard(
     return report
 
 
-def _build_round(comm, entries, indices, config, stop, on_model, before, events, progress, bench):
+def _build_round(comm, entries, indices, config, stop, on_model, before, events, progress, worker):
     """This rank's records and failures of one round, whether it came to its end, and for how long this rank waited."""
     largest_first = sorted(indices, key=lambda i: (-entries[i].n_atoms, i))
     records, failures = [], []
@@ -135,7 +135,7 @@ def _build_round(comm, entries, indices, config, stop, on_model, before, events,
         while (place := counter.take()) is not None:
             entry, start = entries[largest_first[place]], perf_counter()
             timeout, max_atoms = config.stage_a.model_timeout_s, config.stage_a.model_max_atoms
-            record, failure = build_model(entry, largest_first[place], comm.rank, timeout, max_atoms, bench)
+            record, failure = build_model(entry, largest_first[place], comm.rank, timeout, max_atoms, worker)
             _note_model(events, record, start)
             if (
                 stop and failure is not None
@@ -168,14 +168,14 @@ def build_model(
     rank: int,
     timeout: float,
     max_atoms: int = 0,
-    bench: Workbench | SameProcess | None = None,
+    worker: WorkerProcess | InlineWorker | None = None,
 ) -> tuple[ModelRecord, Failure | None]:
-    """The graph of one model, or its failure; computed on a workbench where there is one, else in this process."""
+    """The graph of one model, or its failure; computed in a worker process where there is one, else in this process."""
     result = ModelResult(None, UNKNOWN_QUALITY, (0.0,) * len(STAGES), entry.failure or _too_large(entry, max_atoms))
     if result.failure is None:
         try:
-            result = (bench or SameProcess()).call(timeout, compute_model, entry, timeout)
-        except ModelError as failure:  # of the workbench
+            result = (worker or InlineWorker()).call(timeout, compute_model, entry, timeout)
+        except ModelError as failure:  # of the worker process
             result = replace(result, failure=failure)
     failure = result.failure
     record = ModelRecord(

@@ -18,7 +18,7 @@ from ..errors import LaunchError, ModelError
 from ..inputs import FileNames, ModelRef, list_models, read_model
 from ..inputs.unpacking import MAX_MODEL_BYTES
 from ..mpi.guard import time_limit
-from ..mpi.worker import SameProcess, Workbench
+from ..mpi.worker import InlineWorker, WorkerProcess
 from .shared_numbering import Numbering
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class ModelEntry:
         Of the antigen's chains in file order.
     chains : Chains or None
         Which chains these are.
-    how : str
+    chain_source : str
         How they were chosen, in a few words: ``stated``, ``found``, …
     checked : CheckedChains or None
         The domains that are labelled; None before they are known (`with_domains`).
@@ -59,7 +59,7 @@ class ModelEntry:
     light: str = ""
     antigen: tuple[str, ...] = ()
     chains: Chains | None = None
-    how: str = ""
+    chain_source: str = ""
     checked: CheckedChains | None = None
     failure: ModelError | None = None
 
@@ -71,7 +71,7 @@ class ModelEntry:
     @property
     def chosen(self) -> str:
         """How the chains were chosen, and what is odd about them."""
-        return "; ".join((self.how, *self.notes))
+        return "; ".join((self.chain_source, *self.notes))
 
 
 def list_shard(
@@ -80,7 +80,7 @@ def list_shard(
     chains: Chains | ChainRule | ChainTable,
     numbering: Numbering | None = None,
     timeout: float = 300.0,
-    bench: Workbench | SameProcess | None = None,
+    worker: WorkerProcess | InlineWorker | None = None,
 ) -> list[ModelEntry]:
     """Models of some files, in the files' order; collective, the ranks share the reading.
 
@@ -94,7 +94,7 @@ def list_shard(
         Numbers the sequences of chains that are to be found; one for this call alone by default.
     timeout : float
         Seconds that reading a model may take; a file of many may take that for every 32 MB.
-    bench : Workbench, optional
+    worker : WorkerProcess, optional
         Where this rank reads files; in this process without one.
 
     Returns
@@ -102,13 +102,13 @@ def list_shard(
     entries : list of ModelEntry
         Equal on all ranks. Of two models with one name the later one has failed.
     """
-    reader = _Reader(bench or SameProcess(), timeout)
+    reader = _Reader(worker or InlineWorker(), timeout)
     listed = _shared(comm, files, lambda file: _list_file(reader, *file))
     entries = _unique_names([entry for found in listed for entry in found])
     if not isinstance(chains, Chains):
         entries = _with_chains(comm, reader, entries, chains, numbering or Numbering(comm))
     else:
-        entries = [replace(entry, chains=chains, how="stated") for entry in entries]
+        entries = [replace(entry, chains=chains, chain_source="stated") for entry in entries]
     return _shared(comm, entries, lambda entry: _with_sequences(reader, entry))
 
 
@@ -127,10 +127,10 @@ def unexpected(bug: Exception, name: str, stage: str) -> ModelError:
 
 
 class _Reader:
-    """Reads files on a workbench, so that one which a library cannot take costs only itself."""
+    """Reads files in a worker process, so that one which a library cannot take costs only itself."""
 
-    def __init__(self, bench: Workbench | SameProcess, timeout: float):
-        self._bench, self._timeout = bench, timeout
+    def __init__(self, worker: WorkerProcess | InlineWorker, timeout: float):
+        self._worker, self._timeout = worker, timeout
 
     def read(self, name: str, work: Callable, *args, n_bytes: int = 0) -> tuple[Any, ModelError | None]:
         """What `work` makes of its arguments, or why it could not.
@@ -147,8 +147,8 @@ class _Reader:
         """
         limit = self._timeout * (1 + n_bytes // MAX_MODEL_BYTES)
         try:
-            return self._bench.call(limit, _attempt, name, limit, work, *args)
-        except ModelError as failure:  # of the workbench
+            return self._worker.call(limit, _attempt, name, limit, work, *args)
+        except ModelError as failure:  # of the worker process
             return None, ModelError(failure.reason, str(failure), "read")
 
 
@@ -190,7 +190,7 @@ def _with_chains(
         except ModelError as failure:
             return replace(entry, failure=failure)
         if own.is_stated:
-            return replace(entry, chains=own.stated(), how="stated in the table")
+            return replace(entry, chains=own.stated(), chain_source="stated in the table")
         found, failure = reader.read(entry.ref.name, _inventory, entry.ref)
         if failure is not None:
             return replace(entry, failure=failure)
@@ -213,7 +213,7 @@ def _with_chains(
         choice, failure = reader.read(entry.ref.name, _choose, own, inventories[index], known, entry.ref)
         if failure is not None:
             return replace(entry, failure=failure)
-        return replace(entry, chains=choice.chains, how=choice.how, checked=choice.checked)
+        return replace(entry, chains=choice.chains, chain_source=choice.chain_source, checked=choice.checked)
 
     return _shared(comm, range(len(entries)), choose)
 

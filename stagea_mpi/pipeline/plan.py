@@ -8,8 +8,8 @@ from ..antibody.hmm_search import anarci_module
 from ..config.run_config import RunConfig
 from ..graph.clustering import cluster_two_depths
 from ..inputs import RunNames
-from ..mpi.teams import Solo
-from ..rundir.sharding import Cut, plan_cut
+from ..mpi.teams import SerialComm
+from ..rundir.sharding import ShardPlan, plan_shards
 from .build_shard import build_model
 from .inventory import ModelEntry, list_shard, with_domains
 from .shared_numbering import Numbering
@@ -52,15 +52,15 @@ class Cost:
     notes: list[str]
 
 
-def measure_cost(config: RunConfig, cut: Cut) -> Cost:
+def measure_cost(config: RunConfig, plan: ShardPlan) -> Cost:
     """Computes the graphs of a few files, small ones and large ones, and throws them away."""
-    files = [path for paths in cut.shards for path in paths]
+    files = [path for paths in plan.shards for path in paths]
     sample = sorted({files[len(files) * k // N_SAMPLES] for k in range(N_SAMPLES)})
-    names = RunNames(cut.params)
+    names = RunNames(plan.params)
     anarci_module()  # which takes a while to load, once
-    numbering = Numbering(Solo())
+    numbering = Numbering(SerialComm())
     start = perf_counter()
-    entries = list_shard(Solo(), [(path, names.of(path)) for path in sample], config.chains, numbering)
+    entries = list_shard(SerialComm(), [(path, names.of(path)) for path in sample], config.chains, numbering)
     entries = with_domains(entries, numbering)
     failures = [str(entry.failure) for entry in entries if entry.failure is not None]
     good = [entry for entry in entries if entry.failure is None]
@@ -95,9 +95,9 @@ def describe_plan(config: RunConfig, config_path: str) -> str:
     ConfigError
         There is nothing to run.
     """
-    cut = plan_cut(config)
-    cost = measure_cost(config, cut)
-    n_files, n_bytes = cut.params["n_files"], sum(cut.sizes)
+    plan = plan_shards(config)
+    cost = measure_cost(config, plan)
+    n_files, n_bytes = plan.params["n_files"], sum(plan.sizes)
     per_file = cost.n_models / min(n_files, N_SAMPLES)
     sequences = (
         2 if cost.sequences_per_model <= 2 and cost.n_models > 1 else cost.sequences_per_model * n_files * per_file
@@ -108,8 +108,8 @@ def describe_plan(config: RunConfig, config_path: str) -> str:
     lines = [
         f"input    {n_files} files, {_bytes(n_bytes)}, below {config.pdb_root} ({', '.join(config.stage_a.glob)})",
         f"models   about {n_files * per_file:.0f}; chains: {config.chains}",
-        f"shards   {len(cut.shards)} of {_range([len(paths) for paths in cut.shards])} files, "
-        f"{_bytes(min(cut.sizes))} to {_bytes(max(cut.sizes))}",
+        f"shards   {len(plan.shards)} of {_range([len(paths) for paths in plan.shards])} files, "
+        f"{_bytes(min(plan.sizes))} to {_bytes(max(plan.sizes))}",
         f"output   {config.run_root}",
         f"cost     {cost.seconds_per_file:.3f} s a file on one core of this machine "
         f"(measured on {cost.n_models} models), {cost.seconds_per_sequence:.3f} s a distinct sequence",

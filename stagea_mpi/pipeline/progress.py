@@ -64,7 +64,7 @@ class Progress:
             )
 
     def write(self, stage: str, **counts: Any) -> None:
-        """Replaces progress.json and gives the lock a sign of life."""
+        """Replaces progress.json and gives the lock a heartbeat."""
         write_progress(self._shard, self._lock, stage, n_models=self._n, started=self._started_at, **counts)
 
     def end(self) -> None:
@@ -74,7 +74,7 @@ class Progress:
 
 
 def write_progress(shard: ShardFolder, lock: ShardLock, stage: str, **counts: Any) -> None:
-    """Says in progress.json what is being done with a shard, by whom, and gives its lock a sign of life."""
+    """Says in progress.json what is being done with a shard, by whom, and gives its lock a heartbeat."""
     lock.touch()
     state = {"stage": stage, **counts, **this_job(), "host": socket.gethostname(), "pid": os.getpid(), "updated": now()}
     write_json(shard.progress, state, durable=False)

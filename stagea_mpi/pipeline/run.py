@@ -10,11 +10,11 @@ from typing import Any
 
 from ..config.run_config import RunConfig
 from ..errors import FAILED, STOPPED_EARLY, RunFolderError, StageAError
-from ..mpi.guard import StopRequest, agree
+from ..mpi.guard import StopRequest, raise_on_any_rank
 from ..mpi.shared_counter import SharedCounter
-from ..mpi.teams import Solo, split_into_teams
+from ..mpi.teams import SerialComm, split_into_teams
 from ..rundir.folders import RunFolder
-from ..rundir.sharding import ensure_cut, read_params
+from ..rundir.sharding import ensure_shard_plan, read_params
 from ..telemetry.recording import recording
 from .finish_shard import Outcome
 from .team import Options, Team
@@ -50,15 +50,15 @@ def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSumm
             params = _prepare_run(folder, config, options)
         except StageAError as found:
             error = found
-    agree(comm, error)
+    raise_on_any_rank(comm, error)
     params = comm.bcast(params)
-    agree(comm, _lacks_folder(comm.rank, folder, params))
+    raise_on_any_rank(comm, _lacks_folder(comm.rank, folder, params))
     selected = _selected(options, params["n_shards"])
     team, index, n_teams = split_into_teams(comm, config.stage_a.team)
     who = {"team": index, "team_rank": team.rank, "teams": n_teams}
     with recording(comm, folder.root, config, **who) as events:
-        worker = Team(team, index, folder, config, options, params, stop, events)
-        outcomes = worker.work(_shared_out(comm, team, selected, stop))
+        working_team = Team(team, index, folder, config, options, params, stop, events)
+        outcomes = working_team.work(_shared_out(comm, team, selected, stop))
         events.shard = None
         with events.timed("wait", on="end"):
             comm.barrier()
@@ -75,7 +75,7 @@ def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSumm
 def _prepare_run(folder: RunFolder, config: RunConfig, options: Options) -> dict[str, Any]:
     folder.create()
     folder.remove_parts()
-    params = ensure_cut(folder, config, options.force, trust_list=options.share is not None)
+    params = ensure_shard_plan(folder, config, options.force, trust_list=options.share is not None)
     folder.write_config({**config.as_dict(), "versions": versions()})
     return params
 
@@ -117,7 +117,7 @@ def _shared_out(comm, team, selected: list[int], stop: StopRequest) -> Iterator[
     the other teams: a team that left earlier would have the others wait for it.
     """
     first_ranks = comm.Split(int(team.rank == 0), comm.rank)
-    with SharedCounter(first_ranks if team.rank == 0 else Solo(), len(selected)) as counter:
+    with SharedCounter(first_ranks if team.rank == 0 else SerialComm(), len(selected)) as counter:
         while not any(team.allgather(bool(stop))):
             place = team.bcast(counter.take() if team.rank == 0 else None)
             if place is None:

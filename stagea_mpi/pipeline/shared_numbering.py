@@ -6,7 +6,7 @@ from time import perf_counter
 
 from ..antibody.numbering import Domain, find_domains
 from ..errors import ModelError
-from ..rundir.numbering_cache import AnnotationCache
+from ..rundir.numbering_cache import NumberingCache
 from ..telemetry.events import SILENT, EventLog
 
 
@@ -17,7 +17,7 @@ class Numbering:
     ----------
     comm : communicator
         The team.
-    cache : AnnotationCache, optional
+    cache : NumberingCache, optional
         What earlier shards and runs know; sequences that are numbered go there, too.
     batches : int
         With more than one, and sequences enough to be worth it (max(64, 32 · batches)), there are so many batches at
@@ -33,10 +33,10 @@ class Numbering:
     """
 
     def __init__(
-        self, comm, cache: AnnotationCache | None = None, batches: int = 1, name: str = "", events: EventLog = SILENT
+        self, comm, cache: NumberingCache | None = None, batches: int = 1, name: str = "", events: EventLog = SILENT
     ):
         self._comm, self._batches, self._name, self._events = comm, batches, name, events
-        self._known: AnnotationCache | dict[str, tuple[Domain, ...]] = {} if cache is None else cache
+        self._known: NumberingCache | dict[str, tuple[Domain, ...]] = {} if cache is None else cache
         self._failed: dict[str, ModelError] = {}
         self.n_numbered, self.seconds = 0, 0.0
 
@@ -81,5 +81,5 @@ class Numbering:
     def forget(self) -> None:
         """Forgets what failed, and of the rest what is beyond the cache's capacity; between shards."""
         self._failed.clear()
-        if isinstance(self._known, AnnotationCache):
+        if isinstance(self._known, NumberingCache):
             self._known.forget_oldest()

@@ -12,13 +12,13 @@ from ..config.run_config import RunConfig, chains_as_dict
 from ..errors import DONE as OK
 from ..errors import FAILED, RunFolderError, ShardBusyError, StageAError
 from ..inputs import FileNames, RunNames
-from ..mpi.guard import StopRequest, agree
-from ..mpi.worker import Workbench
+from ..mpi.guard import StopRequest, raise_on_any_rank
+from ..mpi.worker import WorkerProcess
 from ..rundir.checksums import hash_of
 from ..rundir.folders import GRAPHS_DONE, RunFolder, ShardFolder, part_name, publish
 from ..rundir.lock import ShardLock, holder_of
-from ..rundir.numbering_cache import AnnotationCache
-from ..rundir.records import input_hash, record, withdraw
+from ..rundir.numbering_cache import NumberingCache
+from ..rundir.records import input_hash, record, unpublish
 from ..rundir.shard_state import Published, changed_files, stat_hash
 from ..storage.schema import root_attributes
 from ..telemetry.events import SILENT, EventLog
@@ -30,6 +30,7 @@ from .shared_numbering import Numbering
 from .versions import numbering_versions, versions
 
 log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -64,7 +65,7 @@ class _Job:
 class Team:
     """The ranks that work on one shard together.
 
-    Methods are collective, but for those that start with ``lead``: these run on the team's first rank, which alone
+    Methods are collective, but for those that start with ``root``: these run on the team's first rank, which alone
     touches the shard's folder, and which clusters and publishes a shard while the others build the graphs of the next
     one.
     """
@@ -76,59 +77,59 @@ class Team:
         self.comm, self.index, self.folder = comm, index, folder
         self.config, self.options, self.params, self.stop, self.events = config, options, params, stop, events
         self.names = RunNames(params)
-        cache = AnnotationCache(folder.annotations, numbering_versions())
+        cache = NumberingCache(folder.annotations, numbering_versions())
         cache.load()
         name = f"team_{index:04d}_{os.environ.get('SLURM_ARRAY_TASK_ID', '0')}"
         self.numbering = Numbering(comm, cache, config.stage_a.anarci_parallel_batches, name, events)
         self.progress = Progress(config.stage_a.graph_writer_log_every_s, show_bar=index == 0)
-        self.bench = Workbench()
+        self.worker = WorkerProcess()
         self.published = Published(config, folder.root, wants_clusters=options.cluster)
         self.outcomes: list[Outcome] = []
         self._pending: _Job | None = None
         self._lock: ShardLock | None = None
 
     @property
-    def leads(self) -> bool:
+    def is_root(self) -> bool:
         return self.comm.rank == 0
 
     def work(self, shards: Iterator[int]) -> list[Outcome]:
         """Runs shards one after the other; their outcomes are whole on the first rank."""
         try:
             if self.config.phase != "cluster_only":
-                self.bench.set_up()
+                self.worker.set_up()
             for index in self.events.waiting_for(shards, on="lead"):
                 self.events.shard = index
                 self._run_shard(self.folder.shard(index))
-            self.lead_finish_pending()
+            self.root_finish_pending()
         finally:
-            self.bench.clear()
-            self._lead_release_all()
+            self.worker.stop()
+            self._root_release_all()
         return self.outcomes
 
     def _run_shard(self, shard: ShardFolder) -> None:
         start = perf_counter()
-        files = self._on_lead(self.lead_open, shard)
+        files = self._on_root(self.root_open, shard)
         if files is None:
             return
         with self.events.timed("list", files=len(files)):
             timeout = self.config.stage_a.model_timeout_s
-            entries = list_shard(self.comm, files, self.config.chains, self.numbering, timeout, self.bench)
-        meta = self._on_lead(self.lead_decide, shard, entries)
+            entries = list_shard(self.comm, files, self.config.chains, self.numbering, timeout, self.worker)
+        meta = self._on_root(self.root_decide, shard, entries)
         if meta is None:
             return
         meta["result"]["prep_s"] = round(perf_counter() - start, 3)
         self._build(shard, entries, meta)
 
-    def _on_lead(self, action, *args):
+    def _on_root(self, action, *args):
         """Runs something on the first rank and gives its result, or raises its error, on all."""
         result, error = None, None
-        with self.events.timed("prep") if self.leads else self.events.timed("wait", on="lead"):
-            if self.leads:
+        with self.events.timed("prep") if self.is_root else self.events.timed("wait", on="lead"):
+            if self.is_root:
                 try:
                     result = action(*args)
                 except StageAError as found:
                     error = found
-            agree(self.comm, error)
+            raise_on_any_rank(self.comm, error)
             return self.comm.bcast(result)
 
     def _build(self, shard: ShardFolder, entries: list[ModelEntry], meta: dict[str, Any]) -> None:
@@ -137,28 +138,28 @@ class Team:
         meta["result"]["annotate_s"] = round(perf_counter() - start, 3)
         part = self.comm.bcast(part_name(shard.packed))
         attributes = root_attributes(json.dumps(versions()), meta["science_sha256"], meta["inputs_sha256"])
-        if self.leads:
+        if self.is_root:
             self.progress.begin(shard, self._lock, len(entries))
         report = build_shard(
             self.comm, entries, self.config, part, attributes, self.stop,
-            on_model=self.progress.models if self.leads else lambda taken, n, failed: None,
-            before=self.lead_finish_pending, events=self.events, bench=self.bench,
+            on_model=self.progress.models if self.is_root else lambda taken, n, failed: None,
+            before=self.root_finish_pending, events=self.events, worker=self.worker,
         )  # fmt: skip
-        if self.leads:
+        if self.is_root:
             self.progress.end()
             meta["wall_s"] = round(perf_counter() - start + meta["result"]["prep_s"], 3)
             with self.events.timed("publish"):
-                self.lead_publish_packed(shard, entries, meta, report, part)
+                self.root_publish_packed(shard, entries, meta, report, part)
         self.numbering.forget()
 
-    def lead_open(self, shard: ShardFolder) -> list[tuple[str, FileNames]] | None:
+    def root_open(self, shard: ShardFolder) -> list[tuple[str, FileNames]] | None:
         """Locks a shard and returns its files with the names of their models; None where there is nothing to read."""
         if not shard.path.is_dir():
             shard.path.mkdir(parents=True)
         paths = shard.inputs()
         if not self.options.force and self.published.is_up_to_date(shard, shard.read_meta(), paths):
-            self._lead_tidy(shard)
-            self._lead_skip(shard, shard.read_meta())
+            self._root_tidy(shard)
+            self._root_skip(shard, shard.read_meta())
             return None
         self._lock = ShardLock(shard.path)
         try:
@@ -172,12 +173,12 @@ class Team:
         if meta is not None and self.published.is_up_to_date(
             shard, meta, paths
         ):  # another run was at it until just now
-            self._lead_skip(shard, meta)
+            self._root_skip(shard, meta)
             self._lock.release()
             return None
         clusters_only = self.config.phase == "cluster_only"  # and then the input does not matter any more
         if meta is not None and (clusters_only or meta.get("inputs_stat_sha256") == stat_hash(paths)):
-            self._lead_queue(shard, meta)
+            self._root_queue(shard, meta)
             return None
         if clusters_only:
             raise RunFolderError(
@@ -186,7 +187,7 @@ class Team:
             )
         return [(path, self.names.of(path)) for path in paths]
 
-    def lead_decide(self, shard: ShardFolder, entries: list[ModelEntry]) -> dict[str, Any] | None:
+    def root_decide(self, shard: ShardFolder, entries: list[ModelEntry]) -> dict[str, Any] | None:
         """The metadata to build a shard with; None where what is published is still good."""
         digests = [(entry.ref.path, entry.ref.name, entry.digest) for entry in entries]
         inputs = input_hash(*zip(*digests, strict=True)) if digests else input_hash((), (), ())
@@ -196,17 +197,17 @@ class Team:
                 published["inputs_stat_sha256"] = stat_hash(shard.inputs())  # touched, but of the same content
                 if self.published.is_complete(shard, published):
                     shard.write_meta(published)
-                    self._lead_skip(shard, published)
+                    self._root_skip(shard, published)
                     self._lock.release()
                 else:
-                    self._lead_queue(shard, published)
+                    self._root_queue(shard, published)
                 return None
             if shard.has(GRAPHS_DONE):
                 raise RunFolderError(
                     f"{shard.path}: its graphs were made from other input: {changed_files(shard, digests)}. "
                     "Restore it, choose another run_root, or start with --force to compute the shard again"
                 )
-        science = self.published.science()
+        numerics = self.published.numerics()
         return {
             "stage": "A",
             "shard_id": shard.name,
@@ -216,24 +217,24 @@ class Team:
             "do_cluster": False,
             "stagea_phase": self.config.phase,
             "result": {"shard_id": shard.name, "n_inputs": len(shard.inputs())},
-            "science": science,
-            "science_sha256": hash_of(science),
+            "science": numerics,
+            "science_sha256": hash_of(numerics),
             "inputs_sha256": inputs,
             "inputs_stat_sha256": stat_hash(shard.inputs()),
             "versions": versions(),
         }
 
-    def lead_publish_packed(self, shard, entries: list[ModelEntry], meta: dict[str, Any], report, part) -> None:
+    def root_publish_packed(self, shard, entries: list[ModelEntry], meta: dict[str, Any], report, part) -> None:
         """Publishes what all ranks have written, the lists first, and queues the shard for its end."""
         n_models = len(entries)
         vanished = _vanished(entries, {failure.model for failure in report.failures})
         if report.stopped:
             who = self.stop.signal.name if self.stop else "a signal"
-            self._lead_drop(shard, part, n_models, "stopped", f"stopped by {who} before all models were built")
+            self._root_drop(shard, part, n_models, "stopped", f"stopped by {who} before all models were built")
             return
         if vanished:
             message = f"{', '.join(vanished[:5])}: has vanished since the shard was listed; put it back and run again"
-            self._lead_drop(shard, part, n_models, "lost", message, FAILED)
+            self._root_drop(shard, part, n_models, "lost", message, FAILED)
             return
         meta["result"] |= {
             "n_models": n_models,
@@ -244,21 +245,21 @@ class Team:
         }
         with publish(shard.packed, part):
             self._lock.check()
-            withdraw(shard)  # what an earlier run has published stays until the new files are whole
+            unpublish(shard)  # what an earlier run has published stays until the new files are whole
             write_lists(shard, entries, report.failures)
             files = {shard.packed: part, shard.manifest: shard.manifest, shard.failures: shard.failures}
             meta["files"] = {path.name: record(content) for path, content in files.items()}
             shard.write_meta(meta)
-        self._lead_queue(shard, meta)
+        self._root_queue(shard, meta)
 
-    def _lead_drop(self, shard: ShardFolder, part, n_models: int, action: str, message: str, code: int = OK) -> None:
+    def _root_drop(self, shard: ShardFolder, part, n_models: int, action: str, message: str, code: int = OK) -> None:
         """Leaves a shard to be built by another run."""
         part.unlink(missing_ok=True)
         self.progress.write("stopped", taken=0)
         self._lock.release()
         self.outcomes.append(Outcome(shard.index, action, n_models, 0, code, f"{shard.name}: {message}"))
 
-    def lead_finish_pending(self) -> None:
+    def root_finish_pending(self) -> None:
         """Clusters and publishes the shard that is waiting for it."""
         if self._pending is None:
             return
@@ -275,16 +276,16 @@ class Team:
         job.shard.progress.unlink(missing_ok=True)
         job.lock.release()
 
-    def _lead_release_all(self) -> None:
+    def _root_release_all(self) -> None:
         for lock in (self._lock, self._pending and self._pending.lock):
             if lock is not None:
                 lock.release()
 
-    def _lead_queue(self, shard: ShardFolder, meta: dict[str, Any]) -> None:
-        self.lead_finish_pending()
+    def _root_queue(self, shard: ShardFolder, meta: dict[str, Any]) -> None:
+        self.root_finish_pending()
         self._pending = _Job(shard, self._lock, meta)
 
-    def _lead_tidy(self, shard: ShardFolder) -> None:
+    def _root_tidy(self, shard: ShardFolder) -> None:
         """Removes what a killed run has left in a shard that is done, as one with --force does."""
         if holder_of(shard.path) is None and not shard.parts():
             return
@@ -298,7 +299,7 @@ class Team:
         shard.progress.unlink(missing_ok=True)
         lock.release()
 
-    def _lead_skip(self, shard: ShardFolder, meta: dict[str, Any]) -> None:
+    def _root_skip(self, shard: ShardFolder, meta: dict[str, Any]) -> None:
         result = meta["result"]
         log.info("%s: done already", shard.name)
         outcome = Outcome(shard.index, "skipped", result["n_models"], result["n_ok"], n_noted=result.get("n_noted", 0))

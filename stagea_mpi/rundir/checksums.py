@@ -13,13 +13,13 @@ def hash_of(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def sealed(values: dict[str, Any]) -> dict[str, Any]:
+def checksummed(values: dict[str, Any]) -> dict[str, Any]:
     """The values with their hash, which replaces an earlier one."""
     content = _without_key(values)
     return {**content, _KEY: hash_of(content)}
 
 
-def unsealed(values: Any) -> dict[str, Any] | None:
+def verified(values: Any) -> dict[str, Any] | None:
     """The values without their hash; None where something has been changed."""
     if not isinstance(values, dict):
         return None
@@ -27,14 +27,14 @@ def unsealed(values: Any) -> dict[str, Any] | None:
     return content if values.get(_KEY) == hash_of(content) else None
 
 
-def sealed_text(text: str, comment: str = "") -> str:
+def checksummed_text(text: str, comment: str = "") -> str:
     """Lines of text, and one more with their hash; `comment` is what makes a line a comment there."""
     return f"{text}{comment}{_KEY} {_text_hash(text)}\n"
 
 
-def unsealed_text(sealed: str, comment: str = "") -> str | None:
-    """The lines of a sealed text; None where something has been changed."""
-    text, mark, found = sealed.rpartition(f"{comment}{_KEY} ")
+def verified_text(checksummed: str, comment: str = "") -> str | None:
+    """The lines of a checksummed text; None where something has been changed."""
+    text, mark, found = checksummed.rpartition(f"{comment}{_KEY} ")
     return text if mark and found == f"{_text_hash(text)}\n" else None
 
 

@@ -20,8 +20,8 @@ from typing import Any
 import psutil
 import yaml
 
-from ..errors import RunFolderError, legible
-from .checksums import sealed, sealed_text, unsealed, unsealed_text
+from ..errors import RunFolderError, escape_unprintable
+from .checksums import checksummed, checksummed_text, verified, verified_text
 
 GRAPHS_DONE = "STAGEA_GRAPHS_DONE"
 DONE = "STAGEA_DONE"
@@ -70,11 +70,11 @@ class ShardFolder:
         return (self.path / marker).is_file()
 
     def mark(self, marker: str) -> None:
-        write_text(self.path / marker, sealed_text(f"{now()} {self.name}\n"))
+        write_text(self.path / marker, checksummed_text(f"{now()} {self.name}\n"))
 
     def is_marker_whole(self, marker: str) -> bool:
         """Whether a marker that is there is this shard's, as it was written."""
-        text = unsealed_text((self.path / marker).read_text(encoding="utf-8", errors="replace"))
+        text = verified_text((self.path / marker).read_text(encoding="utf-8", errors="replace"))
         return text is not None and text.split()[1:] == [self.name]
 
     def unmark(self) -> None:
@@ -105,13 +105,13 @@ class ShardFolder:
     def read_meta(self) -> dict[str, Any] | None:
         """The shard's metadata, None where there is none that can be read."""
         try:
-            meta = unsealed(read_json(self.meta))
+            meta = verified(read_json(self.meta))
         except (OSError, ValueError):
             return None
         return meta if meta is not None and isinstance(meta.get("result"), dict) else None
 
     def write_meta(self, meta: dict[str, Any]) -> None:
-        write_json(self.meta, sealed(meta))
+        write_json(self.meta, checksummed(meta))
 
     def parts(self) -> list[Path]:
         """What is half written there, by a run that is at it or has been killed."""
@@ -151,7 +151,7 @@ class RunFolder:
     def write_config(self, config: dict[str, Any]) -> None:
         """Writes run.yaml; the last line, a comment, is its hash."""
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-        write_text(self.config, sealed_text(text, "# "))
+        write_text(self.config, checksummed_text(text, "# "))
 
     def read_config(self) -> dict[str, Any]:
         """run.yaml as it was written; empty where there is none.
@@ -162,7 +162,7 @@ class RunFolder:
             It is not as it was written.
         """
         try:
-            text = unsealed_text(self.config.read_text(encoding="utf-8", errors="replace"), "# ")
+            text = verified_text(self.config.read_text(encoding="utf-8", errors="replace"), "# ")
         except FileNotFoundError:
             return {}
         except OSError as error:
@@ -255,7 +255,7 @@ def write_table(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]
 def table_cell(value: Any) -> str:
     """A value as it stands in a table: in one line, and legible."""
     text = str(value)
-    return text if text.isprintable() else legible(" ".join(text.split()))
+    return text if text.isprintable() else escape_unprintable(" ".join(text.split()))
 
 
 def now() -> str:

@@ -1,6 +1,6 @@
 """One writer a shard: a lock file that says who holds it, and is taken over when its holder is dead.
 
-On the holder's own host the process decides, elsewhere its signs of life do: a thread of the holder renews the file's
+On the holder's own host the process decides, elsewhere its heartbeats do: a thread of the holder renews the file's
 time. Clocks of hosts differ and jump, so a silent holder is watched for a while before it is taken for dead, and a
 writer makes sure that the lock is still its own before it publishes.
 """
@@ -21,11 +21,11 @@ import psutil
 from ..errors import ShardBusyError
 from ..slurm.queue import is_gone
 
-#: A holder on another host that has given no sign of life for so long (s) may be dead …
+#: A holder on another host that has given no heartbeat for so long (s) may be dead …
 SILENCE_LIMIT = 900.0
-#: … and is, when it gives none while it is watched for so long (s): several times what goes by between two signs.
+#: … and is, when it gives none while it is watched for so long (s): several times what goes by between two heartbeats.
 WATCH_S = 25.0
-#: Seconds between two signs of life.
+#: Seconds between two heartbeats.
 HEARTBEAT_S = 8.0
 
 #: What file systems without hard links answer.
@@ -47,7 +47,7 @@ class ShardLock:
         self._released = threading.Event()
 
     def acquire(self) -> None:
-        """Takes the lock, and gives signs of life from then on.
+        """Takes the lock, and gives heartbeats from then on.
 
         Raises
         ------
@@ -59,7 +59,7 @@ class ShardLock:
             if self._create(content):
                 self._content = content
                 self._released.clear()
-                threading.Thread(target=self._give_signs_of_life, name="lock", daemon=True).start()
+                threading.Thread(target=self._give_heartbeats, name="lock", daemon=True).start()
                 return
             self._clear_if_dead()
         raise ShardBusyError(
@@ -67,7 +67,7 @@ class ShardLock:
         )
 
     def touch(self) -> None:
-        """Gives a sign of life."""
+        """Gives a heartbeat."""
         with contextlib.suppress(FileNotFoundError):
             os.utime(self._path)
 
@@ -121,7 +121,7 @@ class ShardLock:
         except FileNotFoundError:
             return None
 
-    def _give_signs_of_life(self) -> None:
+    def _give_heartbeats(self) -> None:
         released = self._released
         while not released.wait(HEARTBEAT_S):
             with contextlib.suppress(OSError):  # a full or lost disk is for the writer to tell
@@ -134,27 +134,27 @@ class ShardLock:
             return
         holder, silence, is_alive = held
         if not is_alive and not _is_here(holder) and not _job_has_ended(holder):
-            is_alive = _gives_sign_within(self._path, WATCH_S)
+            is_alive = _gives_heartbeat_within(self._path, WATCH_S)
         if is_alive:
             job = f" in job {holder['job_id']}" if holder.get("job_id") else ""
             raise ShardBusyError(
                 f"{self._path.parent}: is being written by process {holder.get('pid', '?')} on "
                 f"{holder.get('host', '?')}{job} since {holder.get('since', '?')} "
-                f"(last sign of life {silence:.0f} s ago); wait for it, or end it and start again"
+                f"(last heartbeat {silence:.0f} s ago); wait for it, or end it and start again"
             )
         # Of several that find the holder dead, one gets to rename the file; who comes late may have got its
         # successor's.
-        grave = self._aside()
+        stale = self._aside()
         with contextlib.suppress(FileNotFoundError):
-            os.rename(self._path, grave)
-            if grave.read_text(errors="replace") != content:
+            os.rename(self._path, stale)
+            if stale.read_text(errors="replace") != content:
                 with contextlib.suppress(FileExistsError):
-                    os.link(grave, self._path)
-            grave.unlink()
+                    os.link(stale, self._path)
+            stale.unlink()
 
 
 def holder_of(folder: Path) -> tuple[dict[str, Any], float, bool] | None:
-    """Who holds a folder's lock, the seconds since its last sign of life, and whether it is alive; None if free."""
+    """Who holds a folder's lock, the seconds since its last heartbeat, and whether it is alive; None if free."""
     path = folder / ".lock"
     try:
         silence = time.time() - path.stat().st_mtime
@@ -215,7 +215,7 @@ def _here() -> dict[str, str]:
     }
 
 
-def _gives_sign_within(path: Path, seconds: float) -> bool:
+def _gives_heartbeat_within(path: Path, seconds: float) -> bool:
     """Watches a lock: whether its time changes, or another's takes its place."""
 
     def seen() -> tuple[int, int] | None:

@@ -27,7 +27,7 @@ _HEADER, _ROW = '{"versions"', '{"sequence"'
 _ROWS = "rows=domains-2"
 
 
-class AnnotationCache:
+class NumberingCache:
     """Domains by sequence.
 
     Parameters

@@ -36,7 +36,7 @@ def published_files(shard: ShardFolder) -> tuple[Path, ...]:
     return shard.packed, shard.graphs, shard.manifest, shard.failures
 
 
-def complaint(path: Path, meta: dict[str, Any], *, sizes_only: bool = False) -> str | None:
+def mismatch(path: Path, meta: dict[str, Any], *, sizes_only: bool = False) -> str | None:
     """What is wrong with a published file, by its record; None where nothing is.
 
     Parameters
@@ -84,7 +84,7 @@ def publish_together(shard: ShardFolder, meta: dict[str, Any], parts: dict[Path,
     known = meta.get("replaced") or {}  # an earlier start that was cut short here has left one of two states
     replaced = {path.name: known.get(path.name, before.get(path.name)) for path in parts}
     for name in known.keys() & replaced.keys():
-        if complaint(shard.path / name, {"files": {name: before.get(name)}}) is None:
+        if mismatch(shard.path / name, {"files": {name: before.get(name)}}) is None:
             replaced[name] = before.get(name)
     shard.write_meta({**meta, "files": after, "replaced": replaced})
     for path, part in parts.items():
@@ -94,7 +94,7 @@ def publish_together(shard: ShardFolder, meta: dict[str, Any], parts: dict[Path,
     meta.pop("replaced", None)
 
 
-def withdraw(shard: ShardFolder) -> None:
+def unpublish(shard: ShardFolder) -> None:
     """Removes what is published of a shard, markers first, then what vouches for the files, then these."""
     shard.unmark()
     for path in (shard.meta, *published_files(shard)):

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from ..config.run_config import RunConfig
-from ..errors import PASSING, RunFolderError
+from ..errors import TRANSIENT_REASONS, RunFolderError
 from ..storage.packed_reader import PackedFile
 from ..storage.schema import SCHEMA_VERSION
 from .checksums import hash_of
 from .folders import DONE, GRAPHS_DONE, ShardFolder
-from .records import complaint, published_files
+from .records import mismatch, published_files
 
 #: Whose definitions the features follow; graphs made under others are not mixed with these.
 FEATURES = "deeprank-ab 1.0.2"
@@ -36,7 +36,7 @@ class Published:
         self._config, self._root = config, root
         self._wants_clusters = wants_clusters or config.phase == "cluster_only"
 
-    def science(self) -> dict[str, Any]:
+    def numerics(self) -> dict[str, Any]:
         """All settings that a graph's numbers depend on."""
         return {"features": FEATURES, "schema_version": SCHEMA_VERSION, "chains": self._config.chains.fingerprint()}
 
@@ -50,7 +50,7 @@ class Published:
         """
         marked = shard.has(GRAPHS_DONE) or shard.has(DONE)  # before the metadata, which are there before the markers
         meta = shard.read_meta()
-        wrong = self._complaint(shard, meta)
+        wrong = self._mismatch(shard, meta)
         if wrong and marked:
             raise RunFolderError(
                 f"{wrong}, though the shard is marked as done; `python -m stagea_mpi verify {self._root} --repair` "
@@ -58,7 +58,7 @@ class Published:
             )
         if wrong:
             return None
-        if meta["science"] != self.science():
+        if meta["science"] != self.numerics():
             if marked:
                 raise RunFolderError(self._other_settings(shard, meta["science"] or {}))
             return None
@@ -66,10 +66,10 @@ class Published:
 
     def is_up_to_date(self, shard: ShardFolder, meta: dict[str, Any] | None, paths: list[str]) -> bool:
         """Whether a shard is done for this phase, of these settings and of input files that nobody has touched."""
-        if not is_whole(meta) or meta["science"] != self.science() or not self.is_complete(shard, meta):
+        if not is_whole(meta) or meta["science"] != self.numerics() or not self.is_complete(shard, meta):
             return False
         same_input = self._config.phase == "cluster_only" or meta.get("inputs_stat_sha256") == stat_hash(paths)
-        return same_input and self._complaint(shard, meta) is None
+        return same_input and self._mismatch(shard, meta) is None
 
     def is_complete(self, shard: ShardFolder, meta: dict[str, Any]) -> bool:
         """Whether this phase has nothing more to do for the shard."""
@@ -79,16 +79,16 @@ class Published:
             return shard.has(GRAPHS_DONE) and shard.graphs.exists()
         return shard.has(DONE) and shard.graphs.exists() and (meta["do_cluster"] or not self._wants_clusters)
 
-    def _complaint(self, shard: ShardFolder, meta: dict[str, Any] | None) -> str | None:
+    def _mismatch(self, shard: ShardFolder, meta: dict[str, Any] | None) -> str | None:
         """What is wrong with a shard's files, by their records. Where nothing more is to be done, sizes have to do."""
         if not is_whole(meta):
             return f"{shard.meta}: is missing or damaged"
         complete = self.is_complete(shard, meta)
         files = [path for path in published_files(shard) if path != shard.graphs or complete]
-        return next(filter(None, (complaint(path, meta, sizes_only=complete) for path in files)), None)
+        return next(filter(None, (mismatch(path, meta, sizes_only=complete) for path in files)), None)
 
     def _other_settings(self, shard: ShardFolder, known: dict[str, Any]) -> str:
-        now = self.science()
+        now = self.numerics()
         changed = [f"{key} was {known.get(key)!r}, is {now[key]!r}" for key in now if known.get(key) != now[key]]
         return (
             f"{shard.path}: its graphs were made under other settings: {'; '.join(changed)}. "
@@ -101,7 +101,7 @@ class Published:
         if result["n_fail"] <= self._config.stage_a.max_failed_fraction * result["n_models"]:
             return False
         with PackedFile(shard.packed) as packed:
-            return not PASSING.isdisjoint(packed.statuses)
+            return not TRANSIENT_REASONS.isdisjoint(packed.statuses)
 
 
 def is_whole(meta: dict[str, Any] | None) -> bool:

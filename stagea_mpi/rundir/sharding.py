@@ -13,8 +13,8 @@ from ..inputs import InputFiles, discover
 from ..inputs.containers import inner_names
 from ..inputs.formats import is_container_name
 from ..inputs.model_names import ambiguous_names, base_name, container_names
-from ..mpi.worker import Workbench
-from .checksums import sealed, unsealed
+from ..mpi.worker import WorkerProcess
+from .checksums import checksummed, verified
 from .folders import RunFolder, read_json, write_json, write_text
 
 #: Files that are looked into for the names of their models when the run is cut, and bytes that are read for it of
@@ -26,7 +26,7 @@ _LONGEST_LOOK_S = 300.0
 
 
 @dataclass(frozen=True)
-class Cut:
+class ShardPlan:
     """How a run is cut.
 
     Attributes
@@ -44,7 +44,7 @@ class Cut:
     params: dict[str, Any]
 
 
-def plan_cut(config: RunConfig) -> Cut:
+def plan_shards(config: RunConfig) -> ShardPlan:
     """Cuts the files that are there now; writes nothing.
 
     Raises
@@ -66,7 +66,7 @@ def plan_cut(config: RunConfig) -> Cut:
         "separators": separators,
     }
     sizes = np.concatenate([[0], np.cumsum(files.sizes)])
-    return Cut([files.paths[a:b] for a, b in bounds], [int(sizes[b] - sizes[a]) for a, b in bounds], params)
+    return ShardPlan([files.paths[a:b] for a, b in bounds], [int(sizes[b] - sizes[a]) for a, b in bounds], params)
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:
@@ -96,22 +96,22 @@ def _container_names(files: InputFiles, root: Path, ambiguous: frozenset[str]) -
     largest = np.argsort(-files.sizes, kind="stable")[:_MOST_LOOKED_INTO]
     budget = _MOST_BYTES_LOOKED_AT
     inner: dict[str, list[str] | None] = {}
-    with Workbench() as bench:
+    with WorkerProcess() as worker:
         for index in largest.tolist():
             path = files.paths[index]
-            names, n_bytes = _look_into(path, budget, bench)
+            names, n_bytes = _look_into(path, budget, worker)
             budget -= n_bytes
             if names:
                 inner[base_name(path, root, ambiguous)] = names
     return container_names(lambda: (base_name(path, root, ambiguous) for path in files.paths), inner)
 
 
-def _look_into(path: str, budget: int, bench: Workbench) -> tuple[list[str] | None, int]:
+def _look_into(path: str, budget: int, worker: WorkerProcess) -> tuple[list[str] | None, int]:
     """See `inner_names`. A container is read to its end, and in a process that a damaged one may take with it."""
     if not is_container_name(path):
         return inner_names(path, budget)
     try:
-        return bench.call(_LONGEST_LOOK_S, inner_names, path, budget)
+        return worker.call(_LONGEST_LOOK_S, inner_names, path, budget)
     except ModelError:  # told of when its shard reads it
         return None, 0
 
@@ -136,7 +136,7 @@ def _bounds(sizes: list[int], config: RunConfig) -> list[tuple[int, int]]:
     return bounds
 
 
-def ensure_cut(folder: RunFolder, config: RunConfig, force: bool, trust_list: bool = False) -> dict[str, Any]:
+def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_list: bool = False) -> dict[str, Any]:
     """Cuts the run, or finds that it has been cut already.
 
     Parameters
@@ -162,23 +162,23 @@ def ensure_cut(folder: RunFolder, config: RunConfig, force: bool, trust_list: bo
     known = read_params(folder)
     if trust_list and known is not None and all(known.get(key) == value for key, value in _settings(config).items()):
         return known
-    cut = plan_cut(config)
+    plan = plan_shards(config)
     if known is not None:
-        changed = [key for key in cut.params if cut.params[key] != known.get(key)]
+        changed = [key for key in plan.params if plan.params[key] != known.get(key)]
         if not changed:
             return known
         if not force:
             told = [key for key in changed if key not in _DERIVED] or changed
-            what = "; ".join(f"{key} was {known.get(key)!r}, is {cut.params[key]!r}" for key in told)
+            what = "; ".join(f"{key} was {known.get(key)!r}, is {plan.params[key]!r}" for key in told)
             raise RunFolderError(
                 f"{folder.params}: the run was cut from another input: {what}. Restore that, choose another run_root, "
                 "or start with --force to cut anew and compute the changed shards again"
             )
     folder.create()
     folder.params.unlink(missing_ok=True)  # they do not vouch for lists that are being replaced
-    for index, paths in enumerate(cut.shards):
+    for index, paths in enumerate(plan.shards):
         write_text(folder.shard(index).list_path, "".join(f"{path}\n" for path in paths))
-    for stale in range(len(cut.shards), (known or {}).get("n_shards", 0)):
+    for stale in range(len(plan.shards), (known or {}).get("n_shards", 0)):
         shard = folder.shard(stale)
         shard.unmark()
         for path in (
@@ -191,8 +191,8 @@ def ensure_cut(folder: RunFolder, config: RunConfig, force: bool, trust_list: bo
             shard.progress,
         ):
             path.unlink(missing_ok=True)
-    write_json(folder.params, sealed(cut.params))
-    return cut.params
+    write_json(folder.params, checksummed(plan.params))
+    return plan.params
 
 
 #: What of the parameters only follows from the files.
@@ -202,7 +202,7 @@ _DERIVED = ("ambiguous_stems", "bare_containers", "separators")
 def read_params(folder: RunFolder) -> dict[str, Any] | None:
     """`shards.params`, or None where the run has not been cut."""
     try:
-        params = unsealed(read_json(folder.params))
+        params = verified(read_json(folder.params))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

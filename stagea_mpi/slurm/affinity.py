@@ -96,7 +96,7 @@ def check_affinity(comm, cores_per_rank: int, strict: bool) -> None:
         "for fewer ranks "
         "or cores_per_rank, or set stage_a.strict_affinity to 0"
     )
-    error.agreed_by = comm.size
+    error.raised_on = comm.size
     raise error
 
 

@@ -44,7 +44,7 @@ class ShardStatus:
         Seconds to go, where something is at work.
     job_id, node : str
     last_sign_s : float or None
-        Seconds since the last sign of life.
+        Seconds since the last heartbeat.
     """
 
     shard: str

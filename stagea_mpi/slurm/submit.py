@@ -12,7 +12,7 @@ from ..config.run_config import RunConfig, chains_as_dict
 from ..errors import ConfigError, RunFolderError, SlurmError
 from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder, write_text
 from ..rundir.lock import ShardLock
-from ..rundir.sharding import ensure_cut, plan_cut
+from ..rundir.sharding import ensure_shard_plan, plan_shards
 from . import queue
 from .scripts import activation, fill, log_pattern, read_script
 from .submissions import Submissions
@@ -89,7 +89,7 @@ def submit(config: RunConfig, *, force: bool = False) -> list[str]:
         submissions = Submissions(folder)
         _refuse_second(folder, submissions)
         _refuse_other_chains(folder, config, force)
-        n_shards = ensure_cut(folder, config, force)["n_shards"]
+        n_shards = ensure_shard_plan(folder, config, force)["n_shards"]
         if force:
             _forget(folder, n_shards)
         if _is_done(folder, config, n_shards):
@@ -107,7 +107,7 @@ def dry_run(config: RunConfig) -> str:
     """The shell script that does what `submit` would do: writes the job scripts and calls sbatch. Writes nothing."""
     folder = RunFolder(config.run_root)
     _check_time(config)
-    jobs = plan_jobs(folder, config, plan_cut(config).params["n_shards"])
+    jobs = plan_jobs(folder, config, plan_shards(config).params["n_shards"])
     parts = [
         "#!/bin/bash",
         "# What `python -m stagea_mpi submit` would do, after it has cut the input into shards and found no job of "

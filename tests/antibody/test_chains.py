@@ -5,7 +5,7 @@ from shipped import FAB_CHAINS, NANOBODY_CHAINS, STRUCTURES
 
 from stagea_mpi.antibody.chain_finding import find_chains
 from stagea_mpi.antibody.chain_rules import ChainRule, parse_chains, read_table
-from stagea_mpi.antibody.complexes import WHOLE, Chains, Part
+from stagea_mpi.antibody.complexes import WHOLE, Chains, ResidueRange
 from stagea_mpi.antibody.numbering import Domain
 from stagea_mpi.errors import ConfigError
 from stagea_mpi.inputs import AtomTable, ModelRef
@@ -59,7 +59,7 @@ TYPES = {"A": "H", "B": "K", "C": "H", "D": "L"}
 def test_of_several_copies_the_one_with_the_largest_interface_is_taken():
     choice = _find(ChainRule(), TYPES, TWO_COPIES)
     assert choice.chains == Chains("A", "B", ("P",))
-    assert choice.how == "found: copy 1 of 2"
+    assert choice.chain_source == "found: copy 1 of 2"
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_an_scfv_gives_heavy_and_light_by_domain_in_either_order():
     places = {"S": _row(0) + _row(4), "P": _row(8, n=2 * _VARIABLE)}
     chains = _find(ChainRule(), {"S": "HK"}, places).chains
     assert (chains.heavy, chains.light, chains.antigen) == ("S", "S", ("P",))
-    assert (chains.heavy_part, chains.light_part) == (Part(0, 20), Part(20, None))
+    assert (chains.heavy_range, chains.light_range) == (ResidueRange(0, 20), ResidueRange(20, None))
     chains = _find(ChainRule(), {"S": "LH"}, places).chains
-    assert (chains.heavy_part, chains.light_part) == (Part(20, None), Part(0, 20))
+    assert (chains.heavy_range, chains.light_range) == (ResidueRange(20, None), ResidueRange(0, 20))
     assert chains.sides() == ("S:21-,S:1-20", "P")
 
 
@@ -254,5 +254,5 @@ def test_a_complaint_about_a_table_names_its_line(text, words, tmp_path):
 
 
 def test_a_whole_chain_is_the_usual_part():
-    assert FAB_CHAINS.heavy_part == WHOLE
+    assert FAB_CHAINS.heavy_range == WHOLE
     assert FAB_CHAINS.sides() == ("H,L", "A")

@@ -4,7 +4,7 @@ import pytest
 from made import changed, fv_lines, graph_of, moved, refusal, same_graphs, text_of, write
 from shipped import FAB_CHAINS
 
-from stagea_mpi.antibody.complexes import Chains, Part, chain_sequences, merge_chains
+from stagea_mpi.antibody.complexes import Chains, ResidueRange, chain_sequences, merge_chains
 from stagea_mpi.inputs import list_models, read_model
 
 
@@ -177,7 +177,7 @@ def test_a_complex_of_4000_residues_has_the_same_interface(tmp_path):
 
 def test_parts_of_a_chain_are_merged_in_the_order_asked_for(tmp_path):
     whole = merged(tmp_path, fv_lines())
-    chains = Chains("H", "H", ("A",), Part(60, None), Part(0, 60))
+    chains = Chains("H", "H", ("A",), ResidueRange(60, None), ResidueRange(0, 60))
     parts = merged(tmp_path, fv_lines(), chains)
     assert parts.sequences[0] == whole.heavy[60:] + whole.heavy[:60]
     assert (parts.heavy, parts.light) == (whole.heavy[60:], whole.heavy[:60])

@@ -12,10 +12,10 @@ from stagea_mpi.checks import verify as verify_module
 from stagea_mpi.checks.verify import verify
 from stagea_mpi.errors import StageAError
 from stagea_mpi.mpi.guard import StopRequest
-from stagea_mpi.mpi.teams import Solo
+from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.pipeline.run import run
 from stagea_mpi.pipeline.team import Options
-from stagea_mpi.rundir.checksums import sealed
+from stagea_mpi.rundir.checksums import checksummed
 from stagea_mpi.rundir.folders import DONE
 from stagea_mpi.rundir.records import record
 
@@ -35,7 +35,7 @@ def finished(poses, tmp_path_factory):
     (inputs / "pose_0004.pdb").write_text("REMARK nothing\n")
     stage_a = StageA(max_per_shard=2, min_per_shard=1, max_failed_fraction=0.5)
     config = RunConfig(folder / "run", inputs, Chains("H", "L", ("A",)), stage_a, collect_metrics=False)
-    assert run(Solo(), config, Options(), StopRequest()).exit_code == 0
+    assert run(SerialComm(), config, Options(), StopRequest()).exit_code == 0
     return config
 
 
@@ -72,7 +72,7 @@ def change_byte(path: Path) -> None:
 def change_meta(path: Path, change) -> None:
     meta = json.loads(path.read_text())
     change(meta)
-    path.write_text(json.dumps(sealed(meta)))
+    path.write_text(json.dumps(checksummed(meta)))
 
 
 def vouch_for(root: Path, name: str) -> None:
@@ -275,7 +275,7 @@ def test_a_damage_is_named_and_repaired_and_a_rerun_brings_back_the_same(damage,
     untouched = {path: path.stat().st_mtime_ns for path in damaged.glob("shards/shard_00000[02]/*")}
     assert told(damaged, repair=True)[0] == 1
     assert told(damaged)[0] in (0, 75), "what is left is right"
-    assert run(Solo(), finished, Options(), StopRequest()).exit_code == 0
+    assert run(SerialComm(), finished, Options(), StopRequest()).exit_code == 0
     assert told(damaged)[0] == 0
     assert contents(damaged) == expected
     assert {path: path.stat().st_mtime_ns for path in damaged.glob("shards/shard_00000[02]/*")} == untouched
@@ -286,7 +286,7 @@ def test_a_run_that_meets_a_damage_goes_on_or_says_what_to_do(damage, damaged, f
     DAMAGES[damage][1](damaged)
     message = ""
     try:
-        assert run(Solo(), finished, Options(), StopRequest()).exit_code == 0
+        assert run(SerialComm(), finished, Options(), StopRequest()).exit_code == 0
     except StageAError as error:
         message = str(error)
     assert not message or any(words in message for words in ("--repair", "remove it", "--force"))
@@ -314,7 +314,7 @@ def test_a_missing_run_yaml_is_told_and_the_next_run_writes_it(damaged, finished
     code, lines = told(damaged)
     assert code == 75
     assert "run.yaml is missing; the next run writes it" in lines
-    run(Solo(), finished, Options(), StopRequest())
+    run(SerialComm(), finished, Options(), StopRequest())
     assert told(damaged)[0] == 0
 
 
@@ -322,7 +322,7 @@ def test_graphs_are_not_made_again_where_only_graphs_h5_was_damaged(damaged, fin
     before = (damaged / SHARD / "packed.h5").stat().st_mtime_ns
     change_byte(damaged / SHARD / "graphs.h5")
     told(damaged, repair=True)
-    run(Solo(), finished, Options(), StopRequest())
+    run(SerialComm(), finished, Options(), StopRequest())
     assert (damaged / SHARD / "packed.h5").stat().st_mtime_ns == before
 
 
@@ -331,7 +331,7 @@ def test_lists_that_were_damaged_are_written_again_and_no_shard_is_made_again(da
     before = {path: path.stat().st_mtime_ns for path in damaged.glob("shards/*/*")}
     DAMAGES[damage][1](damaged)
     told(damaged, repair=True)
-    run(Solo(), finished, Options(), StopRequest())
+    run(SerialComm(), finished, Options(), StopRequest())
     assert {path: path.stat().st_mtime_ns for path in damaged.glob("shards/*/*")} == before
 
 

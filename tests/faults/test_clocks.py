@@ -84,6 +84,6 @@ def test_a_living_run_is_left_alone_by_a_host_whose_clock_is_days_ahead(clock: C
     other = Victim(0, "run", path, host="node2", **clock.environment)
     assert other.wait() == 1, other.output
     assert "is being written by process" in other.output
-    assert "(last sign of life 864" in other.output  # by that clock, ten days ago
+    assert "(last heartbeat 864" in other.output  # by that clock, ten days ago
     hold.let_go()
     assert holder.wait() == 0, holder.output

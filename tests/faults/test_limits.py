@@ -23,9 +23,7 @@ def failures(path) -> list[list[str]]:
 
 @pytest.mark.parametrize("ranks", [0, 2] if LONG else [2])
 @pytest.mark.parametrize(("fault", "place"), CASES if LONG else SHORT)
-def test_what_python_cannot_stop_ends_as_a_failed_model_and_the_rank_goes_on(
-    ranks, place, fault, poses, tmp_path
-):
+def test_what_python_cannot_stop_ends_as_a_failed_model_and_the_rank_goes_on(ranks, place, fault, poses, tmp_path):
     reason, words = FAULTS[fault]
     path = write_run_yaml(tmp_path / "run.yaml", poses, max_failed_fraction=0.5)
     run = Victim(ranks, fault + place, "run", path, module="tests.launched.broken_rank")

@@ -9,7 +9,7 @@ import pytest
 from holding import HANG_S
 from launching import ROOT, launch_environment, write_run_yaml
 
-from tests.launched.broken_rank import LEAD_ONLY, STAGES
+from tests.launched.broken_rank import ROOT_ONLY, STAGES
 
 from .victims import LONG, SEED, SETTINGS, Victim, check_what_is_there, left_behind, published
 
@@ -20,7 +20,7 @@ FAULTS = [
     for rank in ("first", "last")
     for when in ("before", "after")
     for kind in ("raises", "dies", "stops")
-    if rank == "first" or stage not in LEAD_ONLY
+    if rank == "first" or stage not in ROOT_ONLY
 ]
 SHORT = ("raises before list on last", "raises after models on last", "raises before columns on last")
 CODES = {"raises": {1}, "stops": {0, 75}}  # after the last shard has begun, there is nothing left to stop

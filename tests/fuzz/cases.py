@@ -19,7 +19,7 @@ from stagea_mpi.antibody.complexes import Chains
 from stagea_mpi.graph.clustering import cluster_two_depths
 from stagea_mpi.graph.interface_graph import InterfaceGraph
 from stagea_mpi.inputs import FileNames
-from stagea_mpi.mpi.teams import Solo
+from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.pipeline.build_shard import build_model
 from stagea_mpi.pipeline.inventory import list_shard, with_domains
 from stagea_mpi.pipeline.shared_numbering import Numbering
@@ -201,7 +201,7 @@ class Pipeline:
     """All that happens to a file, numberings kept from one to the next."""
 
     def __init__(self) -> None:
-        self._numbering = Numbering(Solo())
+        self._numbering = Numbering(SerialComm())
 
     def outcomes(self, path: Path, chains: Chains | ChainRule) -> list[str]:
         """What became of each model: ``graph``, or its reason and message."""
@@ -209,7 +209,7 @@ class Pipeline:
 
     def built(self, path: Path, chains: Chains | ChainRule) -> list[tuple[InterfaceGraph | None, str]]:
         """Each model's graph, or None, and what became of it."""
-        entries = list_shard(Solo(), [(str(path), FileNames.of_stem("case"))], chains, self._numbering)
+        entries = list_shard(SerialComm(), [(str(path), FileNames.of_stem("case"))], chains, self._numbering)
         result = []
         for entry in with_domains(entries, self._numbering):
             record, failure = build_model(entry, 0, 0, TIME_LIMIT)

@@ -8,7 +8,7 @@ from made import changed, entries_of, fv_lines, moved, read, text_of, write
 from shipped import FAB_CHAINS
 
 from stagea_mpi.graph.left_out import NAMES_WIDTH, left_out, names_of
-from stagea_mpi.mpi.teams import Solo
+from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.pipeline.build_shard import build_model
 from stagea_mpi.pipeline.inventory import with_domains
 from stagea_mpi.pipeline.shared_numbering import Numbering
@@ -102,7 +102,7 @@ def test_many_names_are_cut_and_the_rest_counted():
 def test_a_models_record_says_what_its_graph_leaves_out(at_interface, tmp_path):
     site, _ = at_interface[0][0]
     path = write(tmp_path / "x.pdb", renamed(site, "SEP"))
-    (entry,) = with_domains(entries_of(path), Numbering(Solo()))
+    (entry,) = with_domains(entries_of(path), Numbering(SerialComm()))
     record, failure = build_model(entry, 0, 0, 60.0)
     assert failure is None
     assert (record.left_out, record.left_out_names, record.modified_interface) == (1, "SEP:1", True)

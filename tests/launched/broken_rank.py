@@ -19,7 +19,7 @@ from stagea_mpi.antibody import hmm_search
 from stagea_mpi.graph import clustering
 from stagea_mpi.mpi.guard import StopRequest
 from stagea_mpi.mpi.teams import connect
-from stagea_mpi.mpi.worker import Workbench
+from stagea_mpi.mpi.worker import WorkerProcess
 from stagea_mpi.pipeline import build_shard, finish_shard, run, team
 from stagea_mpi.rundir import folders
 from stagea_mpi.storage import packed_writer
@@ -27,10 +27,10 @@ from tests.launched import broken_worker
 
 #: Where a run can be broken, in the order in which it gets there: who has the function, and its name.
 STAGES = {
-    "cut": (run, "ensure_cut"),
-    "take": (team.Team, "lead_open"),
+    "cut": (run, "ensure_shard_plan"),
+    "take": (team.Team, "root_open"),
     "list": (team, "list_shard"),
-    "decide": (team.Team, "lead_decide"),
+    "decide": (team.Team, "root_decide"),
     "number": (team, "with_domains"),
     "models": (build_shard, "_build_round"),
     "model": (build_shard, "build_model"),
@@ -39,14 +39,14 @@ STAGES = {
     "write": (packed_writer.PackedWriter, "append"),
     "columns": (packed_writer, "_columns_of"),  # while the file is open
     "close": (packed_writer.PackedWriter, "close"),
-    "publish": (team.Team, "lead_publish_packed"),
+    "publish": (team.Team, "root_publish_packed"),
     "lists": (team, "write_lists"),
     "cluster": (clustering, "cluster_two_depths"),
     "graphs": (finish_shard, "write_graphs"),
     "mark": (folders.ShardFolder, "mark"),
 }
 #: Those of the team's first rank alone.
-LEAD_ONLY = ("cut", "take", "decide", "publish", "lists", "cluster", "graphs", "mark")
+ROOT_ONLY = ("cut", "take", "decide", "publish", "lists", "cluster", "graphs", "mark")
 #: By which a run's folder changes for good.
 _FILE_OPERATIONS = ("fsync", "link", "mkdir", "rename", "replace", "unlink")
 
@@ -58,7 +58,7 @@ def main(stop: StopRequest) -> int:
     return code
 
 
-class HastyWorkbench(Workbench):
+class HastyWorker(WorkerProcess):
     """A broken one that gives up the call which never returns after two seconds, and all others when a run does."""
 
     def __init__(self):
@@ -73,7 +73,7 @@ def break_something(fault: str, comm, stop: StopRequest) -> None:
     words = fault.split()
     if fault in broken_worker.FAULTS:
         os.environ[broken_worker.VARIABLE] = fault
-        team.Workbench = HastyWorkbench
+        team.WorkerProcess = HastyWorker
     elif words[0] == "held":
         break_at(build_shard, "build_model", "before", lambda: hold(Path(words[1]), stop))
     elif fault == "short limits":

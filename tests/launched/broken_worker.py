@@ -1,4 +1,4 @@
-"""A workbench with a fault in one model, when its graph is built or already when its file is read for the list."""
+"""A worker process with a fault in one model, when its graph is built or already when its file is read for the list."""
 
 import ctypes
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from stagea_mpi.mpi import worker
 from stagea_mpi.pipeline import compute_model, inventory
 
-VARIABLE = "STAGEA_BROKEN_BENCH"
+VARIABLE = "STAGEA_BROKEN_WORKER"
 _KINDS = (
     "a bug in one model",
     "a native call that does not return",
@@ -22,7 +22,7 @@ MODEL = "pose_0002"
 
 
 def never_returns(work: bytes) -> bool:
-    """Whether this is the call, as a rank sends it, that keeps the workbench for ever."""
+    """Whether this is the call, as a rank sends it, that keeps the worker process for ever."""
     fault = os.environ[VARIABLE]
     reader = b"_sequences" if fault.endswith(_LISTING) else b"compute_model"
     return "does not return" in fault and MODEL.encode() in work and reader in work

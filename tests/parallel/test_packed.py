@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from stagea_mpi.graph.interface_graph import Edges, InterfaceGraph
-from stagea_mpi.mpi.teams import Solo
+from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.storage.packed_reader import PackedFile
 from stagea_mpi.storage.packed_writer import ModelRecord, PackedWriter
 from stagea_mpi.storage.schema import COLUMNS, POINTERS, root_attributes
@@ -61,7 +61,7 @@ def test_a_rank_without_models_takes_part_in_every_write(comm, shared_tmp_path, 
     shares = {rank: list(range(10 * i // len(busy), 10 * (i + 1) // len(busy))) for i, rank in enumerate(busy)}
     write(shared_tmp_path / "all.h5", comm, [[made_record(k) for k in shares.get(comm.rank, [])]])
     if comm.rank == 0:
-        write(shared_tmp_path / "one.h5", Solo(), [[made_record(k) for k in range(10)]])
+        write(shared_tmp_path / "one.h5", SerialComm(), [[made_record(k) for k in range(10)]])
         together, alone = contents(shared_tmp_path / "all.h5"), contents(shared_tmp_path / "one.h5")
         assert all(np.array_equal(together[name], alone[name]) for name in alone)
 

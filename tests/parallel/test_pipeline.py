@@ -4,7 +4,7 @@ import pytest
 
 from stagea_mpi.demo.poses import COMPLEXES, write_poses
 from stagea_mpi.mpi.guard import StopRequest
-from stagea_mpi.mpi.teams import Solo
+from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.pipeline.run import run
 from stagea_mpi.pipeline.team import Options
 
@@ -39,7 +39,7 @@ def run_both(comm, shared_tmp_path, input_folder, config_for, **stage_a):
     if comm.rank != 0:
         return None, None, None
     alone = config_for(input_folder, shared_tmp_path / "alone", **stage_a)
-    run(Solo(), alone, Options(), StopRequest())
+    run(SerialComm(), alone, Options(), StopRequest())
     return summary, published(together), published(alone)
 
 

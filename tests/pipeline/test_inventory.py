@@ -8,7 +8,7 @@ from shipped import FAB_CHAINS
 from stagea_mpi.antibody.chain_rules import ChainRule
 from stagea_mpi.errors import ADVICE, REASONS
 from stagea_mpi.inputs import FileNames
-from stagea_mpi.mpi.teams import Solo
+from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.pipeline import inventory
 from stagea_mpi.pipeline.inventory import list_shard
 
@@ -18,7 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 def test_a_bad_file_costs_only_itself(tmp_path):
     good, empty = write(tmp_path / "good.pdb", fv_lines()), write(tmp_path / "empty.pdb", b"")
     files = [(path, FileNames.of_stem(Path(path).stem)) for path in (empty, good)]
-    entries = list_shard(Solo(), files, FAB_CHAINS)
+    entries = list_shard(SerialComm(), files, FAB_CHAINS)
     assert [entry.failure.reason if entry.failure else "" for entry in entries] == ["no_models", ""]
     assert entries[1].n_atoms == len(fv_lines())
 
@@ -52,7 +52,7 @@ def test_how_chains_were_chosen_is_noted(tmp_path):
     path = write(tmp_path / "x.pdb.gz", gzip.compress(text_of(fv_lines())))
     (stated,) = entries_of(path)
     (found,) = entries_of(path, ChainRule())
-    assert (stated.how, found.how) == ("stated", "found")
+    assert (stated.chain_source, found.chain_source) == ("stated", "found")
     assert stated.chains == found.chains
     assert stated.sequences == found.sequences
 

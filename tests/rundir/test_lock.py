@@ -104,7 +104,7 @@ def test_a_holder_gives_signs_of_life_by_itself(tmp_path, monkeypatch):
     lock = ShardLock(tmp_path)
     lock.acquire()
     os.utime(tmp_path / ".lock", (1.0, 1.0))
-    wait_until(lambda: (tmp_path / ".lock").stat().st_mtime > 1.0, "a sign of life")
+    wait_until(lambda: (tmp_path / ".lock").stat().st_mtime > 1.0, "a heartbeat")
     assert holder_of(tmp_path)[1] < HANG_S
     lock.release()
     assert holder_of(tmp_path) is None

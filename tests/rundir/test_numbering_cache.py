@@ -2,21 +2,21 @@ import logging
 
 from stagea_mpi.antibody.numbering import Domain
 from stagea_mpi.rundir import numbering_cache
-from stagea_mpi.rundir.numbering_cache import AnnotationCache
+from stagea_mpi.rundir.numbering_cache import NumberingCache
 
 NUMBERED = (Domain("H", 1, 4, (1, 2, 3)),)
 
 
-def saved(folder, name="team_0000", versions="v1", **domains) -> AnnotationCache:
-    cache = AnnotationCache(folder, versions)
+def saved(folder, name="team_0000", versions="v1", **domains) -> NumberingCache:
+    cache = NumberingCache(folder, versions)
     for sequence, found in domains.items():
         cache[sequence] = found
     cache.save(name, list(domains))
     return cache
 
 
-def loaded(folder, versions="v1") -> AnnotationCache:
-    cache = AnnotationCache(folder, versions)
+def loaded(folder, versions="v1") -> NumberingCache:
+    cache = NumberingCache(folder, versions)
     cache.load()
     return cache
 
@@ -54,7 +54,7 @@ def test_damaged_lines_cost_only_themselves_and_are_told(tmp_path, caplog):
 
 def test_memory_is_bounded_between_shards(tmp_path, monkeypatch):
     monkeypatch.setattr(numbering_cache, "CAPACITY", 3)
-    cache = AnnotationCache(tmp_path, "v1")
+    cache = NumberingCache(tmp_path, "v1")
     for i in range(10):
         cache[f"A{i}"] = NUMBERED
     cache.forget_oldest()

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from stagea_mpi.rundir.folders import DONE, GRAPHS_DONE, RunFolder
-from stagea_mpi.rundir.records import complaint, publish_together, record, withdraw
+from stagea_mpi.rundir.records import mismatch, publish_together, record, unpublish
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_file_is_compared_with_its_record(content, sizes_only, words, shard):
     shard.packed.unlink()
     if content is not None:
         shard.packed.write_bytes(content)
-    told = complaint(shard.packed, shard.read_meta(), sizes_only=sizes_only)
+    told = mismatch(shard.packed, shard.read_meta(), sizes_only=sizes_only)
     assert (told is None) if words is None else (words in told)
 
 
@@ -64,14 +64,14 @@ def test_the_metadata_vouch_for_what_is_there_wherever_replacing_is_cut_short(
     except KeyboardInterrupt:
         assert replaced_before_the_end < 2
     left = shard.read_meta()
-    assert [complaint(path, left) for path in parts] == [None, None]
+    assert [mismatch(path, left) for path in parts] == [None, None]
     assert left["replaced"].keys() == {"packed.h5", "graphs.h5"}
     shard.packed.write_bytes(b"neither")
-    assert complaint(shard.packed, left) is not None
+    assert mismatch(shard.packed, left) is not None
 
 
 def test_what_is_withdrawn_is_gone_markers_and_all(shard):
     shard.mark(GRAPHS_DONE)
     shard.mark(DONE)
-    withdraw(shard)
+    unpublish(shard)
     assert list(shard.path.iterdir()) == []

@@ -11,7 +11,7 @@ from stagea_mpi.config.run_config import RunConfig, StageA
 from stagea_mpi.errors import ConfigError, RunFolderError
 from stagea_mpi.rundir import sharding
 from stagea_mpi.rundir.folders import RunFolder
-from stagea_mpi.rundir.sharding import _bounds, ensure_cut, plan_cut
+from stagea_mpi.rundir.sharding import _bounds, ensure_shard_plan, plan_shards
 
 
 @pytest.fixture
@@ -26,10 +26,10 @@ def config(tmp_path):
 
 
 def test_every_file_is_in_one_shard_in_sorted_order(config):
-    cut = plan_cut(config)
-    files = [path for paths in cut.shards for path in paths]
+    plan = plan_shards(config)
+    files = [path for paths in plan.shards for path in paths]
     assert files == sorted(str(path) for path in config.pdb_root.glob("**/*.pdb"))
-    assert [len(paths) for paths in cut.shards] == [5, 5, 2]
+    assert [len(paths) for paths in plan.shards] == [5, 5, 2]
 
 
 @given(
@@ -49,38 +49,38 @@ def test_shards_follow_each_other_and_hold_no_more_than_allowed(sizes, least, mo
 
 def test_the_cut_is_made_once_and_found_again(config):
     folder = RunFolder(config.run_root)
-    params = ensure_cut(folder, config, force=False)
+    params = ensure_shard_plan(folder, config, force=False)
     written = folder.shard(0).list_path.stat().st_mtime_ns
-    assert ensure_cut(folder, config, force=False) == params
+    assert ensure_shard_plan(folder, config, force=False) == params
     assert folder.shard(0).list_path.stat().st_mtime_ns == written
-    assert folder.shard(2).inputs() == plan_cut(config).shards[2]
+    assert folder.shard(2).inputs() == plan_shards(config).shards[2]
 
 
 def test_another_input_is_refused_by_what_changed_and_cut_anew_with_force(config):
     folder = RunFolder(config.run_root)
-    ensure_cut(folder, config, force=False)
+    ensure_shard_plan(folder, config, force=False)
     (config.pdb_root / "one" / "more.pdb").write_text("ATOM\n")
     with pytest.raises(RunFolderError, match="n_files was 12, is 13.*--force"):
-        ensure_cut(folder, config, force=False)
-    assert ensure_cut(folder, config, force=True)["n_files"] == 13
+        ensure_shard_plan(folder, config, force=False)
+    assert ensure_shard_plan(folder, config, force=True)["n_files"] == 13
 
 
 def test_files_of_one_name_get_names_from_their_folders(config):
     (config.pdb_root / "two" / "one_0.pdb").write_text("ATOM\n")
-    assert plan_cut(config).params["ambiguous_stems"] == ["one_0"]
+    assert plan_shards(config).params["ambiguous_stems"] == ["one_0"]
 
 
 def test_a_folder_without_input_says_what_is_there(config):
     for path in config.pdb_root.glob("**/*.pdb"):
         path.rename(path.with_suffix(".ent"))
     with pytest.raises(ConfigError, match=r"no file below .* matches \*\*/\*\.pdb; .*\.ent"):
-        plan_cut(config)
+        plan_shards(config)
 
 
 def test_a_missing_folder_is_named(tmp_path):
     config = RunConfig(tmp_path / "run", tmp_path / "absent", Chains("H", "L", ("A",)))
     with pytest.raises(ConfigError, match="absent is not a folder"):
-        plan_cut(config)
+        plan_shards(config)
 
 
 def crash(path, budget):
@@ -91,6 +91,6 @@ def test_a_container_that_takes_its_reader_with_it_is_left_to_its_shard(config, 
     monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))  # where the process beside this one finds `crash`
     monkeypatch.setattr(sharding, "inner_names", crash)
     (config.pdb_root / "designs.qv").write_text("QV_TAG one\nATOM\n")
-    cut = plan_cut(replace(config, stage_a=replace(config.stage_a, glob=("*.qv",))))
-    assert cut.shards == [[str(config.pdb_root / "designs.qv")]]
-    assert cut.params["bare_containers"] == []
+    plan = plan_shards(replace(config, stage_a=replace(config.stage_a, glob=("*.qv",))))
+    assert plan.shards == [[str(config.pdb_root / "designs.qv")]]
+    assert plan.params["bare_containers"] == []

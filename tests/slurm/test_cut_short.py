@@ -68,9 +68,7 @@ def test_a_job_requeues_itself_no_more_often_than_it_may(two_nodes, poses, write
 
 
 @pytest.mark.parametrize("phase", ["full", "prep_graphs"])
-def test_what_scancel_ends_is_finished_by_submitting_again(
-    two_nodes, poses, write_run, held_voronota, tmp_path, phase
-):
+def test_what_scancel_ends_is_finished_by_submitting_again(two_nodes, poses, write_run, held_voronota, tmp_path, phase):
     # A shard is finished before models of the next but one are begun: of six, some are left when the first one is.
     hold, activate = held_voronota(tmp_path / "run", after=1)
     config, run_root = write_run(

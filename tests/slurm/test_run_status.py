@@ -10,7 +10,7 @@ import pytest
 from stagea_mpi.errors import RunFolderError
 from stagea_mpi.rundir.folders import RunFolder
 from stagea_mpi.rundir.lock import SILENCE_LIMIT, ShardLock
-from stagea_mpi.rundir.sharding import ensure_cut
+from stagea_mpi.rundir.sharding import ensure_shard_plan
 from stagea_mpi.slurm.status import read_status, table
 
 
@@ -18,7 +18,7 @@ from stagea_mpi.slurm.status import read_status, table
 def folder(poses, config_for, tmp_path) -> RunFolder:
     """A run of three shards that nobody has begun."""
     config = config_for(poses, min_per_shard=1, max_per_shard=2)
-    ensure_cut(RunFolder(config.run_root), config, False)
+    ensure_shard_plan(RunFolder(config.run_root), config, False)
     return RunFolder(config.run_root)
 
 
@@ -119,7 +119,7 @@ def test_array_tasks_take_the_list_of_files_that_submit_has_made(folder, config_
     other = config_for(poses, min_per_shard=1, max_per_shard=3)
     folder.shard(0).list_path.write_text("a list that shows whether it has been written anew\n")
 
-    assert ensure_cut(folder, config, False, trust_list=True)["n_shards"] == 3
+    assert ensure_shard_plan(folder, config, False, trust_list=True)["n_shards"] == 3
     assert "a list" in folder.shard(0).list_path.read_text()
     with pytest.raises(RunFolderError, match="max_per_shard was 2, is 3"):
-        ensure_cut(folder, other, False, trust_list=True)
+        ensure_shard_plan(folder, other, False, trust_list=True)

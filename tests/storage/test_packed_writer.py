@@ -9,7 +9,7 @@ from stagea_mpi.errors import RunFolderError
 from stagea_mpi.graph.clustering import cluster_two_depths
 from stagea_mpi.graph.interface_graph import Edges, InterfaceGraph
 from stagea_mpi.graph.timing import STAGES
-from stagea_mpi.mpi.teams import Solo
+from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.storage.deeprank_writer import write_graphs
 from stagea_mpi.storage.packed_reader import PackedFile, write_clustered
 from stagea_mpi.storage.packed_writer import ModelRecord, PackedWriter
@@ -41,7 +41,7 @@ def records():
 
 def write(path, records, rounds=1):
     widths = {f"model/{name}": max(len(getattr(r, name).encode()) for r in records) for name in ("name", "source")}
-    writer = PackedWriter(str(path), Solo(), ATTRIBUTES, widths, rounds)
+    writer = PackedWriter(str(path), SerialComm(), ATTRIBUTES, widths, rounds)
     for share in np.array_split(np.arange(len(records)), rounds):
         writer.append([records[i] for i in share])
     writer.close()
