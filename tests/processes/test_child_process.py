@@ -14,13 +14,13 @@ from stagea_mpi.mpi.child_process import run_child
 #: A rank that waits for a child, and whose child writes its process number into a file.
 RANK = """
 import sys
-from stagea_mpi.children import run_child
+from stagea_mpi.mpi.child_process import run_child
 run_child(["sh", "-c", 'echo $$ > "$0.part"; mv "$0.part" "$0"; exec sleep 100000', sys.argv[1]], b"")
 """
 #: Counts what fork handlers, registered as libraries do it, see of a child of ours and of a plain fork.
 FORK_HANDLERS = """
 import ctypes, os
-from stagea_mpi.children import run_child
+from stagea_mpi.mpi.child_process import run_child
 seen = []
 handler = ctypes.CFUNCTYPE(None)(lambda: seen.append("fork"))
 assert ctypes.CDLL(None).__register_atfork(handler, None, None, None) == 0

@@ -17,7 +17,7 @@ def worker(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))  # where it finds the functions below
     made = WorkerProcess()
     yield made
-    made.clear()
+    made.stop()
 
 
 def double(values):
