@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.contacts import INTERFACE_CUTOFF
 from ..inputs import AtomTable
-from ..structure.neighbours import atom_tree
+from ..structure.neighbours import INTERFACE_CUTOFF, atom_tree
 from .complexes import ResidueRange, chain_atoms
 from .numbering import Domain
 

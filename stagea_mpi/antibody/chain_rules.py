@@ -1,28 +1,19 @@
-"""What a configuration says about chains, and what that leaves to be found."""
+"""What is stated of models' chains, and what that leaves to be found."""
 
-import csv
 import fnmatch
 import functools
-import hashlib
-import io
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..config.paths import expanded, without_variables
-from ..config.values import flag
-from ..errors import ConfigError, ModelError
+from ..errors import ModelError
 from ..inputs import ModelRef, stem
 from .complexes import Chains
 
 #: In the place of a chain: to be found.
 AUTO = "auto"
-KEYS = ("heavy", "light", "antigen", "copy", "check", "table")
-_TABLE_COLUMNS = ("model", "heavy", "light", "antigen", "copy", "check")
-_NO_CHAIN = ("", "-", "na", "none", "null")
 
 
 @dataclass(frozen=True)
@@ -128,135 +119,10 @@ class ChainTable:
         return exact, patterns
 
     def as_dict(self) -> dict[str, Any]:
-        return {"table": without_variables(str(self.path))}
+        return {"table": str(self.path)}
 
     def fingerprint(self) -> dict[str, Any]:
         return {"table_sha256": self.digest}
 
     def __str__(self) -> str:
         return f"by {self.path} ({len(self.rows)} rows)"
-
-
-def parse_chains(value: Any, key: str, environment: Mapping[str, str] | None = None) -> Chains | ChainRule | ChainTable:
-    """Checks the configuration's ``chains``.
-
-    Parameters
-    ----------
-    value : object
-        ``auto``; a mapping with any of heavy, light, antigen and copy, those left out being found, and of check; or
-        ``{table: path}``.
-    key : str
-        Names the value in messages.
-    environment : mapping, optional
-        Variables that may stand in the table's path (`os.environ` by default).
-
-    Returns
-    -------
-    chains : Chains, ChainRule or ChainTable
-        Chains where all are stated.
-
-    Raises
-    ------
-    ConfigError
-    """
-    if isinstance(value, str) and value.strip().lower() == AUTO:
-        return ChainRule()
-    if not isinstance(value, dict) or not value:
-        raise ConfigError(
-            f"{key}: expected auto, {{heavy: H, light: L, antigen: A}} or {{table: chains.csv}}, found {value!r}"
-        )
-    if "table" in value:
-        if len(value) > 1:
-            others = ", ".join(str(other) for other in value if other != "table")
-            raise ConfigError(
-                f"{key}.table: {others} cannot stand beside a table; put a last row with the model * into it"
-            )
-        return read_table(value["table"], f"{key}.table", environment)
-    rule = _rule(value, key)
-    return rule.stated() if rule.is_stated else rule
-
-
-def _rule(value: dict[str, Any], key: str) -> ChainRule:
-    heavy, light = (_role(value, role, key) for role in ("heavy", "light"))
-    listed = value.get("antigen", AUTO)
-    listed = re.split(r"[,\s]+", listed.strip()) if isinstance(listed, str) else listed
-    antigen = [_chain_name(name, f"{key}.antigen") for name in (listed if isinstance(listed, list) else [listed])]
-    if heavy is None:
-        raise ConfigError(f"{key}.heavy: expected the name of the antibody's heavy chain, found {value.get('heavy')!r}")
-    if not antigen or None in antigen:
-        raise ConfigError(f"{key}.antigen: expected a chain name or a list of them, found {value.get('antigen')!r}")
-    if AUTO in antigen and len(antigen) > 1:
-        raise ConfigError(f"{key}.antigen: expected names or auto, found both: {value.get('antigen')!r}")
-    antibody = [heavy] if light is None or light == heavy else [heavy, light]
-    names = [name for name in (*antibody, *antigen) if name != AUTO]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"{key}: {name} is named {names.count(name)} times; a chain has one role")
-    return ChainRule(
-        heavy,
-        light,
-        AUTO if antigen == [AUTO] else tuple(antigen),
-        _copy(value.get("copy"), f"{key}.copy"),
-        flag(value.get("check", True), f"{key}.check"),
-    )
-
-
-def _role(value: dict[str, Any], role: str, key: str) -> str | None:
-    return _chain_name(value[role], f"{key}.{role}") if role in value else AUTO
-
-
-def _chain_name(value: Any, key: str) -> str | None:
-    if value is None or (isinstance(value, str) and value.strip().lower() in _NO_CHAIN):
-        return None
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise ConfigError(f"{key}: expected the name of a chain, found {value!r}; put it in quotes")
-    name = str(value).strip()
-    return AUTO if name.lower() == AUTO else name
-
-
-def _copy(value: Any, key: str) -> int | None:
-    if value in (None, "", AUTO):
-        return None
-    if isinstance(value, bool) or not re.fullmatch(r"\d+", str(value).strip()) or int(value) < 1:
-        raise ConfigError(f"{key}: expected the number of a copy, from 1 on, found {value!r}")
-    return int(value)
-
-
-def read_table(path: Any, key: str = "chains.table", environment: Mapping[str, str] | None = None) -> ChainTable:
-    """Reads a table of chains, separated by commas, semicolons or tabs: model, heavy, light, antigen (and copy, check).
-
-    An antigen of several chains is written with blanks between them, or in quotes with commas. An empty cell, like a
-    column that is not there, is to be found; ``-`` is no light chain.
-
-    Raises
-    ------
-    ConfigError
-        With the table's name and line.
-    """
-    if not isinstance(path, str):
-        raise ConfigError(f"{key}: expected a path, found {path!r}")
-    path = expanded(path, key, environment)
-    try:
-        content = path.read_bytes()
-        text = content.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{key}: {path} cannot be read: {error}") from error
-    header = text.split("\n", 1)[0]
-    rows = csv.DictReader(io.StringIO(text), delimiter=max("\t;,", key=header.count), skipinitialspace=True)
-    columns = [(name or "").strip() for name in rows.fieldnames or []]
-    rows.fieldnames = columns
-    unknown = [name for name in columns if name not in _TABLE_COLUMNS]
-    if "model" not in columns or unknown:
-        raise ConfigError(
-            f"{key}: {path}: expected the columns {', '.join(_TABLE_COLUMNS)}, found {', '.join(columns) or 'none'}"
-        )
-    found = []
-    for row in rows:
-        where = f"{key}: {path}: line {rows.line_num}"
-        if None in row or not (row["model"] or "").strip():
-            raise ConfigError(f"{where}: expected a model and at most {len(columns)} cells, found {list(row.values())}")
-        stated = {name: cell.strip() for name, cell in row.items() if name != "model" and (cell or "").strip()}
-        found.append((row["model"].strip(), _rule(stated, where)))
-    if not found:
-        raise ConfigError(f"{key}: {path} has no rows")
-    return ChainTable(path, tuple(found), hashlib.sha256(content).hexdigest())

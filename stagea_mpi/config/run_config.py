@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
-from ..antibody.chain_rules import KEYS as CHAIN_KEYS
-from ..antibody.chain_rules import ChainRule, ChainTable, parse_chains
+from ..antibody.chain_rules import ChainRule, ChainTable
 from ..antibody.complexes import Chains
 from ..errors import ConfigError
 from . import values
+from .chains import CHAIN_KEYS, chains_as_dict, parse_chains
 from .paths import expanded, given, with_variables, without_variables
 
 PHASES = ("full", "prep_graphs", "cluster_only")
@@ -114,7 +114,7 @@ class RunConfig:
         return {
             "run_root": without_variables(str(self.run_root)),
             "pdb_root": without_variables(str(self.pdb_root)),
-            "chains": self.chains.as_dict(),
+            "chains": chains_as_dict(self.chains),
             "max_concurrent_a": self.max_concurrent_a,
             "collect_metrics": self.collect_metrics,
             "metrics_interval": self.metrics_interval,
@@ -122,11 +122,6 @@ class RunConfig:
             "stage_a": stage_a,
             **self.other_stages,
         }
-
-
-def chains_as_dict(chains: Chains | ChainRule | ChainTable) -> dict[str, Any]:
-    """`chains` in run.yaml's shape."""
-    return chains.as_dict()
 
 
 def load_config(

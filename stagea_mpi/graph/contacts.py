@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from ..structure.neighbours import atom_tree
+from ..structure.neighbours import INTERFACE_CUTOFF, atom_tree
 
-#: Largest distance (Å, inclusive) of two atoms in contact across the interface.
-INTERFACE_CUTOFF = 5.0
 #: Distance (Å, exclusive) below which two nodes of one chain are joined by an internal edge.
 INTERNAL_CUTOFF = 3.0
 

@@ -7,9 +7,8 @@ import numpy as np
 from ..antibody.complexes import Chains
 from ..inputs import AtomTable
 from ..structure.dialects import is_dialect
-from ..structure.neighbours import atom_tree
+from ..structure.neighbours import INTERFACE_CUTOFF, atom_tree
 from ..structure.residues import ATOM_TYPES, RESIDUE_TYPES, UNKNOWN, encode, is_amino_acid
-from .contacts import INTERFACE_CUTOFF
 
 #: Bytes of the names in a model's record.
 NAMES_WIDTH = 64

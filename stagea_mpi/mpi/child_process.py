@@ -1,10 +1,12 @@
 """Programs that a rank starts: no fork handlers, a time limit, and an end with the rank that started them."""
 
 import functools
+import os
 import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 from ..errors import LaunchError, ModelError
 from .guard import STOP_SIGNALS
@@ -28,9 +30,9 @@ class Child(subprocess.Popen):
     default_timeout = 600.0
 
     def __init__(self, args, **options):
-        # Slurm signals every process of a step. A child that died of it would make its model fail, when the rank is
-        # just
-        # to finish the model in hand: children inherit these signals as blocked (a shell script would unblock them).
+        # A batch system signals every process of a step. A child that died of it would make its model fail, when the
+        # rank is just to finish the model in hand: children inherit these signals as blocked (a shell script would
+        # unblock them).
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             super().__init__([*_die_with_parent(), *args], **options)
@@ -91,6 +93,22 @@ def run_child(args: list[str], stdin: bytes, timeout: float | None = None) -> by
             "child_failed", f"{args[0]} ended with exit code {child.returncode}: {message or '(no message)'}"
         )
     return stdout
+
+
+def package_environment(without: tuple[str, ...] = (), **more: str) -> dict[str, str]:
+    """Variables for a child that imports this package: this process's, with the package found where this one has it.
+
+    Parameters
+    ----------
+    without : tuple of str
+        Beginnings of names to be left out.
+    **more
+        Variables that are added.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(without)}
+    package = str(Path(__file__).resolve().parents[2])
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, (package, kept.get("PYTHONPATH"))))
+    return kept | more
 
 
 @functools.cache

@@ -4,6 +4,7 @@ A native call that does not return cannot be interrupted from Python, and one th
 process. Here it ends the worker process: the rank sets up another one, and the model has failed.
 """
 
+import importlib
 import io
 import os
 import pickle
@@ -14,11 +15,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ..errors import LaunchError, ModelError
-from .child_process import Child
+from .child_process import Child, package_environment
 
 #: Seconds beyond a model's time limit after which a worker process is ended: the limit itself stops all that Python can
 #: stop.
@@ -42,12 +42,14 @@ class WorkerProcess:
 
     Parameters
     ----------
+    imports : tuple of str
+        Modules that it loads while it starts, so that the first call need not wait for them.
     module : str
         The module that is run there.
     """
 
-    def __init__(self, module: str = "stagea_mpi.mpi.worker"):
-        self._module = module
+    def __init__(self, imports: tuple[str, ...] = (), module: str = "stagea_mpi.mpi.worker"):
+        self._imports, self._module = imports, module
         self._process: Child | None = None
         self._is_ready = False
 
@@ -61,14 +63,12 @@ class WorkerProcess:
         """Starts the process, if it does not run; returns at once, while it is still importing."""
         if self._process is not None:
             return
-        package = str(Path(__file__).resolve().parents[2])
-        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = Child(
-            [sys.executable, "-m", self._module],
+            [sys.executable, "-m", self._module, *self._imports],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env=package_environment(),
         )
         os.set_blocking(self._process.stdin.fileno(), False)  # more than a pipe holds must not wait for ever either
         self._is_ready = False
@@ -170,12 +170,9 @@ def _wait_for(file: io.RawIOBase, event: int, deadline: float) -> None:
 
 
 def serve() -> None:
-    """Works off what comes on stdin until its end; what libraries print goes to stderr."""
-    # So that the first model need not wait for them.
-    import scipy.spatial  # noqa: F401
-
-    from ..pipeline import compute_model  # noqa: F401
-
+    """Works off what comes on stdin until its end; what libraries print goes to stderr. Arguments: see `imports`."""
+    for module in sys.argv[1:]:
+        importlib.import_module(module)
     source = os.fdopen(os.dup(0), "rb")
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

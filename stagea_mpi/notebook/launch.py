@@ -20,6 +20,7 @@ import yaml
 from ..config.paths import given
 from ..config.run_config import RunConfig, load_config
 from ..errors import LaunchError
+from ..mpi.child_process import package_environment
 from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder
 from ..rundir.sharding import plan_shards
 
@@ -108,10 +109,8 @@ def _command(*arguments: str) -> str:
 
 def _environment() -> dict[str, str]:
     """This process's, without what would make the child take itself for a rank, and with what mpiexec wants."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(_RANK_VARIABLES)}
-    package = str(Path(__file__).resolve().parents[2])
-    kept["PYTHONPATH"] = os.pathsep.join(filter(None, (package, kept.get("PYTHONPATH"))))
-    kept["PYTHONUTF8"] = "1"  # or a rank may start itself again, and is deaf meanwhile
+    # In UTF-8, or a rank may start itself again, and is deaf meanwhile.
+    kept = package_environment(_RANK_VARIABLES, PYTHONUTF8="1")
     if os.geteuid() == 0:  # Open MPI refuses to start as root without being told twice
         kept |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     return kept

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from ..rundir.folders import ShardFolder, now, write_json
 from ..rundir.lock import ShardLock
-from ..slurm.affinity import node_name
+from ..scheduler import this_job
 
 log = logging.getLogger(__name__)
 
@@ -76,12 +76,18 @@ class Progress:
 def write_progress(shard: ShardFolder, lock: ShardLock, stage: str, **counts: Any) -> None:
     """Says in progress.json what is being done with a shard, by whom, and gives its lock a heartbeat."""
     lock.touch()
-    state = {"stage": stage, **counts, **this_job(), "host": socket.gethostname(), "pid": os.getpid(), "updated": now()}
+    state = {
+        "stage": stage,
+        **counts,
+        **job_of_this_process(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "updated": now(),
+    }
     write_json(shard.progress, state, durable=False)
 
 
-def this_job() -> dict[str, str]:
-    """``job_id`` as Slurm's commands take it, of array tasks ARRAY_TASK, and ``node``."""
-    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
-    job_id = f"{array}_{task}" if array else os.environ.get("SLURM_JOB_ID", "")
-    return {"job_id": job_id, "node": node_name()}
+def job_of_this_process() -> dict[str, str]:
+    """``job_id`` as the batch system's commands take it, and ``node``."""
+    job = this_job()
+    return {"job_id": job.label, "node": job.node}

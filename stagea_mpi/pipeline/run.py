@@ -56,7 +56,8 @@ def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSumm
     selected = _selected(options, params["n_shards"])
     team, index, n_teams = split_into_teams(comm, config.stage_a.team)
     who = {"team": index, "team_rank": team.rank, "teams": n_teams}
-    with recording(comm, folder.root, config, **who) as events:
+    interval = config.metrics_interval if config.collect_metrics else None
+    with recording(comm, folder.root, config.phase, interval, **who) as events:
         working_team = Team(team, index, folder, config, options, params, stop, events)
         outcomes = working_team.work(_shared_out(comm, team, selected, stop))
         events.shard = None

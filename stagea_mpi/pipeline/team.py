@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from ..config.run_config import RunConfig, chains_as_dict
+from ..config.chains import chains_as_dict
+from ..config.run_config import RunConfig
 from ..errors import DONE as OK
 from ..errors import FAILED, RunFolderError, ShardBusyError, StageAError
 from ..inputs import FileNames, RunNames
@@ -20,12 +21,14 @@ from ..rundir.lock import ShardLock, holder_of
 from ..rundir.numbering_cache import NumberingCache
 from ..rundir.records import input_hash, record, unpublish
 from ..rundir.shard_state import Published, changed_files, stat_hash
+from ..scheduler import this_job
 from ..storage.schema import root_attributes
 from ..telemetry.events import SILENT, EventLog
 from .build_shard import Failure, build_shard
+from .compute_model import WORKER_IMPORTS
 from .finish_shard import Outcome, finish_shard, write_lists
 from .inventory import ModelEntry, list_shard, with_domains
-from .progress import Progress, this_job, write_progress
+from .progress import Progress, job_of_this_process, write_progress
 from .shared_numbering import Numbering
 from .versions import numbering_versions, versions
 
@@ -79,10 +82,10 @@ class Team:
         self.names = RunNames(params)
         cache = NumberingCache(folder.annotations, numbering_versions())
         cache.load()
-        name = f"team_{index:04d}_{os.environ.get('SLURM_ARRAY_TASK_ID', '0')}"
+        name = f"team_{index:04d}_{this_job().array_task or 0}"
         self.numbering = Numbering(comm, cache, config.stage_a.anarci_parallel_batches, name, events)
         self.progress = Progress(config.stage_a.graph_writer_log_every_s, show_bar=index == 0)
-        self.worker = WorkerProcess()
+        self.worker = WorkerProcess(WORKER_IMPORTS)
         self.published = Published(config, folder.root, wants_clusters=options.cluster)
         self.outcomes: list[Outcome] = []
         self._pending: _Job | None = None
@@ -265,7 +268,7 @@ class Team:
             return
         job, self._pending = self._pending, None
         stage = self.config.stage_a
-        job.meta |= this_job()
+        job.meta |= job_of_this_process()
         result = job.meta["result"]
         job.lock.check()
         write_progress(job.shard, job.lock, "finishing", n_models=result["n_models"], failed=result["n_fail"])

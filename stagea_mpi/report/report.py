@@ -1,13 +1,13 @@
 """The report: the telemetry notebook, executed for a run and written as one file of HTML that fetches nothing."""
 
 import html
-import os
 import sys
 import sysconfig
 import tempfile
 from pathlib import Path
 
 from ..errors import LaunchError, StageAError
+from ..mpi.child_process import package_environment
 
 NOTEBOOK = "03_telemetry_report.ipynb"
 
@@ -143,14 +143,7 @@ def _kernel(sockets: str):
 
 def _kernel_environment() -> dict[str, str]:
     """Without what would make the kernel take itself for a rank, and with this package."""
-    launched = ("OMPI_", "PMIX_", "PMI_", "HYDRA_")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(launched)}
-    package = str(Path(__file__).resolve().parents[2])
-    return {
-        **kept,
-        "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH")))),
-        "MPLBACKEND": "agg",
-    }
+    return package_environment(("OMPI_", "PMIX_", "PMI_", "HYDRA_"), MPLBACKEND="agg")
 
 
 def _notebook() -> Path:

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from ..errors import ShardBusyError
-from ..slurm.queue import is_gone
+from ..scheduler import current, this_job
 
 #: A holder on another host that has given no heartbeat for so long (s) may be dead …
 SILENCE_LIMIT = 900.0
@@ -168,14 +168,15 @@ def holder_of(folder: Path) -> tuple[dict[str, Any], float, bool] | None:
 
 
 def _this_process() -> dict[str, Any]:
+    job = this_job()
     return {
         **_here(),
         "pid": os.getpid(),
         "started": _start_ticks(os.getpid()),
         "token": uuid.uuid4().hex,
-        "job_id": os.environ.get("SLURM_JOB_ID", ""),
-        "restart": os.environ.get("SLURM_RESTART_COUNT", "0"),
-        "cluster": os.environ.get("SLURM_CLUSTER_NAME", ""),
+        "job_id": job.id,
+        "restart": job.restart,
+        "cluster": job.cluster,
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
 
@@ -235,10 +236,10 @@ def _gives_heartbeat_within(path: Path, seconds: float) -> bool:
 
 
 def _job_has_ended(holder: dict[str, Any]) -> bool:
-    """Whether Slurm knows the holder's end, so that a job that is requeued after the loss of its node need not wait."""
-    job_id = holder.get("job_id")
-    if not job_id or holder.get("cluster") != os.environ.get("SLURM_CLUSTER_NAME", ""):
+    """Whether the batch system knows the holder's end: a job that is requeued when its node is lost need not wait."""
+    job_id, own = holder.get("job_id"), this_job()
+    if not job_id or holder.get("cluster") != own.cluster:
         return False
-    if job_id == os.environ.get("SLURM_JOB_ID"):
-        return holder.get("restart") != os.environ.get("SLURM_RESTART_COUNT", "0")  # a job runs once at a time
-    return is_gone(job_id) is True
+    if job_id == own.id:
+        return holder.get("restart") != own.restart  # a job runs once at a time
+    return current().is_gone(job_id) is True

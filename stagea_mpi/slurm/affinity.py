@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import AffinityError
+from ..scheduler import this_job
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +48,7 @@ def measure(rank: int, cores_per_rank: int, environ: Mapping[str, str] = os.envi
     """CPUs of this process; asked for are SLURM_CPUS_PER_TASK, without Slurm `cores_per_rank`."""
     stated = environ.get("SLURM_CPUS_PER_TASK", "")
     asked = int(stated) if stated.isdigit() else cores_per_rank
-    return RankCpus(rank, node_name(environ), tuple(sorted(os.sched_getaffinity(0))), asked)
-
-
-def node_name(environ: Mapping[str, str] = os.environ) -> str:
-    """The name that Slurm has for this node, else the host's."""
-    return environ.get("SLURMD_NODENAME") or os.uname().nodename
+    return RankCpus(rank, this_job(environ).node, tuple(sorted(os.sched_getaffinity(0))), asked)
 
 
 def shortages(ranks: list[RankCpus]) -> list[str]:
@@ -102,7 +98,7 @@ def check_affinity(comm, cores_per_rank: int, strict: bool) -> None:
 
 def log_diagnostics(comm, phase: str) -> None:
     """Logs what one wants to know when a job went wrong; collective."""
-    hosts = comm.allgather(node_name())
+    hosts = comm.allgather(this_job().node)
     if comm.rank != 0:
         return
     log.info("phase %s on %d rank%s", phase, comm.size, "s" * (comm.size != 1))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import yaml
 
+from ..config.chains import chains_as_dict
 from ..config.paths import expanded
-from ..config.run_config import RunConfig, chains_as_dict
+from ..config.run_config import RunConfig
 from ..errors import ConfigError, RunFolderError, SlurmError
 from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder, write_text
 from ..rundir.lock import ShardLock

@@ -6,6 +6,9 @@ process beside it needs no tree: it is loaded with the first one.
 
 import numpy as np
 
+#: Largest distance (Å, inclusive) of two atoms in contact across an interface.
+INTERFACE_CUTOFF = 5.0
+
 
 def atom_tree(xyz: np.ndarray):
     """A tree of some atoms.

@@ -1,32 +1,29 @@
 """Which job, task and node a process belongs to, and the file names that follow from it."""
 
-import os
 import re
+
+from ..scheduler import this_job
 
 
 def job() -> str:
-    """The job's number, of an array the array's; `local` without Slurm."""
-    return os.environ.get("SLURM_ARRAY_JOB_ID") or os.environ.get("SLURM_JOB_ID") or "local"
+    """The job's number, of an array the array's; `local` without a batch system."""
+    own = this_job()
+    return own.array_id or own.id or "local"
 
 
 def task() -> str:
     """The number of the array's task, 0 where there is none."""
-    return os.environ.get("SLURM_ARRAY_TASK_ID") or "0"
-
-
-def node() -> str:
-    """Slurm's name of the node where there is one (several may live on one host), else the host's."""
-    return os.environ.get("SLURMD_NODENAME") or os.uname().nodename
+    return this_job().array_task or "0"
 
 
 def events_name(rank: int) -> str:
     """File name of a rank's events."""
-    return f"events_{job()}_{task()}_{plain(node())}_{rank}.jsonl"
+    return f"events_{job()}_{task()}_{plain(this_job().node)}_{rank}.jsonl"
 
 
 def samples_prefix() -> str:
     """Prefix of a node's files of samples."""
-    return f"stageA_{job()}_{task()}_{plain(node())}"
+    return f"stageA_{job()}_{task()}_{plain(this_job().node)}"
 
 
 def plain(name: str) -> str:

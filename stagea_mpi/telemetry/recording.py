@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
-from ..config.run_config import RunConfig
-from ..mpi.child_process import Child
+from ..mpi.child_process import Child, package_environment
+from ..scheduler import this_job
 from . import file_names
 from .events import EventLog
 
@@ -24,16 +24,9 @@ log = logging.getLogger(__name__)
 #: Seconds that the sampler may take for its last row.
 _SAMPLER_END_S = 30.0
 
-#: What Slurm says that was asked for, noted with the start of each rank.
-_SLURM = (
-    "SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_NTASKS", "SLURM_CPUS_PER_TASK",
-    "SLURM_JOB_NUM_NODES",
-    "SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU", "SLURM_JOB_PARTITION",
-)  # fmt: skip
-
 
 @contextlib.contextmanager
-def recording(comm, run_root: Path, config: RunConfig, **who: Any) -> Iterator[EventLog]:
+def recording(comm, run_root: Path, phase: str, interval: float | None, **who: Any) -> Iterator[EventLog]:
     """Records a run for as long as the block lasts; entering is collective, leaving is not.
 
     Parameters
@@ -41,19 +34,22 @@ def recording(comm, run_root: Path, config: RunConfig, **who: Any) -> Iterator[E
     comm : communicator
         All ranks.
     run_root : Path
-    config : RunConfig
+    phase : str
+        Of the run.
+    interval : float or None
+        Seconds between two samples of a node; None for none.
     **who
         More about this rank for its line `start`, such as its team.
     """
     launch = comm.bcast(uuid.uuid4().hex[:12] if comm.rank == 0 else None)
-    here = file_names.node(), os.getpid()
+    here = this_job().node, os.getpid()
     ranks = comm.allgather(here)
     pids = [pid for node, pid in ranks if node == here[0]]
     events = EventLog(_folder(run_root / "telemetry") / file_names.events_name(comm.rank))
-    samples = os.getpid() == pids[0] and config.collect_metrics
-    sampler = _start_sampler(_folder(run_root / "compute_metrics"), config.metrics_interval, pids) if samples else None
+    samples = os.getpid() == pids[0] and interval is not None
+    sampler = _start_sampler(_folder(run_root / "compute_metrics"), interval, pids) if samples else None
     started = perf_counter() - (time() - psutil.Process().create_time())
-    events.note("start", started, 0.0, launch=launch, rank=comm.rank, **who, **_identity(comm, config))
+    events.note("start", started, 0.0, launch=launch, rank=comm.rank, **who, **_identity(comm, phase, interval))
     events.note("startup", started, perf_counter() - started)
     outcome = "ok"
     try:
@@ -70,17 +66,17 @@ def recording(comm, run_root: Path, config: RunConfig, **who: Any) -> Iterator[E
         events.close()
 
 
-def _identity(comm, config: RunConfig) -> dict[str, Any]:
+def _identity(comm, phase: str, interval: float | None) -> dict[str, Any]:
     return {
         "size": comm.size,
         "host": os.uname().nodename,
-        "node": file_names.node(),
+        "node": this_job().node,
         "job": file_names.job(),
         "task": file_names.task(),
         "cpus": sorted(os.sched_getaffinity(0)),
-        "phase": config.phase,
-        "metrics_interval": config.metrics_interval if config.collect_metrics else None,
-        "slurm": {name: os.environ[name] for name in _SLURM if os.environ.get(name)} or None,
+        "phase": phase,
+        "metrics_interval": interval,
+        "slurm": this_job().asked or None,
     }
 
 
@@ -105,18 +101,11 @@ def _start_sampler(folder: Path, interval: float, pids: list[int]) -> subprocess
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env=_environment(),
+            env=package_environment(),
         )
     except OSError as error:
         log.warning("the sampler cannot be started (%s); the run goes on without samples", error)
         return None
-
-
-def _environment() -> dict[str, str]:
-    """This one's, with the package found where this process has found it."""
-    package = str(Path(__file__).resolve().parents[2])
-    path = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{path}" if path else package}
 
 
 def _end_sampler(sampler: subprocess.Popen) -> None:

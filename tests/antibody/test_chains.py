@@ -4,9 +4,10 @@ from made import changed, entries_of, fv_lines, graph_of, reasons_of, refusal, s
 from shipped import FAB_CHAINS, NANOBODY_CHAINS, STRUCTURES
 
 from stagea_mpi.antibody.chain_finding import find_chains
-from stagea_mpi.antibody.chain_rules import ChainRule, parse_chains, read_table
+from stagea_mpi.antibody.chain_rules import ChainRule
 from stagea_mpi.antibody.complexes import WHOLE, Chains, ResidueRange
 from stagea_mpi.antibody.numbering import Domain
+from stagea_mpi.config.chains import parse_chains, read_table
 from stagea_mpi.errors import ConfigError
 from stagea_mpi.inputs import AtomTable, ModelRef
 

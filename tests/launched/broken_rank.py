@@ -61,8 +61,8 @@ def main(stop: StopRequest) -> int:
 class HastyWorker(WorkerProcess):
     """A broken one that gives up the call which never returns after two seconds, and all others when a run does."""
 
-    def __init__(self):
-        super().__init__("tests.launched.broken_worker")
+    def __init__(self, imports=()):
+        super().__init__(imports, "tests.launched.broken_worker")
 
     def call(self, limit, function, *args):
         hangs = broken_worker.never_returns(pickle.dumps((function, args)))

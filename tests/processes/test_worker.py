@@ -1,6 +1,7 @@
 import ctypes
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -14,7 +15,8 @@ from stagea_mpi.mpi.worker import WorkerProcess
 
 @pytest.fixture
 def worker(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))  # where it finds the functions below
+    here = Path(__file__).parent  # where it finds the functions below
+    monkeypatch.setenv("PYTHONPATH", f"{here}{os.pathsep}{here.parent}")
     made = WorkerProcess()
     yield made
     made.stop()

@@ -1,6 +1,7 @@
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -88,7 +89,8 @@ def crash(path, budget):
 
 
 def test_a_container_that_takes_its_reader_with_it_is_left_to_its_shard(config, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))  # where the process beside this one finds `crash`
+    here = Path(__file__).parent  # where the process beside this one finds `crash`
+    monkeypatch.setenv("PYTHONPATH", f"{here}{os.pathsep}{here.parent}")
     monkeypatch.setattr(sharding, "inner_names", crash)
     (config.pdb_root / "designs.qv").write_text("QV_TAG one\nATOM\n")
     plan = plan_shards(replace(config, stage_a=replace(config.stage_a, glob=("*.qv",))))
