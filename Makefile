@@ -29,7 +29,7 @@ SOAK ?= 5000
 WORKERS ?= 6
 SLOW := tests/faults tests/launched tests/slurm tests/notebook
 
-.PHONY: help env demo test busy faults bench fuzz lint clean
+.PHONY: help env demo check test busy faults bench fuzz lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -42,6 +42,10 @@ demo: env ## docking poses to graphs on two MPI ranks, into demo/run
 	$(MPIEXEC) -n 2 $(SPARE) $(PY) -m stagea_mpi run jobs/demo.yaml
 	@echo; echo "demo/run:"
 	@cd demo/run && find . -type f -printf '%P\t%s bytes\n' | sort | sed 's/^/  /' | expand -t 52
+
+check: env ## lint and the fast tests, in about a minute: while you work
+	@$(MAKE) --no-print-directory lint
+	$(PY) -m pytest -q -m "not mpi and not slow" -n 3 --dist loadfile tests
 
 test: env ## lint, then the serial tests, then the parallel ones on two and three ranks
 	@bash .ci/slurm_packages.sh

@@ -19,6 +19,8 @@ from stagea_mpi.rundir.checksums import checksummed
 from stagea_mpi.rundir.folders import DONE
 from stagea_mpi.rundir.records import record
 
+pytestmark = pytest.mark.slow
+
 SHARD = "shards/shard_000001"
 PUBLISHED = ("graphs.h5", "failures.tsv", "manifest.tsv.gz")
 

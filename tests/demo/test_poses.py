@@ -4,6 +4,8 @@ import pytest
 
 from stagea_mpi.demo import poses
 
+pytestmark = pytest.mark.slow
+
 FAB, NANOBODY = poses.COMPLEXES["7DAA"], poses.COMPLEXES["7CFN"]
 ROUNDING = 0.001  # Å: a coordinate in a PDB file has three decimals
 
