@@ -17,58 +17,10 @@ from ..errors import ConfigError
 from . import values
 from .chains import CHAIN_KEYS, chains_as_dict, parse_chains
 from .paths import expanded, given, with_variables, without_variables
-
-PHASES = ("full", "prep_graphs", "cluster_only")
+from .settings import PHASES, StageA, setting, settings_of, variables_of
 
 #: Keys of later stages: carried along and not judged.
 _OTHER_STAGES = ("stage_b", "stage_c", "model_path", "deeprank_root")
-
-
-JOB_FORMS = ("array", "single")
-
-
-@dataclass(frozen=True)
-class StageA:
-    """The `stage_a` section. Names and defaults are those of existing pipelines.
-
-    `cores` and `mem_gb` are those of a node. What follows `team` is for `submit`: see jobs/README.md.
-    """
-
-    partition: str = "norm"
-    cores: int = 32
-    mem_gb: float = 64.0
-    time: str = "01:00:00"
-    target_shard_gb: float = 0.1
-    min_per_shard: int = 10
-    max_per_shard: int = 100
-    glob: tuple[str, ...] = ("**/*.pdb",)
-    split_mode: bool = False
-    strict_affinity: bool = False
-    use_srun_bind: bool = True
-    srun_cpu_bind: str = "cores"
-    graph_pipeline_telemetry: bool = False
-    graph_result_queue_maxsize: int = 100
-    graph_writer_log_every_s: float = 30.0
-    anarci_parallel_batches: int = 1
-    max_failed_fraction: float = 0.1
-    model_timeout_s: float = 300.0
-    model_max_atoms: int = 200_000
-    team: str | int = "node"
-    job_form: str = "array"
-    nodes: int = 1
-    ranks_per_node: int = 0
-    cores_per_rank: int = 1
-    srun_mpi: str = "pmix"
-    signal_ahead_s: int = 120
-    requeue_limit: int = 3
-    activate: str = ""
-    sbatch_options: tuple[str, ...] = ()
-    job_script: str = ""
-
-    @property
-    def tasks_per_node(self) -> int:
-        """Ranks of a node: as stated, else as many as its cores allow."""
-        return self.ranks_per_node or max(1, self.cores // self.cores_per_rank)
 
 
 @dataclass(frozen=True)
@@ -100,10 +52,21 @@ class RunConfig:
     chains: Chains | ChainRule | ChainTable
     stage_a: StageA = StageA()
     phase: str = "full"
-    max_concurrent_a: int = 20
-    collect_metrics: bool = True
-    metrics_interval: float = 2.0
-    after: str = ""
+    max_concurrent_a: int = setting(20, values.integer(1), "array tasks of Stage A that may run at once")
+    collect_metrics: bool = setting(
+        True,
+        values.flag,
+        "sample CPU, memory, disk and network into `compute_metrics/`",
+        variable="COLLECT_COMPUTE_METRICS",
+    )
+    metrics_interval: float = setting(
+        2.0, values.number(0.0, above=True), "seconds between two samples", variable="COMPUTE_METRICS_INTERVAL"
+    )
+    after: str = setting(
+        "",
+        values.optional_text,
+        "a job script or a command that follows on success, given the run folder (`submit`)",
+    )
     other_stages: dict = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -173,39 +136,23 @@ def parse_config(
     """Checks a configuration that is already in memory; `source` names it in messages. See `load_config`."""
     if not isinstance(content, dict):
         raise ConfigError(f"{source}: expected keys such as run_root and pdb_root, found {type(content).__name__}")
-    known = [
-        "run_root",
-        "pdb_root",
-        "chains",
-        "stage_a",
-        "max_concurrent_a",
-        "collect_metrics",
-        "metrics_interval",
-        "after",
-    ]
+    known = [*_WHAT_FOR, "stage_a", *settings_of(RunConfig)]
     _refuse_unknown(content, known + list(_OTHER_STAGES), source, "")
-    for key in ("run_root", "pdb_root", "chains"):
+    for key in _WHAT_FOR:
         if content.get(key) in (None, ""):
             raise ConfigError(f"{source}: {key} is missing; {_WHAT_FOR[key]}")
     stage_a = content.get("stage_a") or {}
     if not isinstance(stage_a, dict):
         raise ConfigError(f"{source}: stage_a: expected keys such as cores and glob, found {stage_a!r}")
-    _refuse_unknown(stage_a, [f.name for f in dataclasses.fields(StageA)], source, "stage_a.")
-    stage_a = {**stage_a, **_overrides(_STAGE_A_VARIABLES, "stage_a.", environment, warn)}
-    top = {**content, **_overrides(_TOP_VARIABLES, "", environment, warn)}
-    stage_a = {
-        key: _replaced(value, f"{source}: stage_a.{key}", environment) if key in _WITH_VARIABLES else value
-        for key, value in stage_a.items()
-    }
+    _refuse_unknown(stage_a, list(settings_of(StageA)), source, "stage_a.")
+    phase = _overrides({"STAGEA_PHASE": "phase"}, {"phase": values.one_of(*PHASES)}, environment, warn)
     return RunConfig(
         run_root=_path(content["run_root"], f"{source}: run_root", environment),
         pdb_root=_path(content["pdb_root"], f"{source}: pdb_root", environment),
         chains=_chains(content["chains"], source, environment),
-        stage_a=StageA(
-            **{key: _CHECKS[f"stage_a.{key}"](value, f"{source}: stage_a.{key}") for key, value in stage_a.items()}
-        ),
-        phase=_overrides({"STAGEA_PHASE": "phase"}, "", environment, warn).get("phase", "full"),
-        **{key: _CHECKS[key](top[key], f"{source}: {key}") for key in known[4:] if key in top},
+        stage_a=StageA(**_checked(StageA, stage_a, f"{source}: stage_a.", environment, warn)),
+        **phase,
+        **_checked(RunConfig, content, f"{source}: ", environment, warn),
         other_stages={key: content[key] for key in _OTHER_STAGES if key in content},
     )
 
@@ -237,11 +184,6 @@ def _path(value: Any, key: str, environment: Mapping[str, str]) -> Path:
     return expanded(value, key, environment)
 
 
-#: Values of the section that are paths or hold some. sbatch replaces nothing in what a script states as its options;
-#: `activate` and a command in `after` are shell text, which the shell of the job replaces.
-_WITH_VARIABLES = ("glob", "job_script", "sbatch_options")
-
-
 def _replaced(value: Any, key: str, environment: Mapping[str, str]) -> Any:
     """A text or a list of texts with variables replaced; what is neither is left to its check."""
     if isinstance(value, list):
@@ -249,59 +191,25 @@ def _replaced(value: Any, key: str, environment: Mapping[str, str]) -> Any:
     return with_variables(value, key, environment) if isinstance(value, str) else value
 
 
-_CHECKS: dict[str, values.Check] = {
-    "phase": values.one_of(*PHASES),
-    "after": values.optional_text,
-    "max_concurrent_a": values.integer(1),
-    "collect_metrics": values.flag,
-    "metrics_interval": values.number(0.0, above=True),
-    "stage_a.partition": values.text,
-    "stage_a.cores": values.integer(1),
-    "stage_a.mem_gb": values.number(0.0, above=True),
-    "stage_a.time": values.time_limit,
-    "stage_a.target_shard_gb": values.number(0.0, above=True),
-    "stage_a.min_per_shard": values.integer(1),
-    "stage_a.max_per_shard": values.integer(1),
-    "stage_a.glob": values.patterns,
-    "stage_a.split_mode": values.flag,
-    "stage_a.strict_affinity": values.flag,
-    "stage_a.use_srun_bind": values.flag,
-    "stage_a.srun_cpu_bind": values.text,
-    "stage_a.graph_pipeline_telemetry": values.flag,
-    "stage_a.graph_result_queue_maxsize": values.integer(1),
-    "stage_a.graph_writer_log_every_s": values.number(0.0, above=True),
-    "stage_a.anarci_parallel_batches": values.integer(1),
-    "stage_a.max_failed_fraction": values.number(0.0, 1.0),
-    "stage_a.model_timeout_s": values.number(0.0, above=True),
-    "stage_a.model_max_atoms": values.integer(0),
-    "stage_a.team": values.team,
-    "stage_a.job_form": values.one_of(*JOB_FORMS),
-    "stage_a.nodes": values.integer(1),
-    "stage_a.ranks_per_node": values.integer(0),
-    "stage_a.cores_per_rank": values.integer(1),
-    "stage_a.srun_mpi": values.word,
-    "stage_a.signal_ahead_s": values.integer(10),
-    "stage_a.requeue_limit": values.integer(0),
-    "stage_a.activate": values.optional_text,
-    "stage_a.sbatch_options": values.sbatch_options,
-    "stage_a.job_script": values.optional_text,
-}
-
-_STAGE_A_VARIABLES = {
-    "STAGEA_SPLIT_MODE": "split_mode",
-    "STAGEA_STRICT_AFFINITY": "strict_affinity",
-    "STAGEA_USE_SRUN_BIND": "use_srun_bind",
-    "STAGEA_SRUN_CPU_BIND": "srun_cpu_bind",
-    "GRAPH_PIPELINE_TELEMETRY": "graph_pipeline_telemetry",
-    "GRAPH_RESULT_QUEUE_MAXSIZE": "graph_result_queue_maxsize",
-    "GRAPH_WRITER_LOG_EVERY_S": "graph_writer_log_every_s",
-    "ANARCI_PARALLEL_BATCHES": "anarci_parallel_batches",
-}
-_TOP_VARIABLES = {"COLLECT_COMPUTE_METRICS": "collect_metrics", "COMPUTE_METRICS_INTERVAL": "metrics_interval"}
+def _checked(
+    section: type, content: dict, prefix: str, environment: Mapping[str, str], warn: Callable[[str], None]
+) -> dict[str, Any]:
+    """The settings of a section that the file or the environment states, as they are used."""
+    settings = settings_of(section)
+    checks = {key: each.metadata["check"] for key, each in settings.items()}
+    stated = {key: content[key] for key in settings if key in content}
+    for key in stated:
+        if settings[key].metadata["has_paths"]:
+            stated[key] = _replaced(stated[key], f"{prefix}{key}", environment)
+    stated |= _overrides(variables_of(section), checks, environment, warn)
+    return {key: checks[key](value, f"{prefix}{key}") for key, value in stated.items()}
 
 
 def _overrides(
-    variables: dict[str, str], prefix: str, environment: Mapping[str, str], warn: Callable[[str], None]
+    variables: dict[str, str],
+    checks: dict[str, values.Check],
+    environment: Mapping[str, str],
+    warn: Callable[[str], None],
 ) -> dict[str, Any]:
     """Values that the environment gives; one that does not parse is told and left out."""
     found = {}
@@ -309,7 +217,7 @@ def _overrides(
         if environment.get(variable, "") == "":
             continue
         try:
-            found[key] = _CHECKS[prefix + key](environment[variable], f"the environment's {variable}")
+            found[key] = checks[key](environment[variable], f"the environment's {variable}")
         except ConfigError as error:
             warn(f"{error}; the file's value stands")
     return found
