@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..mpi.resources import CHECKS_VARIABLE, first_problem, needs, ranks_here, room
+from ..slurm.affinity import cpu_ranges
 
 #: Seconds that any program may take here.
 CHILD_LIMIT = 60.0
@@ -111,7 +112,7 @@ def affinity_check(cpus: list[int], machine_cpus: int, quota: float | None, envi
         CPUs' worth of time that the control group allows, None for no limit.
     environ : mapping
     """
-    found = f"{len(cpus)} of {machine_cpus} CPUs ({_ranges(cpus)})"
+    found = f"{len(cpus)} of {machine_cpus} CPUs ({cpu_ranges(cpus)})"
     promised = environ.get("SLURM_CPUS_PER_TASK", "")
     if promised.isdigit() and len(cpus) < int(promised):
         return Check("affinity", False, f"{found}, SLURM_CPUS_PER_TASK={promised}", "start with srun --cpu-bind=cores")
@@ -311,13 +312,6 @@ def _cgroup_cpus() -> float | None:
     limits = [folder / "cpu.max" for folder in (own, *own.parents) if (folder / "cpu.max").is_file()]
     pairs = [path.read_text().split() for path in limits]
     return min((int(limit) / int(period) for limit, period in pairs if limit != "max"), default=None)
-
-
-def _ranges(numbers: list[int]) -> str:
-    """0-3,8 for 0 1 2 3 8."""
-    starts = [n for n in numbers if n - 1 not in numbers]
-    ends = [n for n in numbers if n + 1 not in numbers]
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
 
 
 def _output_of(command: list[str], with_stderr: bool = False) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 All raise ConfigError, which names the key, what was found and what was expected.
 """
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -90,6 +91,18 @@ def time_limit(value: Any, key: str) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"(\d+-)?\d+(:\d{1,2}){0,2}", value):
         raise ConfigError(f"{key}: expected Slurm's HH:MM:SS or D-HH:MM:SS, found {value!r}")
     return value
+
+
+def time_limit_seconds(text: str) -> float:
+    """Seconds of Slurm's HH:MM:SS, D-HH[:MM[:SS]], MM:SS or minutes; NaN where there is none."""
+    if not text:
+        return math.nan
+    days, _, clock = text.rpartition("-")
+    parts = [int(part) for part in clock.split(":")]
+    if days:
+        parts += [0] * (3 - len(parts))
+    units = {1: (60,), 2: (60, 1), 3: (3600, 60, 1)}[len(parts)]
+    return int(days or 0) * 86400.0 + sum(part * unit for part, unit in zip(parts, units, strict=True))
 
 
 def patterns(value: Any, key: str) -> tuple[str, ...]:

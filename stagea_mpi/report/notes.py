@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from ..config.values import time_limit_seconds
 from ..errors import REASONS
 from . import measures
 from .measures import duration
@@ -201,7 +202,7 @@ def _disk(run: Telemetry) -> Iterator[str]:
 
 def _time(run: Telemetry) -> Iterator[str]:
     """The time limit that a job asked for against what it took."""
-    starts, limit = measures.launches(run), limit_seconds(run.config.get("stage_a", {}).get("time"))
+    starts, limit = measures.launches(run), time_limit_seconds(run.config.get("stage_a", {}).get("time") or "")
     if not _under_slurm(run) or not math.isfinite(limit) or starts.empty:
         return
     longest = starts["wall_s"].max()
@@ -211,19 +212,6 @@ def _time(run: Telemetry) -> Iterator[str]:
             f"The longest job took {duration(longest)} of the {duration(limit)} that it may take; ask for "
             f'`time: "{int(wanted // 3600):02d}:{int(wanted // 60 % 60):02d}:00"` under `stage_a`.'
         )
-
-
-def limit_seconds(text: str | None) -> float:
-    """Seconds of Slurm's HH:MM:SS, D-HH:MM:SS, MM:SS or minutes; NaN where there is none."""
-    if not text:
-        return math.nan
-    days, _, clock = text.rpartition("-")
-    parts = [int(part) for part in clock.split(":")]
-    if days:
-        parts += [0] * (3 - len(parts))
-        return int(days) * 86400.0 + sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=True))
-    units = {1: (60,), 2: (60, 1), 3: (3600, 60, 1)}[len(parts)]
-    return float(sum(part * unit for part, unit in zip(parts, units, strict=True)))
 
 
 def _writing(run: Telemetry) -> Iterator[str]:

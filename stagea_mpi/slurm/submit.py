@@ -10,6 +10,7 @@ import yaml
 from ..config.chains import chains_as_dict
 from ..config.paths import expanded
 from ..config.run_config import RunConfig
+from ..config.values import time_limit_seconds
 from ..errors import ConfigError, RunFolderError, SlurmError
 from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder, write_text
 from ..rundir.lock import ShardLock
@@ -285,13 +286,7 @@ def _refuse_other_chains(folder: RunFolder, config: RunConfig, force: bool) -> N
 
 
 def _check_time(config: RunConfig) -> None:
-    days, _, clock = config.stage_a.time.rpartition("-")
-    parts = [int(part) for part in clock.split(":")]
-    if days:  # D-HH[:MM[:SS]]
-        hours, minutes, seconds = [*parts, 0, 0][:3]
-    else:  # MM, MM:SS or HH:MM:SS
-        hours, minutes, seconds = parts if len(parts) == 3 else [0, *parts, 0][:3]
-    limit = int(days or 0) * 86400 + hours * 3600 + minutes * 60 + seconds
+    limit = int(time_limit_seconds(config.stage_a.time))
     ahead = config.stage_a.signal_ahead_s
     if limit <= ahead:
         raise ConfigError(

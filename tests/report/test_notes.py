@@ -1,9 +1,10 @@
 import pandas as pd
 import pytest
 
+from stagea_mpi.config.values import time_limit_seconds
 from stagea_mpi.graph.timing import STAGES
 from stagea_mpi.report import load, measures
-from stagea_mpi.report.notes import limit_seconds, notes
+from stagea_mpi.report.notes import notes
 from stagea_mpi.report.tables import Telemetry, _own_seconds
 
 
@@ -73,7 +74,7 @@ def test_memory_is_compared_with_what_was_asked_for(asked, line):
 
 def test_the_time_limit_is_compared_with_what_it_took():
     assert any('`time: "00:10:00"`' in text for text in notes(made_up([100.0], [0.0], time="1-00:00:00")))
-    assert [limit_seconds(text) for text in ("90", "10:30", "01:00:00", "1-02", "2-00:00:30")] == [
+    assert [time_limit_seconds(text) for text in ("90", "10:30", "01:00:00", "1-02", "2-00:00:30")] == [
         5400, 630, 3600, 93600, 172830,
     ]  # fmt: skip
 
