@@ -99,7 +99,7 @@ def load_config(
     environment : mapping, optional
         Variables that override the file, and that stand in its paths (`os.environ` by default).
     warn : callable
-        Told of variables that do not parse; the file's value then stands.
+        Receives a message on each variable that does not parse; the file's value then stands.
 
     Raises
     ------
@@ -211,7 +211,7 @@ def _overrides(
     environment: Mapping[str, str],
     warn: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Values that the environment gives; one that does not parse is told and left out."""
+    """Values that the environment gives; one that does not parse is reported and left out."""
     found = {}
     for variable, key in variables.items():
         if environment.get(variable, "") == "":

@@ -1,4 +1,4 @@
-"""Compressed streams: gzip, zstd, bzip2 and xz, told by their first bytes, unpacked in order or from any place.
+"""Compressed streams: gzip, zstd, bzip2 and xz, recognised by their first bytes, unpacked in order or from any place.
 
 Several streams that follow each other are one content, as the programs that write them have it. No decoder may take
 more memory than what its program's strongest usual setting asks for.
@@ -51,7 +51,7 @@ ZSTD = Codec(
     "zstd", lambda: zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _LARGEST_WINDOW})
 )
 
-#: First bytes by which a compression is told.
+#: First bytes by which a compression is recognised.
 MAGIC_BYTES = 10
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # a block, and the end of an empty stream
 

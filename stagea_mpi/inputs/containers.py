@@ -295,5 +295,5 @@ def inner_names(path: str, budget: int) -> tuple[list[str] | None, int]:
         if size > budget:
             return None, 0
         return [ref.name for ref in list_models(path, FileNames("", "", "")).models], size
-    except (ModelError, OSError):  # told of when its shard reads it
+    except (ModelError, OSError):  # reported when its shard reads it
         return None, 0

@@ -47,7 +47,7 @@ def discover(root: str | Path, patterns: Iterable[str]) -> InputFiles:
     Returns
     -------
     files : InputFiles
-        Each once. A link that leads nowhere is among them, to be told of as a file that cannot be read.
+        Each once. A link that leads nowhere is among them, to be reported as a file that cannot be read.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Formats of input files, told by the name's ending and, where the content says otherwise, by the content."""
+"""Formats of input files, recognised by the name's ending and, where the content says otherwise, by the content."""
 
 import re
 
@@ -12,7 +12,7 @@ _ENDINGS = {
 }  # fmt: skip
 _COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
 
-#: A file's first bytes by which its format is told.
+#: A file's first bytes by which its format is recognised.
 HEAD_BYTES = 4096
 #: With which editors of Windows begin a text in UTF-8.
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

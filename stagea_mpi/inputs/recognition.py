@@ -1,4 +1,4 @@
-"""What a file is that is no structure, called by its name: told by first bytes, as `file` does."""
+"""What a file is that is no structure, called by its name: recognised by first bytes, as `file` does."""
 
 import re
 

@@ -46,7 +46,7 @@ def report(error: BaseException, rank: int | None = None) -> None:
 
 
 def raise_on_any_rank(comm, error: StageAError | None) -> None:
-    """Raises on all ranks when any rank has an error; collective. The lowest rank's error is the one that is told."""
+    """Raises on all ranks when any rank has an error; collective. The lowest rank's error is the one that is raised."""
     errors = [e for e in comm.allgather(error) if e is not None]
     if errors:
         errors[0].raised_on = comm.size

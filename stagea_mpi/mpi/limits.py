@@ -10,7 +10,7 @@ from collections.abc import Iterator
 #: Seconds that starting MPI, making a window or opening a file may take.
 LIMIT_VARIABLE = "STAGEA_START_LIMIT_S"
 _LIMIT_S = 300.0
-#: Of ranks that wait together the first one tells; the others, so much later, only where it has not (s).
+#: Of ranks that wait together the first one reports; the others, so much later, only where it has not (s).
 _LATER_S = 3.0
 
 #: Tells when something comes, and nothing when the other end is closed.
@@ -32,7 +32,7 @@ def start_limit(what: str, advice: str, is_first: bool) -> Iterator[None]:
     advice : str
         Where to look.
     is_first : bool
-        Whether this rank is the one to tell.
+        Whether this rank is the one to report.
     """
     limit = _limit()
     line = (

@@ -120,7 +120,7 @@ def _shared(comm, items: list, work: Callable) -> list:
 
 
 def unexpected(bug: Exception, name: str, stage: str) -> ModelError:
-    """An error of our own as the failure of one model: it may not cost the others, and is told with all we know."""
+    """An error of our own as the failure of one model: it may not cost the others, and is logged with all we know."""
     log.warning("%s: unexpected error\n%s", name, "".join(traceback.format_exception(bug)))
     place = traceback.extract_tb(bug.__traceback__)[-1]
     return ModelError("unexpected", f"{type(bug).__name__}: {bug} (in {place.name}, line {place.lineno})", stage)
@@ -166,7 +166,7 @@ def _attempt(name: str, limit: float, work: Callable, *args) -> tuple[Any, Model
 
 def _list_file(reader: _Reader, path: str, names: FileNames) -> list[ModelEntry]:
     n_bytes = 0
-    with contextlib.suppress(OSError):  # told of when it is opened
+    with contextlib.suppress(OSError):  # reported when it is opened
         n_bytes = os.stat(path).st_size
     listing, failure = reader.read(path, list_models, path, names, n_bytes=n_bytes)
     if failure is not None:

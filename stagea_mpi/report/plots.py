@@ -68,7 +68,7 @@ def _order_of_processes(run: Telemetry) -> dict[int, tuple[int, str]]:
 
 
 def _bars(axes: Axes, events: pd.DataFrame, order: dict, start: float, phase: str) -> None:
-    """One lane's bars a rank; events that touch each other become one bar, so that many models stay legible."""
+    """One lane's bars a rank; events that touch each other become one bar, so that many models stay readable."""
     colour, hatch = PHASE_STYLE[phase]
     for process, part in events.sort_values("start").groupby("process"):
         begin, end = (part["start"] - start).to_numpy(), (part["start"] + part["seconds"] - start).to_numpy()

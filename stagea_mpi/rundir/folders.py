@@ -253,7 +253,7 @@ def write_table(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]
 
 
 def table_cell(value: Any) -> str:
-    """A value as it stands in a table: in one line, and legible."""
+    """A value as it stands in a table: in one line, and printable."""
     text = str(value)
     return text if text.isprintable() else escape_unprintable(" ".join(text.split()))
 

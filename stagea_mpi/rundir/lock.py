@@ -124,7 +124,7 @@ class ShardLock:
     def _give_heartbeats(self) -> None:
         released = self._released
         while not released.wait(HEARTBEAT_S):
-            with contextlib.suppress(OSError):  # a full or lost disk is for the writer to tell
+            with contextlib.suppress(OSError):  # a full or lost disk is for the writer to report
                 os.utime(self._path)
 
     def _clear_if_dead(self) -> None:

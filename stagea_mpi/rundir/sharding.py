@@ -17,7 +17,7 @@ from ..mpi.worker import WorkerProcess
 from .checksums import checksummed, verified
 from .folders import RunFolder, read_json, write_json, write_text
 
-#: Files that are looked into for the names of their models when the run is cut, and bytes that are read for it of
+#: Files that are looked into for the names of their models when the run is split into shards, and bytes that are read for it of
 #: Quiver files and archives.
 _MOST_LOOKED_INTO = 1000
 _MOST_BYTES_LOOKED_AT = 2 * 10**9
@@ -27,7 +27,7 @@ _LONGEST_LOOK_S = 300.0
 
 @dataclass(frozen=True)
 class ShardPlan:
-    """How a run is cut.
+    """How a run is split into shards.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class ShardPlan:
     sizes : list of int
         Bytes of each shard's files.
     params : dict
-        What decided the cut (`shards.params`).
+        What decided the split (`shards.params`).
     """
 
     shards: list[list[str]]
@@ -112,7 +112,7 @@ def _look_into(path: str, budget: int, worker: WorkerProcess) -> tuple[list[str]
         return inner_names(path, budget)
     try:
         return worker.call(_LONGEST_LOOK_S, inner_names, path, budget)
-    except ModelError:  # told of when its shard reads it
+    except ModelError:  # reported when its shard reads it
         return None, 0
 
 
@@ -137,7 +137,7 @@ def _bounds(sizes: list[int], config: RunConfig) -> list[tuple[int, int]]:
 
 
 def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_list: bool = False) -> dict[str, Any]:
-    """Cuts the run, or finds that it has been cut already.
+    """Splits the run into shards, or finds that it has been split already.
 
     Parameters
     ----------
@@ -146,8 +146,8 @@ def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_l
     force : bool
         Cut anew where the input is another one.
     trust_list : bool
-        Take the list of files of an earlier cut under the same settings: the tasks of an array start when `submit`
-        has just cut the run, and a million files take minutes to list.
+        Take the list of files of an earlier split under the same settings: the tasks of an array start when `submit`
+        has just split the run, and a million files take minutes to list.
 
     Returns
     -------
@@ -157,7 +157,7 @@ def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_l
     Raises
     ------
     RunFolderError
-        The input or the settings are others than those of the cut, and `force` is not given.
+        The input or the settings are others than those of the split, and `force` is not given.
     """
     known = read_params(folder)
     if trust_list and known is not None and all(known.get(key) == value for key, value in _settings(config).items()):
@@ -200,7 +200,7 @@ _DERIVED = ("ambiguous_stems", "bare_containers", "separators")
 
 
 def read_params(folder: RunFolder) -> dict[str, Any] | None:
-    """`shards.params`, or None where the run has not been cut."""
+    """`shards.params`, or None where the run has not been split."""
     try:
         params = verified(read_json(folder.params))
     except FileNotFoundError:

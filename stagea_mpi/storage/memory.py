@@ -48,7 +48,7 @@ class MemoryFile(h5py.File):
 def check_space(path: str | Path, n_bytes: int) -> None:
     """Raises StorageError where the file system has no room for so many bytes more.
 
-    Parallel HDF5 tells of a full disk, but not that it is full.
+    Parallel HDF5 reports that a write failed, but not that the disk is full.
     """
     free = shutil.disk_usage(Path(path).parent).free
     if free < n_bytes + _OVERHEAD:
