@@ -2,8 +2,8 @@
 
 A file's only model takes the file's stem. What a container holds brings names of its own (a REMARK line of an
 ensemble, a Quiver tag, an archive's member), which two files may share, and the shards of a run do not see each
-other's files. So it is decided once, when the run is split into shards, which containers may use such names as they are; all others
-put their file's name first.
+other's files. So it is decided once, when the run is split into shards, which containers may use such names as they
+are; all others put their file's name first.
 """
 
 import os

@@ -85,7 +85,7 @@ def needs(environ: Mapping[str, str], library: str, n_local: int) -> list[Need]:
 
 
 def window_problem(environ: Mapping[str, str], library: str) -> str | None:
-    """Why Open MPI could not make a small window here now; other libraries report it to all ranks when they are asked for it.
+    """Why Open MPI could not make a small window here now; others report it to all ranks when asked for one.
 
     Open MPI's first rank makes the window's shared memory, and the others wait for it when there is no room.
     """

@@ -13,7 +13,7 @@ from ..errors import LaunchError
 from .limits import start_limit
 from .resources import first_problem, ranks_here, shared_apart, where_shared
 
-#: What of a node is short is reported by its first rank; the others, if the launcher has not ended them, so much later (s).
+#: What a node lacks is reported by its first rank; by the others, if they have not been ended, so much later (s).
 _LATER_S = 3.0
 
 #: What launchers tell their processes: the size of the world where they say it, else only that there is one.

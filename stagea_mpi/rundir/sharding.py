@@ -17,8 +17,8 @@ from ..mpi.worker import WorkerProcess
 from .checksums import checksummed, verified
 from .folders import RunFolder, read_json, write_json, write_text
 
-#: Files that are looked into for the names of their models when the run is split into shards, and bytes that are read for it of
-#: Quiver files and archives.
+#: Files that are looked into for the names of their models when the run is split into shards, and bytes that are read
+#: for it of Quiver files and archives.
 _MOST_LOOKED_INTO = 1000
 _MOST_BYTES_LOOKED_AT = 2 * 10**9
 #: Seconds that a look into one container may take.
