@@ -2,15 +2,21 @@
 
 import contextlib
 import errno
+import os
 import signal
 import sys
 import threading
+import time
 import traceback
 
-from ..errors import FAILED, ModelError, StageAError, StorageError, escape_unprintable
+from ..errors import FAILED, STOPPED_EARLY, ModelError, StageAError, StorageError, escape_unprintable
 
 #: Signals that ask for an early, orderly end: Slurm's, a user's, a time limit's forerunner.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+#: Those that end the process at once when they come again. Before its time limit a job gets SIGUSR1 and then SIGTERM.
+_INSISTING = (signal.SIGTERM, signal.SIGINT)
+#: Seconds within which they are the same request, which Slurm, srun, mpiexec and a terminal may each hand on.
+ONE_REQUEST_S = 2.0
 
 #: What file systems say when they are full, read-only, forbidden or failing, or have a folder where a file should be.
 _STORAGE = (
@@ -54,14 +60,17 @@ def raise_on_any_rank(comm, error: StageAError | None) -> None:
 
 
 class StopRequest:
-    """Notes a stop signal instead of dying of it; a second SIGINT ends the process at once.
+    """Notes a stop signal instead of dying of it; a second SIGTERM or SIGINT ends the process at once.
 
-    A context manager that listens, and puts the earlier handlers back.
+    Second is what comes more than `ONE_REQUEST_S` after the first. A context manager that listens, and puts the earlier
+    handlers back.
     """
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
         self._previous: dict = {}
+        self._first: float | None = None
+        self._wakeup: tuple[int, int, threading.Thread] | None = None
 
     def __bool__(self) -> bool:
         return self.signal is not None
@@ -76,6 +85,12 @@ class StopRequest:
         """Installs the handlers."""
         if threading.current_thread() is threading.main_thread():
             self._previous = {number: signal.signal(number, self._note) for number in STOP_SIGNALS}
+            # The main thread may wait in MPI, and Python's handlers with it: a second signal is for a thread of its own.
+            source, sink = os.pipe()
+            os.set_blocking(sink, False)
+            watch = threading.Thread(target=self._watch, args=(source,), name="second stop signal", daemon=True)
+            watch.start()
+            self._wakeup = sink, signal.set_wakeup_fd(sink, warn_on_full_buffer=False), watch
         return self
 
     def decline(self) -> None:
@@ -93,15 +108,38 @@ class StopRequest:
         for number in self._previous:
             signal.signal(number, signal.SIG_IGN)
 
+    def is_second(self, number: int, now: float) -> bool:
+        """Whether a signal that comes now asks once more for what an earlier one has asked; `now` in seconds."""
+        if number not in _INSISTING:
+            return False
+        if self._first is None:
+            self._first = now
+        return now - self._first > ONE_REQUEST_S
+
     def _put_back(self) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous = {}
+        if self._wakeup is not None:
+            sink, earlier, watch = self._wakeup
+            signal.set_wakeup_fd(earlier)
+            os.close(sink)  # upon which the thread ends
+            watch.join()
+            self._wakeup = None
 
     def _note(self, number: int, frame) -> None:
-        if self.signal == number and number == signal.SIGINT:
-            raise KeyboardInterrupt
         self.signal = signal.Signals(number)
+
+    def _watch(self, source: int) -> None:
+        """Reads the numbers of the signals that come, and ends the process by the second of its kind."""
+        with open(source, "rb", buffering=0) as numbers:
+            while number := numbers.read(1):
+                if self.is_second(number[0], time.monotonic()):
+                    name = signal.Signals(number[0]).name
+                    line = f"stagea_mpi: ended at once by a second stop signal, {name}; run the same command again\n"
+                    with contextlib.suppress(OSError):
+                        os.write(2, line.encode())
+                    os._exit(STOPPED_EARLY)
 
 
 @contextlib.contextmanager

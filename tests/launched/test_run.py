@@ -1,14 +1,17 @@
 """Whole runs as a user starts them: under mpiexec, or alone."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 
 import h5py
+import psutil
 import pytest
-from holding import HANG_S, HeldPython, Hold, end_of
+from holding import HANG_S, HeldPython, HeldVoronota, Hold, end_of
 from launching import ROOT, launch_environment, write_run_yaml
 
 PUBLISHED = ("graphs.h5", "failures.tsv", "manifest.tsv.gz")
@@ -80,6 +83,31 @@ def test_a_stop_signal_ends_with_75_and_the_same_command_finishes(
     again = launch(2, "run", path)
     assert again.returncode == 0, again.stdout
     assert published(path) == published(undisturbed)
+
+
+@pytest.mark.parametrize(("ranks", "number"), [(0, signal.SIGTERM), (0, signal.SIGINT), (2, signal.SIGTERM)])
+def test_a_second_signal_ends_a_rank_at_once_whatever_it_waits_for(ranks, number, poses, run_yaml, launch, tmp_path):
+    path = run_yaml(poses, "twice", glob='"pose_0001.pdb"')
+    hold = HeldVoronota(tmp_path / "held", path.with_suffix(""), goes_when_told=False)
+    child = launch(ranks, "run", path, wait=False, PYTHONPATH=hold.python_path())
+    hold.wait()
+    rank = rank_without(hold.held(), child.pid) if ranks else child.pid  # of two, one waits in MPI for the other
+    with contextlib.suppress(ProcessLookupError):
+        while child.poll() is None:  # whenever the second one comes
+            os.kill(rank, number)
+            time.sleep(0.2)
+    code, output = end_of(child)
+    assert code == 75, output
+    assert f"ended at once by a second stop signal, {number.name}" in output
+    if ranks:
+        assert launch(ranks, "run", path).returncode == 0
+
+
+def rank_without(children: list[int], launcher: int) -> int:
+    """The rank to which none of these processes belongs."""
+    ranks = [rank for rank in psutil.Process(launcher).children() if "run" in rank.cmdline()]
+    (found,) = [rank for rank in ranks if not {c.pid for c in rank.children(recursive=True)} & set(children)]
+    return found.pid
 
 
 def test_a_signal_to_the_launcher_stops_all_ranks_in_order(poses, run_yaml, launch, tmp_path):
