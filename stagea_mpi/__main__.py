@@ -4,6 +4,24 @@ import os
 import sys
 
 
+def main() -> int:
+    """Runs the command of this process's arguments; what `python -m stagea_mpi` and `stagea-mpi` call.
+
+    Returns
+    -------
+    exit_code : int
+    """
+    _in_utf8()
+    from .mpi.guard import StopRequest  # what it imports is imported once
+
+    stop = StopRequest().listen()
+    from .cli import main as run_command
+
+    code = run_command(stop=stop)
+    stop.ignore()
+    return code
+
+
 def _in_utf8() -> None:
     """Starts this process again in Python's UTF-8 mode where the locale has another encoding.
 
@@ -16,14 +34,5 @@ def _in_utf8() -> None:
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
-_in_utf8()
-
-from .mpi.guard import StopRequest  # noqa: E402 - what it imports is imported once
-
-stop = StopRequest().listen()
-
-from .cli import main  # noqa: E402
-
-code = main(stop=stop)
-stop.ignore()
-sys.exit(code)
+if __name__ == "__main__":
+    sys.exit(main())
