@@ -1,15 +1,19 @@
 """The report: the telemetry notebook, executed for a run and written as one file of HTML that fetches nothing."""
 
 import html
+import importlib.util
 import sys
-import sysconfig
 import tempfile
 from pathlib import Path
 
+from ..config.shipped import shipped_file
 from ..errors import LaunchError, StageAError
 from ..mpi.child_process import package_environment
 
 NOTEBOOK = "03_telemetry_report.ipynb"
+
+#: What reads the run, draws it, executes the notebook and writes it as a page: the extra `notebooks`.
+_LIBRARIES = ("ipykernel", "jinja2", "jupyter_client", "matplotlib", "nbclient", "nbconvert", "nbformat", "pandas")
 
 #: Seconds that one cell may take.
 _CELL_LIMIT_S = 300
@@ -60,10 +64,11 @@ def write_report(run_root: str | Path, path: str | Path) -> Path:
     RunFolderError
         There is no run.
     LaunchError
-        The notebook or the libraries that execute it are not installed.
+        The notebook or libraries that execute it or draw in it are not installed.
     ReportError
         A cell raised, or took too long.
     """
+    _require_libraries()
     from ..rundir.folders import write_text
     from .tables import require_run
 
@@ -76,6 +81,23 @@ def write_report(run_root: str | Path, path: str | Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, page)
     return path
+
+
+def _require_libraries() -> None:
+    """Raises LaunchError with all libraries that are missing: an installation without extras has none of them."""
+    missing = [name for name in _LIBRARIES if not _is_installed(name)]
+    if missing:
+        raise LaunchError(
+            f"a report needs {', '.join(missing)}, not installed here: `pip install {' '.join(missing)}`, or install "
+            "stagea_mpi with its extra: `pip install '.[notebooks]'` in its source tree"
+        )
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ImportError:
+        return False
 
 
 def executed(path: Path, parameters: dict[str, str]):
@@ -91,15 +113,10 @@ def executed(path: Path, parameters: dict[str, str]):
     -------
     notebook : nbformat.NotebookNode
     """
-    try:
-        import ipykernel  # noqa: F401  what the child process of the notebook is made of
-        import nbformat
-        from nbclient import NotebookClient
-        from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-    except ImportError as error:
-        raise LaunchError(
-            f"{error.name} is not installed; `pip install 'stagea_mpi[notebooks]'` installs it"
-        ) from error
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
     notebook = nbformat.read(path, as_version=4)
     tagged = [place for place, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
     assigned = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
@@ -147,13 +164,10 @@ def _kernel_environment() -> dict[str, str]:
 
 
 def _notebook() -> Path:
-    """The notebook beside the package's source, or where an installation has put it."""
-    source = Path(__file__).resolve().parents[2] / "notebooks" / NOTEBOOK
-    installed = Path(sysconfig.get_path("data"), "share", "stagea_mpi", "notebooks", NOTEBOOK)
-    for path in (source, installed):
-        if path.is_file():
-            return path
-    raise LaunchError(f"{NOTEBOOK} is neither in {source.parent} nor in {installed.parent}; install stagea_mpi again")
+    try:
+        return shipped_file("notebooks", NOTEBOOK)
+    except FileNotFoundError as error:
+        raise LaunchError(f"{error.filename} {error.strerror}; install stagea_mpi again") from error
 
 
 def _body(notebook) -> str:

@@ -6,10 +6,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from ..config.shipped import shipped_file
 from ..errors import ConfigError
-
-#: Where the shipped scripts are.
-JOBS = Path(__file__).parents[2] / "jobs"
 
 
 def read_script(name: str, own: str = "") -> str:
@@ -22,12 +20,12 @@ def read_script(name: str, own: str = "") -> str:
     own : str
         `stage_a.job_script`; empty for the shipped script.
     """
-    path = Path(os.path.expanduser(own)) if own else JOBS / name
     try:
+        path = Path(os.path.expanduser(own)) if own else shipped_file("jobs", name)
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(
-            f"{path}: the job script cannot be read: {error.strerror}; set stage_a.job_script to your copy of "
+            f"{error.filename}: the job script cannot be read: {error.strerror}; set stage_a.job_script to your copy of "
             f"jobs/{name}"
         ) from error
 

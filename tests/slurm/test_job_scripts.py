@@ -7,13 +7,13 @@ import subprocess
 import pytest
 import yaml
 from holding import HANG_S, end_of, wait_until
-from launching import launch_environment
+from launching import ROOT, launch_environment
 
 from stagea_mpi.antibody.complexes import Chains
 from stagea_mpi.config.run_config import RunConfig, StageA, load_config, parse_config
 from stagea_mpi.errors import ConfigError
 from stagea_mpi.rundir.folders import RunFolder
-from stagea_mpi.slurm.scripts import JOBS, fill, log_pattern, read_script
+from stagea_mpi.slurm.scripts import fill, log_pattern, read_script
 from stagea_mpi.slurm.submit import plan_jobs
 
 SCRIPT = """#!/bin/bash
@@ -58,9 +58,9 @@ def test_a_missing_job_script_names_the_key():
 
 
 def test_the_example_configuration_is_valid_and_has_the_defaults():
-    config = load_config(JOBS / "slurm.yaml", environment={})
+    config = load_config(ROOT / "jobs" / "slurm.yaml", environment={})
 
-    for key, value in yaml.safe_load((JOBS / "slurm.yaml").read_text())["stage_a"].items():
+    for key, value in yaml.safe_load((ROOT / "jobs" / "slurm.yaml").read_text())["stage_a"].items():
         if key != "mem_gb":
             assert getattr(config.stage_a, key) == getattr(StageA(), key), f"{key} is {value}"
 
