@@ -1,3 +1,3 @@
 """Stage A of the scoring of antibody-antigen docking models: atom-level interface graphs, in parallel."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -50,7 +50,7 @@ class Finder:
     def find_spec(self, name, path, target=None):
         hold(name)
 
-if "stagea_mpi" in sys.orig_argv:
+if {{"stagea_mpi", "stagea-mpi"}} & set(map(os.path.basename, sys.orig_argv)):
     hold("start")
     sys.meta_path.insert(0, Finder())
     atexit.register(hold, "end")
@@ -112,7 +112,7 @@ class HeldVoronota(Hold):
 
 
 class HeldPython(Hold):
-    """Holds `python -m stagea_mpi` at its start, before it imports a module, or when it ends; a folder for PYTHONPATH.
+    """Holds the command line at its start, before it imports a module, or when it ends; a folder for PYTHONPATH.
 
     Parameters
     ----------

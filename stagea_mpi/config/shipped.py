@@ -9,8 +9,8 @@ _SHARE = Path("share", "stagea_mpi")
 def shipped_file(folder: str, name: str) -> Path:
     """A file of the source tree's folder, or where an installation has put it.
 
-    Whether the package is in a prefix, in a user's home or in a folder of its own (`pip install --target`), its files are
-    in `share/` of one of the folders above it.
+    Whether the package is in a prefix, in a user's home or in a folder of its own (`pip install --target`), its files
+    are in `share/` of one of the folders above it.
 
     Parameters
     ----------

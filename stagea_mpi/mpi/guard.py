@@ -85,7 +85,7 @@ class StopRequest:
         """Installs the handlers."""
         if threading.current_thread() is threading.main_thread():
             self._previous = {number: signal.signal(number, self._note) for number in STOP_SIGNALS}
-            # The main thread may wait in MPI, and Python's handlers with it: a second signal is for a thread of its own.
+            # The main thread may wait in MPI, and Python's handlers with it: a second signal is for another thread.
             source, sink = os.pipe()
             os.set_blocking(sink, False)
             watch = threading.Thread(target=self._watch, args=(source,), name="second stop signal", daemon=True)

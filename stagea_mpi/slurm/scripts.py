@@ -25,8 +25,8 @@ def read_script(name: str, own: str = "") -> str:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(
-            f"{error.filename}: the job script cannot be read: {error.strerror}; set stage_a.job_script to your copy of "
-            f"jobs/{name}"
+            f"{error.filename}: the job script cannot be read: {error.strerror}; set stage_a.job_script to your copy "
+            f"of jobs/{name}"
         ) from error
 
 
