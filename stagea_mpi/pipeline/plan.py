@@ -1,11 +1,15 @@
 """What a run would do: its inputs and shards, and what they cost, measured on a few of them."""
 
+import math
+import re
 import resource
+import shlex
 from dataclasses import dataclass
 from time import perf_counter
 
 from ..antibody.hmm_search import anarci_module
-from ..config.run_config import RunConfig
+from ..config.run_config import RunConfig, StageA
+from ..config.values import time_limit_seconds
 from ..graph.clustering import cluster_two_depths
 from ..inputs import RunNames
 from ..mpi.teams import SerialComm
@@ -16,7 +20,7 @@ from .shared_numbering import Numbering
 
 #: Files that are computed to learn what a model costs.
 N_SAMPLES = 3
-#: A rank's memory (MB) beyond what the sample shows: the MPI library, and a round of finished graphs.
+#: A rank's memory (MB) beyond what the sample shows: MPI, a second process, its children, a round of finished graphs.
 _MEMORY_MARGIN_MB = 100
 
 
@@ -80,7 +84,7 @@ def measure_cost(config: RunConfig, plan: ShardPlan) -> Cost:
 
 
 def _cost_of_one(entry: ModelEntry, config: RunConfig) -> list[str]:
-    record, failure = build_model(entry, 0, 0, config.stage_a.model_timeout_s)
+    record, failure = build_model(entry, 0, 0, config.stage_a.model_timeout_s, config.stage_a.model_max_atoms)
     if failure is not None:
         return [failure.message]
     cluster_two_depths(len(record.graph), record.graph.internal.nodes)
@@ -95,35 +99,77 @@ def describe_plan(config: RunConfig, config_path: str) -> str:
     ConfigError
         There is nothing to run.
     """
-    plan = plan_shards(config)
+    plan, stage = plan_shards(config), config.stage_a
     cost = measure_cost(config, plan)
     n_files, n_bytes = plan.params["n_files"], sum(plan.sizes)
     per_file = cost.n_models / min(n_files, N_SAMPLES)
-    sequences = (
-        2 if cost.sequences_per_model <= 2 and cost.n_models > 1 else cost.sequences_per_model * n_files * per_file
-    )
+    n_models = n_files * per_file
+    sequences = 2 if cost.sequences_per_model <= 2 and cost.n_models > 1 else cost.sequences_per_model * n_models
     core_seconds = n_files * cost.seconds_per_file + sequences * cost.seconds_per_sequence
-    ranks = min(config.stage_a.cores, max(1, n_files))
-    memory = ranks * (cost.memory_mb + _MEMORY_MARGIN_MB) / 1024
+    # What `submit` asks for: so many ranks a job, and so many jobs at once; but no more ranks than models.
+    n_jobs = min(len(plan.shards), config.max_concurrent_a) if stage.job_form == "array" else 1
+    on_node = min(stage.tasks_per_node, max(1, round(n_models)))
+    ranks = min(stage.nodes * stage.tasks_per_node, max(1, round(n_models)))
+    memory = on_node * (cost.memory_mb + _MEMORY_MARGIN_MB) / 1024
+    job_seconds = core_seconds / ranks / n_jobs
+    together = f", {_duration(job_seconds)} in {n_jobs} jobs of as many" if n_jobs > 1 else ""
+    (time, time_key), (mem, mem_key) = _asked(stage, "time", stage.time), _asked(stage, "mem", f"{stage.mem_gb:g} GB")
+    launcher = "srun" if stage.use_srun_bind else "mpiexec"
     lines = [
-        f"input    {n_files} files, {_bytes(n_bytes)}, below {config.pdb_root} ({', '.join(config.stage_a.glob)})",
-        f"models   about {n_files * per_file:.0f}; chains: {config.chains}",
+        f"input    {n_files} files, {_bytes(n_bytes)}, below {config.pdb_root} ({', '.join(stage.glob)})",
+        f"models   about {n_models:.0f}; chains: {config.chains}",
         f"shards   {len(plan.shards)} of {_range([len(paths) for paths in plan.shards])} files, "
         f"{_bytes(min(plan.sizes))} to {_bytes(max(plan.sizes))}",
         f"output   {config.run_root}",
         f"cost     {cost.seconds_per_file:.3f} s a file on one core of this machine "
         f"(measured on {cost.n_models} models), {cost.seconds_per_sequence:.3f} s a distinct sequence",
-        f"time     {_duration(core_seconds)} on one rank, {_duration(core_seconds / ranks)} on {ranks} ranks",
-        f"memory   {cost.memory_mb + _MEMORY_MARGIN_MB:.0f} MB a rank, {memory:.1f} GB for {ranks} ranks "
-        f"(asked for: {config.stage_a.mem_gb:g} GB)",
-        f"srun     srun --mpi=pmix --ntasks={ranks} --cpus-per-task=1 --cpu-bind={config.stage_a.srun_cpu_bind} "
-        f"python -m stagea_mpi run {config_path}",
+        f"time     {_duration(core_seconds)} on one rank, {_duration(core_seconds / ranks)} on {ranks} ranks{together} "
+        f"(asked for: {time})",
+        f"memory   {cost.memory_mb + _MEMORY_MARGIN_MB:.0f} MB a rank, {memory:.1f} GB for {on_node} ranks"
+        f"{' of a node' * (stage.nodes > 1)} (asked for: {mem})",
+        f"{launcher:<8} {launch_line(stage, ranks, config_path)}",
     ]
     lines += [f"note     of the sampled models one fails: {message}" for message in cost.failures]
     lines += [f"note     of the sampled models one looks odd: {note}" for note in cost.notes]
-    if memory > config.stage_a.mem_gb:
-        lines.append(f"note     stage_a.mem_gb: {config.stage_a.mem_gb:g} is too little; set it to {memory * 1.1:.0f}")
+    if memory > _gigabytes(mem):
+        lines.append(f"note     {mem_key}: {mem} is too little; set it to {math.ceil(memory * 1.1)}")
+    if job_seconds > _seconds(time) - stage.signal_ahead_s:
+        lines.append(
+            f"note     {time_key}: {time} is too little for {_duration(job_seconds)}, with signal_ahead_s = "
+            f"{stage.signal_ahead_s} before its end; a job would be requeued, {stage.requeue_limit} times at most"
+        )
     return "\n".join(lines)
+
+
+def launch_line(stage: StageA, ranks: int, config_path: str) -> str:
+    """The command that starts so many ranks as the job script would, to be typed into a shell."""
+    if stage.use_srun_bind:
+        launcher = ["srun", *([f"--mpi={stage.srun_mpi}"] if stage.srun_mpi else []), f"--ntasks={ranks}"]
+        launcher += [f"--cpus-per-task={stage.cores_per_rank}", f"--cpu-bind={stage.srun_cpu_bind}"]
+        if stage.nodes > 1:
+            launcher.insert(1, f"--nodes={min(stage.nodes, ranks)}")
+    else:
+        launcher = ["mpiexec", "-n", str(ranks), "--bind-to", "none"]
+    return shlex.join([*launcher, "python", "-m", "stagea_mpi", "run", str(config_path)])
+
+
+def _asked(stage: StageA, option: str, own: str) -> tuple[str, str]:
+    """What `submit` asks for, and the key that says so: `sbatch_options` beat the others."""
+    further = {name: value for name, _, value in (text.partition("=") for text in stage.sbatch_options)}
+    if f"--{option}" in further:
+        return further[f"--{option}"], f"stage_a.sbatch_options: --{option}"
+    return own, {"time": "stage_a.time", "mem": "stage_a.mem_gb"}[option]
+
+
+def _gigabytes(size: str) -> float:
+    """Of sbatch's --mem, in MB where it names no unit; infinity for 0, which is all that a node has."""
+    match = re.fullmatch(r"([\d.]+) ?([KMGT]?)B?", size)
+    return float(match[1]) * 1024.0 ** ("KMGT".index(match[2] or "M") - 2) or math.inf if match else math.inf
+
+
+def _seconds(limit: str) -> float:
+    """Of sbatch's --time; infinity for words such as UNLIMITED."""
+    return time_limit_seconds(limit) if re.fullmatch(r"[\d:-]+", limit) else math.inf
 
 
 def _bytes(n: float) -> str:

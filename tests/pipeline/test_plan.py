@@ -1,0 +1,114 @@
+"""What `plan` says before anything runs."""
+
+import re
+
+import pytest
+
+from stagea_mpi.pipeline import plan
+from stagea_mpi.pipeline.plan import Cost, describe_plan
+from stagea_mpi.rundir.folders import RunFolder
+from stagea_mpi.slurm.submit import plan_jobs
+
+#: 2 s a file, which holds one model, and 0 s a sequence.
+TWO_SECONDS = Cost(3, 0, 2.0, 0.0, 1.0, 100.0, [], [])
+
+
+@pytest.fixture
+def described(poses, config_for, monkeypatch):
+    """The lines of a plan for the six poses, by their first word, without computing any."""
+
+    def describe(cost: Cost = TWO_SECONDS, **stage_a) -> dict[str, str]:
+        monkeypatch.setattr(plan, "measure_cost", lambda config, shard_plan: cost)
+        lines = describe_plan(config_for(poses, **stage_a), "my run.yaml").splitlines()
+        return {line.split()[0]: line.partition(" ")[2].strip() for line in lines}
+
+    return describe
+
+
+RUN = "python -m stagea_mpi run 'my run.yaml'"
+
+
+@pytest.mark.parametrize(
+    ("stage_a", "expected"),
+    [
+        ({"cores": 4}, f"srun --mpi=pmix --ntasks=4 --cpus-per-task=1 --cpu-bind=cores {RUN}"),
+        ({"cores": 4, "srun_mpi": "pmi2"}, f"srun --mpi=pmi2 --ntasks=4 --cpus-per-task=1 --cpu-bind=cores {RUN}"),
+        ({"cores": 4, "srun_mpi": ""}, f"srun --ntasks=4 --cpus-per-task=1 --cpu-bind=cores {RUN}"),
+        (
+            {"cores": 4, "cores_per_rank": 2, "srun_cpu_bind": "none"},
+            f"srun --mpi=pmix --ntasks=2 --cpus-per-task=2 --cpu-bind=none {RUN}",
+        ),
+        (
+            {"nodes": 2, "ranks_per_node": 2},
+            f"srun --nodes=2 --mpi=pmix --ntasks=4 --cpus-per-task=1 --cpu-bind=cores {RUN}",
+        ),
+    ],
+)
+def test_the_line_to_copy_is_that_of_the_configuration(described, stage_a, expected):
+    assert described(**stage_a)["srun"] == expected
+
+
+def test_where_the_job_script_takes_mpiexec_so_does_the_line_to_copy(described):
+    assert described(use_srun_bind=False, cores=4)["mpiexec"] == f"mpiexec -n 4 --bind-to none {RUN}"
+
+
+def test_no_more_ranks_than_models_are_suggested_however_many_a_file_holds(described):
+    assert "--ntasks=6 " in described(cores=32)["srun"]
+    ensembles = Cost(30, 0, 2.0, 0.0, 1.0, 100.0, [], [])  # ten models in each of three files
+    assert "--ntasks=32 " in described(ensembles, cores=32)["srun"]
+
+
+def test_time_is_that_of_the_jobs_that_are_asked_for(described, poses, config_for):
+    shards = {"max_per_shard": 2, "min_per_shard": 1, "cores": 2}
+    assert described(job_form="single", **shards)["time"] == "12 s on one rank, 6 s on 2 ranks (asked for: 01:00:00)"
+    assert described(**shards)["time"] == (
+        "12 s on one rank, 6 s on 2 ranks, 2 s in 3 jobs of as many (asked for: 01:00:00)"
+    )
+    (job,) = plan_jobs(RunFolder(poses), config_for(poses, **shards), 3)
+    assert job.n_tasks == 3
+    assert "#SBATCH --ntasks-per-node=2\n" in job.text
+
+
+def test_memory_is_that_of_a_nodes_ranks(described):
+    alone, both = described(ranks_per_node=2)["memory"], described(ranks_per_node=2, nodes=2)["memory"]
+    assert alone == "200 MB a rank, 0.4 GB for 2 ranks (asked for: 64 GB)"
+    assert both == "200 MB a rank, 0.4 GB for 2 ranks of a node (asked for: 64 GB)"
+
+
+@pytest.mark.parametrize(
+    ("stage_a", "note"),
+    [
+        ({"mem_gb": 0.25, "ranks_per_node": 2}, "stage_a.mem_gb: 0.25 GB is too little; set it to 1"),
+        ({"sbatch_options": ("--mem=300",), "ranks_per_node": 2}, "stage_a.sbatch_options: --mem: 300 is too little; "),
+        ({"time": "00:02:05", "cores": 1}, "stage_a.time: 00:02:05 is too little for 12 s, with signal_ahead_s = 120"),
+        (
+            {"time": "1", "sbatch_options": ("--time=00:02:05",), "cores": 1},
+            "stage_a.sbatch_options: --time: 00:02:05 is too",
+        ),
+    ],
+)
+def test_less_than_it_takes_is_noted(described, stage_a, note):
+    assert described(**stage_a)["note"].startswith(note)
+
+
+@pytest.mark.parametrize(
+    "stage_a",
+    [
+        {"mem_gb": 0.5, "ranks_per_node": 2},
+        {"mem_gb": 0.1, "sbatch_options": ("--mem=1G",), "ranks_per_node": 2},
+        {"time": "00:02:13", "cores": 1},
+        {"time": "00:00:05", "sbatch_options": ("--time=UNLIMITED",)},
+    ],
+)
+def test_enough_is_not_noted(described, stage_a):
+    assert "note" not in described(**stage_a)
+
+
+def test_models_above_the_limit_are_not_computed_and_not_counted_as_if(poses, config_for, monkeypatch):
+    built = []
+    monkeypatch.setattr(plan, "cluster_two_depths", lambda *graph: built.append(graph))
+    text = describe_plan(config_for(poses, model_max_atoms=1000), "run.yaml")
+    assert built == []
+    atoms = {int(number) for number in re.findall(r"one fails: it has (\d+) atoms, more than model_max_atoms", text)}
+    assert len(atoms) == 1  # of one complex
+    assert text.count("one fails: ") == plan.N_SAMPLES
