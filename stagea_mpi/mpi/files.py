@@ -8,7 +8,7 @@ from pathlib import Path
 
 import h5py
 
-from ..errors import StorageError
+from ..errors import LaunchError, StorageError
 from .guard import raise_on_any_rank
 from .limits import start_limit
 from .resources import SHM, folder_problem
@@ -19,6 +19,23 @@ _WAIT_S = 10.0
 _ROOM = 2**12
 #: Bytes of a path that all MPI-IO libraries take.
 _LONGEST_NAME = 250
+
+
+def serial_h5py(comm) -> LaunchError | None:
+    """Why these ranks could not write a file together, by this rank's h5py; None where they can, or where one is alone.
+
+    Parameters
+    ----------
+    comm : communicator
+        A team.
+    """
+    if comm.size == 1 or h5py.get_config().mpi:
+        return None
+    return LaunchError(
+        f"h5py {h5py.__version__} on {os.uname().nodename} is built without MPI, so the {comm.size} ranks of a team "
+        "cannot write one file together: start one rank, or set stage_a.team: 1, or install h5py built with MPI "
+        "(CC=mpicc HDF5_MPI=ON pip install --no-binary=h5py --no-build-isolation h5py; `python -m stagea_mpi doctor` checks it)"
+    )
 
 
 def open_together(path: str, comm) -> h5py.File:

@@ -187,20 +187,14 @@ def split_into_teams(comm, team: str | int):
     index, count : int
         Number of the caller's team, and how many there are.
     """
-    hosts = comm.allgather(os.uname().nodename if team == "node" else None)
     if team == "node":
-        host_of = _node_names(comm, hosts)
-        names = list(dict.fromkeys(host_of))
-        colors = [names.index(name) for name in host_of]
+        # Slurm's name of a node where there is one: several of its nodes may live on one host.
+        nodes = comm.allgather(os.environ.get("SLURMD_NODENAME") or os.uname().nodename)
+        names = list(dict.fromkeys(nodes))
+        colors = [names.index(name) for name in nodes]
     else:
         width = comm.size if team == "world" else min(int(team), comm.size)
         colors = [rank // width for rank in range(comm.size)]
     with start_limit("dividing the ranks into teams", "See what the ranks have logged.", comm.rank == 0):
         own = comm.Split(colors[comm.rank], comm.rank)
     return own, colors[comm.rank], max(colors) + 1
-
-
-def _node_names(comm, hosts: list[str]) -> list[str]:
-    """Slurm's node name where there is one: several of its nodes may live on one host."""
-    names = comm.allgather(os.environ.get("SLURMD_NODENAME"))
-    return [name or host for name, host in zip(names, hosts, strict=True)]

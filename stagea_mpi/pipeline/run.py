@@ -10,6 +10,7 @@ from typing import Any
 
 from ..config.run_config import RunConfig
 from ..errors import FAILED, STOPPED_EARLY, RunFolderError, StageAError
+from ..mpi.files import serial_h5py
 from ..mpi.guard import StopRequest, raise_on_any_rank
 from ..mpi.shared_counter import SharedCounter
 from ..mpi.teams import SerialComm, split_into_teams
@@ -18,7 +19,7 @@ from ..rundir.sharding import ensure_shard_plan, read_params
 from ..telemetry.recording import recording
 from .finish_shard import Outcome
 from .team import Options, Team
-from .versions import versions
+from .versions import take_versions, versions
 
 #: Seconds after which all nodes see what rank 0 has written, where they share the file system.
 _SHOWS_WITHIN_S = 20.0
@@ -44,17 +45,20 @@ class RunSummary:
 def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSummary:
     """Runs a phase; collective. The summary is whole on rank 0."""
     folder = RunFolder(config.run_root)
-    error, params = None, None
+    team, index, n_teams = split_into_teams(comm, config.stage_a.team)
+    if config.phase != "cluster_only":  # in which a team's first rank writes alone
+        raise_on_any_rank(comm, serial_h5py(team))
+    error, prepared = None, None
     if comm.rank == 0:
         try:
-            params = _prepare_run(folder, config, options)
+            prepared = _prepare_run(folder, config, options), versions()
         except StageAError as found:
             error = found
     raise_on_any_rank(comm, error)
-    params = comm.bcast(params)
+    params, found_versions = comm.bcast(prepared)
+    take_versions(found_versions)
     raise_on_any_rank(comm, _lacks_folder(comm.rank, folder, params))
     selected = _selected(options, params["n_shards"])
-    team, index, n_teams = split_into_teams(comm, config.stage_a.team)
     who = {"team": index, "team_rank": team.rank, "teams": n_teams}
     interval = config.metrics_interval if config.collect_metrics else None
     with recording(comm, folder.root, config.phase, interval, **who) as events:

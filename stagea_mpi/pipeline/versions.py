@@ -1,6 +1,5 @@
 """Versions of everything that computes."""
 
-import functools
 import platform
 import re
 import shutil
@@ -13,9 +12,22 @@ from ..errors import LaunchError
 _PACKAGES = ("numpy", "scipy", "h5py", "mpi4py", "gemmi", "freesasa", "anarci")
 
 
-@functools.cache
+_known: dict[str, str] = {}
+
+
 def versions() -> dict[str, str]:
     """Name → version, "missing" for what is not installed."""
+    if not _known:
+        _known.update(_look_up())
+    return dict(_known)
+
+
+def take_versions(found: dict[str, str]) -> None:
+    """Lets `versions` give what the first rank has found, so that not every process asks the programs."""
+    _known.update(found)
+
+
+def _look_up() -> dict[str, str]:
     found = {"stagea_mpi": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:

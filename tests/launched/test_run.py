@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -298,6 +299,53 @@ def test_separate_worlds_are_refused_at_once(poses, run_yaml, launch):
     other_mpi = launch(0, "run", path, PMI_SIZE="4", PMI_RANK="0")
     assert other_mpi.returncode == 1
     assert "this process is alone in its world" in other_mpi.stdout
+
+
+@pytest.mark.parametrize("stage_a", [{}, {"team": 2}], ids=["node", "number"])
+def test_ranks_with_a_serial_h5py_are_told_so_before_a_file_is_read(stage_a, poses, run_yaml, launch):
+    path = run_yaml(poses, **stage_a)
+    done = launch(2, "run", path, module="tests.launched.serial_h5py")
+    assert done.returncode == 1, done.stdout
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("stagea_mpi: ")]
+    assert "is built without MPI, so the 2 ranks of a team cannot write one file together" in line
+    assert "HDF5_MPI=ON" in line
+    assert "Traceback" not in done.stdout
+    assert not path.with_suffix("").exists()
+
+
+@pytest.mark.parametrize(("ranks", "team"), [(1, "node"), (2, 1)])
+def test_a_serial_h5py_will_do_where_each_rank_writes_its_own_files(ranks, team, poses, run_yaml, launch, undisturbed):
+    path = run_yaml(poses, "serial", max_per_shard=3, min_per_shard=1, team=team)
+    done = launch(ranks, "run", path, module="tests.launched.serial_h5py")
+    assert done.returncode == 0, done.stdout
+    assert published(path) == published(undisturbed)
+
+
+def test_prepared_graphs_are_clustered_with_a_serial_h5py(poses, run_yaml, launch, undisturbed):
+    path = run_yaml(poses, "prepared_in_parallel", max_per_shard=3, min_per_shard=1)
+    assert launch(2, "run", path, "--phase", "prep_graphs").returncode == 0
+    done = launch(2, "run", path, "--phase", "cluster_only", module="tests.launched.serial_h5py")
+    assert done.returncode == 0, done.stdout
+    assert published(path) == published(undisturbed)
+
+
+def test_programs_are_asked_for_their_versions_once_a_run(poses, run_yaml, launch, tmp_path):
+    """By stand-ins, which Python's start puts before the good ones: launchers change PATH."""
+    stand_ins = tmp_path / "stand_ins"
+    stand_ins.mkdir()
+    for name, asks in (("hmmscan", '"$*" = -h'), ("voronota", "$# = 0")):
+        program = stand_ins / name
+        program.write_text(
+            f'#!/bin/sh\n[ {asks} ] && echo {name} >>{stand_ins}/asked\nexec {shutil.which(name)} "$@"\n'
+        )
+        program.chmod(0o755)
+    (stand_ins / "sitecustomize.py").write_text(
+        f"import os\nos.environ['PATH'] = {f'{stand_ins}:'!r} + os.environ['PATH']\n"
+    )
+    path = run_yaml(poses, max_per_shard=3, min_per_shard=1)
+    done = launch(2, "run", path, PYTHONPATH=str(stand_ins))
+    assert done.returncode == 0, done.stdout
+    assert sorted((stand_ins / "asked").read_text().split()) == ["hmmscan", "voronota"]
 
 
 def test_a_wrong_key_ends_with_2_and_names_the_nearest(poses, run_yaml, launch):
