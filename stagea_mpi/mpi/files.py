@@ -34,7 +34,8 @@ def serial_h5py(comm) -> LaunchError | None:
     return LaunchError(
         f"h5py {h5py.__version__} on {os.uname().nodename} is built without MPI, so the {comm.size} ranks of a team "
         "cannot write one file together: start one rank, or set stage_a.team: 1, or install h5py built with MPI "
-        "(CC=mpicc HDF5_MPI=ON pip install --no-binary=h5py --no-build-isolation h5py; `python -m stagea_mpi doctor` checks it)"
+        "(CC=mpicc HDF5_MPI=ON pip install --no-binary=h5py --no-build-isolation h5py); `python -m stagea_mpi doctor` "
+        "checks it"
     )
 
 
