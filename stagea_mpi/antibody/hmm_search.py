@@ -8,6 +8,7 @@ import functools
 import importlib
 import io
 import os
+import sys
 from types import ModuleType
 
 from ..errors import LaunchError, ModelError
@@ -19,7 +20,8 @@ _LIMIT, _LIMIT_A_SEQUENCE = 120.0, 5.0
 
 @functools.cache
 def anarci_module() -> ModuleType:
-    """The anarci module, its hmmscan started as all our children are.
+    """The anarci module, its hmmscan started as all our children are, and silent: it prints what it also returns or
+    raises. (Python's own redirection of what is printed holds for all threads of a process.)
 
     Raises
     ------
@@ -27,13 +29,20 @@ def anarci_module() -> ModuleType:
         It is not installed.
     """
     try:
-        module = importlib.import_module("anarci.anarci")
+        module, schemes = (importlib.import_module(f"anarci.{name}") for name in ("anarci", "schemes"))
     except ImportError as error:
         raise LaunchError(
             f"anarci cannot be imported ({error}); install it (`python -m stagea_mpi doctor` checks all)"
         ) from error
     module.run_hmmer = functools.partial(_scan, module)
+    module.print = schemes.print = _print_to_files
     return module
+
+
+def _print_to_files(*values, file=None, **options) -> None:
+    """Stands in for `print` in ANARCI's modules: what is for a terminal is dropped."""
+    if file not in (None, sys.stdout, sys.stderr):
+        print(*values, file=file, **options)
 
 
 def _scan(

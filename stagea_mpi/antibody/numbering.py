@@ -3,8 +3,6 @@
 ANARCI: Dunbar & Deane, Bioinformatics 32 (2016) 298. IMGT's CDRs: Lefranc et al., Dev. Comp. Immunol. 27 (2003) 55.
 """
 
-import contextlib
-import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -72,8 +70,7 @@ def find_domains(sequences: Sequence[str], batches: int = 1) -> list[tuple[Domai
         return []
     batches = min(batches, len(sequences))
     shares = [sequences[len(sequences) * i // batches : len(sequences) * (i + 1) // batches] for i in range(batches)]
-    silence = io.StringIO()  # ANARCI prints what it also returns or raises
-    with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence), ThreadPoolExecutor(batches) as pool:
+    with ThreadPoolExecutor(batches) as pool:
         return [domains for share in pool.map(lambda share: _each(share, _find_batch), shares) for domains in share]
 
 

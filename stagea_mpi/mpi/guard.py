@@ -1,6 +1,7 @@
 """Ends that all ranks share: an error of one stops all at once, a signal lets all finish what they have in hand."""
 
 import contextlib
+import ctypes
 import errno
 import os
 import signal
@@ -143,11 +144,33 @@ class StopRequest:
 
 
 @contextlib.contextmanager
-def time_limit(seconds: float, what: str):
-    """Ends the block with ModelError ``timeout`` when it takes longer; on the main thread only."""
+def time_limit(seconds: float | None, what: str, key: str = "model_timeout_s"):
+    """Ends the block with ModelError ``timeout`` when it takes longer.
 
+    On the main thread a signal does it, which also ends a system call that waits. Python has no such thing for other
+    threads: there the error is raised before the next Python instruction, so a call into a library is waited for.
+
+    Parameters
+    ----------
+    seconds : float or None
+        None for no limit.
+    what : str
+        The model, for the message.
+    key : str
+        The setting that the limit is from, for the message.
+    """
+    if seconds is None:
+        yield
+        return
+    limit = _on_main_thread if threading.current_thread() is threading.main_thread() else _on_this_thread
+    with limit(seconds, f"{what} took longer than {key} = {seconds:g} s"):
+        yield
+
+
+@contextlib.contextmanager
+def _on_main_thread(seconds: float, message: str):
     def expire(number, frame):
-        raise ModelError("timeout", f"{what} took longer than model_timeout_s = {seconds:g} s")
+        raise ModelError("timeout", message)
 
     previous = signal.signal(signal.SIGALRM, expire)
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -156,3 +179,39 @@ def time_limit(seconds: float, what: str):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, previous)
+
+
+@contextlib.contextmanager
+def _on_this_thread(seconds: float, message: str):
+    class Expired(ModelError):
+        """The interpreter is told of a class alone, and calls it without arguments."""
+
+        def __init__(self) -> None:
+            super().__init__("timeout", message)
+
+        def __reduce__(self):
+            return ModelError, ("timeout", message)
+
+    thread, lock, is_over = threading.get_ident(), threading.Lock(), False
+
+    def expire() -> None:
+        with lock:  # so that no error can come after the block's end, and hit what follows it
+            if not is_over:
+                _raise_in(thread, Expired)
+
+    timer = threading.Timer(seconds, expire)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        with lock:
+            is_over = True
+        timer.cancel()
+        _raise_in(thread, None)  # one that is on its way does not arrive any more
+
+
+def _raise_in(thread: int, error: type[BaseException] | None) -> None:
+    """Has another thread raise an error; None takes back one that it has not raised yet."""
+    value = None if error is None else ctypes.py_object(error)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), value)

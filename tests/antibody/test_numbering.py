@@ -1,8 +1,15 @@
+import io
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+from holding import HANG_S
 from shipped import fab
 
 from stagea_mpi.antibody import numbering
+from stagea_mpi.antibody.hmm_search import anarci_module
 from stagea_mpi.antibody.numbering import CDR_POSITIONS, Domain, find_domains, regions
 from stagea_mpi.errors import ModelError
 from stagea_mpi.structure.residues import CONST, REGIONS
@@ -139,3 +146,37 @@ def test_regions_are_those_of_the_domains_wherever_these_lie():
 
 def test_a_chain_without_a_domain_has_no_cdr():
     assert (regions("AAAA", [("H", "AA", None, 0), ("L", "AA", None, 2)]) == CONST).all()
+
+
+def test_two_threads_number_at_once(heavy, light):
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(find_domains, [[heavy, light], [light, heavy]]))
+    assert found[0] == found[1][::-1]
+
+
+def test_while_a_thread_numbers_others_may_print(heavy, monkeypatch):
+    """Python's redirection of what is printed holds for all threads, and two that overlap leave it redirected."""
+    begun, go_on, stdout = threading.Event(), threading.Event(), sys.stdout
+
+    def held(sequences):
+        begun.set()
+        assert go_on.wait(HANG_S)
+        return [() for _ in sequences]
+
+    monkeypatch.setattr(numbering, "_find_batch", held)
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(find_domains, [heavy])
+        assert begun.wait(HANG_S)
+        is_left_alone = sys.stdout is stdout
+        go_on.set()
+    assert is_left_alone
+    assert found.result() == [()]
+
+
+def test_what_anarci_prints_for_a_terminal_is_dropped_and_its_files_are_written(capsys):
+    module, file = anarci_module(), io.StringIO()
+    module.print("said")
+    module.print("said", file=sys.stderr)
+    module.print("kept", file=file)
+    assert capsys.readouterr() == ("", "")
+    assert file.getvalue() == "kept\n"
