@@ -3,10 +3,14 @@ where data lack."""
 
 import base64
 import io
+from typing import Any
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from ..errors import ConfigError
 
 #: Okabe & Ito's palette (Color Universal Design, 2008).
 COLOURS = {
@@ -60,8 +64,10 @@ class Missing(str):
         return f"*{self}*"
 
 
-def picture(description: str, height: float, rows: int = 1, columns: int = 1, **options) -> tuple[Picture, Axes]:
-    """A figure and its axes.
+def picture(
+    description: str, height: float, rows: int = 1, columns: int = 1, given: Any = None, **options
+) -> tuple[Figure, Any]:
+    """A figure and its axes: a new one, or that of the axes that the caller has.
 
     Parameters
     ----------
@@ -70,9 +76,21 @@ def picture(description: str, height: float, rows: int = 1, columns: int = 1, **
     height : float
         Inches.
     rows, columns : int
+    given : Axes or sequence of Axes, optional
+        To draw on instead, row by row.
     **options
         Of `Figure.subplots`.
+
+    Raises
+    ------
+    ConfigError
+        There are more or fewer axes given than are drawn on.
     """
+    if given is not None:
+        axes = np.array(given, dtype=object)
+        if axes.size != rows * columns:
+            raise ConfigError(f"expected {rows * columns} axes to draw on, found {axes.size}")
+        return axes.flat[0].figure, axes.reshape(rows, columns).squeeze()[()]
     with rc_context(STYLE):
         figure = Picture(figsize=(WIDTH, height))
         figure.description = description

@@ -1,14 +1,18 @@
 """The report's figures: each function draws one thing from a run's tables and returns the figure, or says what is
-missing."""
+missing. `ax`, or `axes` where several are drawn on, are the caller's to draw on instead.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..graph.timing import STAGES
 from . import measures
-from .figures import AS_IS, COLOURS, CYCLE, Missing, Picture, legend_above, picture, title
+from .figures import AS_IS, COLOURS, CYCLE, Missing, legend_above, picture, title
 from .measures import PHASE_ORDER
 from .tables import PHASES, Telemetry
 
@@ -35,14 +39,14 @@ NO_SAMPLES = (
 )
 
 
-def rank_timeline(run: Telemetry) -> Picture | Missing:
+def rank_timeline(run: Telemetry, ax: Axes | None = None) -> Figure | Missing:
     """Rank × time: what each rank did when."""
     events = run.events[run.events["phase"].notna()]
     if events.empty:
         return Missing(NO_EVENTS)
     order = _order_of_processes(run)
     start, lanes = run.ranks["started"].min(), len(order)
-    figure, axes = picture("phases of each rank over time", min(9.0, 1.6 + 0.28 * lanes))
+    figure, axes = picture("phases of each rank over time", min(9.0, 1.6 + 0.28 * lanes), given=ax)
     for phase, part in events.groupby("phase"):
         _bars(axes, part, order, start, phase)
     axes.set(xlabel="time since the first start (s)", ylim=(lanes - 0.4, -0.6), xlim=(0, None))
@@ -88,14 +92,14 @@ def _phase_legend(axes: Axes, present: set[str]) -> None:
     legend_above(axes, 5)
 
 
-def time_by_stage(run: Telemetry) -> Picture | Missing:
+def time_by_stage(run: Telemetry, axes: Sequence[Axes] | None = None) -> Figure | Missing:
     """Share of the ranks' time by phase, and seconds by stage of the work."""
     if run.events.empty:
         return Missing(NO_EVENTS)
     shares, stages = measures.phase_shares(run), measures.stage_seconds(run)
     shares = shares[shares > 0.0005]
     figure, (left, right) = picture(
-        "share of time by phase and by stage", 1.2 + 0.24 * max(len(shares), len(stages)), 1, 2
+        "share of time by phase and by stage", 1.2 + 0.24 * max(len(shares), len(stages)), 1, 2, given=axes
     )
     for place, (phase, share) in enumerate(shares.items()):
         colour, hatch = PHASE_STYLE[phase]
@@ -114,13 +118,13 @@ def time_by_stage(run: Telemetry) -> Picture | Missing:
     return figure
 
 
-def load_balance(run: Telemetry) -> Picture | Missing:
+def load_balance(run: Telemetry, ax: Axes | None = None) -> Figure | Missing:
     """Each rank's work and waiting as shares of the run."""
     if run.events.empty:
         return Missing(NO_EVENTS)
     order = _order_of_processes(run)
     table = measures.rank_seconds(run).set_index("process").loc[list(order)]
-    figure, axes = picture("work and waiting of each rank", 2.6)
+    figure, axes = picture("work and waiting of each rank", 2.6, given=ax)
     bottom, places = np.zeros(len(table)), np.arange(len(table))
     for phase in PHASE_ORDER:
         colour, hatch = PHASE_STYLE[phase]
@@ -147,12 +151,14 @@ def load_balance(run: Telemetry) -> Picture | Missing:
     return figure
 
 
-def throughput(run: Telemetry) -> Picture | Missing:
+def throughput(run: Telemetry, axes: Sequence[Axes] | None = None) -> Figure | Missing:
     """Models per second over time, and how many were done when."""
     done = measures.completions(run)
     if done.empty:
         return Missing(NO_EVENTS if run.events.empty else "No model was computed while events were noted.")
-    figure, (upper, lower) = picture("models per second, and models done, over time", 3.6, 2, 1, sharex=True)
+    figure, (upper, lower) = picture(
+        "models per second, and models done, over time", 3.6, 2, 1, sharex=True, given=axes
+    )
     edges = np.linspace(0.0, done["time"].max() * 1.0001, min(60, max(6, len(done) // 5)) + 1)
     counts, _ = np.histogram(done["time"], edges)
     upper.stairs(counts / np.diff(edges), edges, fill=True, color=COLOURS["blue"])
@@ -164,29 +170,29 @@ def throughput(run: Telemetry) -> Picture | Missing:
     return figure
 
 
-def node_cpu(run: Telemetry) -> Picture | Missing:
+def node_cpu(run: Telemetry, ax: Axes | None = None) -> Figure | Missing:
     """CPUs that the ranks of each node kept busy, against those that they were given."""
     given = {node: len({cpu for cpus in ranks["cpus"] for cpu in cpus}) for node, ranks in run.ranks.groupby("node")}
     return _node_lines(
-        run, {"ranks_cpu_pct": ""}, "CPUs busy", 0.01, _limit(given.values(), "CPUs given to the ranks of a node")
+        run, {"ranks_cpu_pct": ""}, "CPUs busy", 0.01, _limit(given.values(), "CPUs given to the ranks of a node"), ax
     )
 
 
-def node_memory(run: Telemetry) -> Picture | Missing:
+def node_memory(run: Telemetry, ax: Axes | None = None) -> Figure | Missing:
     """Memory that the ranks of each node held (shared pages are counted for each), against what was asked for."""
     asked = run.config.get("stage_a", {}).get("mem_gb")
     limit = (asked, f"asked for: {asked:g} GiB (mem_gb)") if asked else None
-    return _node_lines(run, {"ranks_rss_mib": ""}, "memory of ranks (GiB)", 1 / 1024, limit)
+    return _node_lines(run, {"ranks_rss_mib": ""}, "memory of ranks (GiB)", 1 / 1024, limit, ax)
 
 
-def node_disk(run: Telemetry) -> Picture | Missing:
+def node_disk(run: Telemetry, ax: Axes | None = None) -> Figure | Missing:
     """Disk traffic of each node, all programs on it."""
-    return _node_lines(run, {"disk_read_MBps": "read", "disk_write_MBps": "write"}, "disk (MiB/s)", 1.0, None)
+    return _node_lines(run, {"disk_read_MBps": "read", "disk_write_MBps": "write"}, "disk (MiB/s)", 1.0, None, ax)
 
 
-def node_network(run: Telemetry) -> Picture | Missing:
+def node_network(run: Telemetry, ax: Axes | None = None) -> Figure | Missing:
     """Network traffic of each node, all programs on it."""
-    return _node_lines(run, {"net_rx_MBps": "received", "net_tx_MBps": "sent"}, "network (MiB/s)", 1.0, None)
+    return _node_lines(run, {"net_rx_MBps": "received", "net_tx_MBps": "sent"}, "network (MiB/s)", 1.0, None, ax)
 
 
 def _limit(values, label: str) -> tuple[float, str] | None:
@@ -194,7 +200,9 @@ def _limit(values, label: str) -> tuple[float, str] | None:
     return (known[-1], f"{label}: {known[-1]}") if known else None
 
 
-def _node_lines(run: Telemetry, columns: dict[str, str], ylabel: str, unit: float, limit) -> Picture | Missing:
+def _node_lines(
+    run: Telemetry, columns: dict[str, str], ylabel: str, unit: float, limit, ax: Axes | None = None
+) -> Figure | Missing:
     """Lines over time, a colour a node and a dash a column; of many nodes the median and the range."""
     samples = run.samples.dropna(subset=list(columns), how="all")
     if samples.empty:
@@ -203,7 +211,7 @@ def _node_lines(run: Telemetry, columns: dict[str, str], ylabel: str, unit: floa
             NO_SAMPLES if run.samples.empty else f"No counters for this could be read ({what}): a gap, not zero."
         )
     start = run.ranks["started"].min() if len(run.ranks) else samples["time"].min()
-    figure, axes = picture(f"{ylabel} of each node over time", 2.2)
+    figure, axes = picture(f"{ylabel} of each node over time", 2.2, given=ax)
     nodes = list(samples.groupby("node"))
     for (column, name), dash in zip(columns.items(), ("-", "--"), strict=False):
         if len(nodes) > _MOST_LINES:
@@ -233,12 +241,12 @@ def _envelope(axes: Axes, samples: pd.DataFrame, column: str, name: str, start: 
     )
 
 
-def collective_writes(run: Telemetry) -> Picture | Missing:
+def collective_writes(run: Telemetry, axes: Sequence[Axes] | None = None) -> Figure | Missing:
     """Each collective write: its rate, and how long a rank waited for it."""
     writes = measures.writes(run)
     if writes.empty:
         return Missing(NO_EVENTS if run.events.empty else "No collective write was noted: no shard came as far.")
-    figure, (left, right) = picture("rate of collective writes, and the wait for them", 2.6, 1, 2)
+    figure, (left, right) = picture("rate of collective writes, and the wait for them", 2.6, 1, 2, given=axes)
     size, edge = writes["bytes"] / 1e6, COLOURS["black"]
     left.scatter(size, writes["mb_per_s"], s=24, color=COLOURS["orange"], edgecolor=edge, linewidth=0.5)
     left.set(xlabel="size of the write (MB)", ylabel="rate (MB/s)")
@@ -256,12 +264,12 @@ def collective_writes(run: Telemetry) -> Picture | Missing:
     return figure
 
 
-def slowest_models(run: Telemetry, most: int = 15) -> Picture | Missing:
+def slowest_models(run: Telemetry, most: int = 15, ax: Axes | None = None) -> Figure | Missing:
     """The models that took longest, by stage."""
     models = run.models[run.models["seconds"] > 0].nlargest(most, "seconds")
     if models.empty:
         return Missing("No model was computed yet.")
-    figure, axes = picture("the models that took longest", 1.1 + 0.22 * len(models))
+    figure, axes = picture("the models that took longest", 1.1 + 0.22 * len(models), given=ax)
     left, places = np.zeros(len(models)), np.arange(len(models))
     hatches = ("", "///", "", "...", "xxx")
     for stage, colour, hatch in zip(STAGES, CYCLE, hatches, strict=False):
@@ -275,12 +283,12 @@ def slowest_models(run: Telemetry, most: int = 15) -> Picture | Missing:
     return figure
 
 
-def failures_by_reason(run: Telemetry) -> Picture | Missing:
+def failures_by_reason(run: Telemetry, ax: Axes | None = None) -> Figure | Missing:
     """How many models failed for which reason."""
     counts = run.failures["reason"].value_counts()
     if counts.empty:
         return Missing("No model failed." if len(run.models) else "No model is known yet.")
-    figure, axes = picture("failed models by reason", 0.9 + 0.3 * len(counts))
+    figure, axes = picture("failed models by reason", 0.9 + 0.3 * len(counts), given=ax)
     axes.barh(counts.index, counts, color=COLOURS["vermilion"], height=0.6)
     for place, count in enumerate(counts):
         axes.annotate(f" {count}", (count, place), va="center")

@@ -1,14 +1,16 @@
 """Runs of the same models on 1, 2, 4 … ranks side by side: speed-up, efficiency, losses, and the time for more
 models."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from . import measures, tables
-from .figures import COLOURS, CYCLE, Missing, Picture, legend_above, picture, title
+from .figures import COLOURS, CYCLE, Missing, legend_above, picture, title
 from .measures import PHASE_ORDER, WORK
 from .plots import PHASE_STYLE
 
@@ -52,11 +54,11 @@ def compare(roots: Iterable[str | Path]) -> pd.DataFrame:
     return table.assign(speed_up=speed_up, efficiency=speed_up / table.index)
 
 
-def speed_up(table: pd.DataFrame) -> Picture | Missing:
+def speed_up(table: pd.DataFrame, axes: Sequence[Axes] | None = None) -> Figure | Missing:
     """Speed-up and efficiency over ranks, beside what would be perfect."""
     if table.empty:
         return Missing("No run with events is there to compare.")
-    figure, (left, right) = picture("speed-up and efficiency over ranks", 2.8, 1, 2)
+    figure, (left, right) = picture("speed-up and efficiency over ranks", 2.8, 1, 2, given=axes)
     ranks = table.index.to_numpy()
     build = table["rate"] / table["rate"].iloc[0] * ranks[0]
     left.plot(ranks, ranks, ":", color=COLOURS["black"], label="perfect")
@@ -71,11 +73,11 @@ def speed_up(table: pd.DataFrame) -> Picture | Missing:
     return figure
 
 
-def losses(table: pd.DataFrame) -> Picture | Missing:
+def losses(table: pd.DataFrame, ax: Axes | None = None) -> Figure | Missing:
     """Where the ranks' time goes, by number of ranks: work would stay as it is, what grows is loss."""
     if table.empty:
         return Missing("No run with events is there to compare.")
-    figure, axes = picture("rank-seconds a model by phase and number of ranks", 2.8)
+    figure, axes = picture("rank-seconds a model by phase and number of ranks", 2.8, given=ax)
     places, bottom = np.arange(len(table)), np.zeros(len(table))
     for phase in (*WORK, *(phase for phase in PHASE_ORDER if phase not in WORK)):
         colour, hatch = PHASE_STYLE[phase]
@@ -128,11 +130,13 @@ def predict(table: pd.DataFrame, models: int, ranks: Iterable[int]) -> pd.DataFr
     return pd.DataFrame(rows, columns=["ranks", "wall_s", "wall", "core_h", "measured"]).set_index("ranks")
 
 
-def predicted_time(table: pd.DataFrame, models: Iterable[int], ranks: Iterable[int]) -> Picture | Missing:
+def predicted_time(
+    table: pd.DataFrame, models: Iterable[int], ranks: Iterable[int], ax: Axes | None = None
+) -> Figure | Missing:
     """Predicted wall time over ranks for some numbers of models."""
     if table.empty:
         return Missing("No run with events is there to predict from.")
-    figure, axes = picture("predicted wall time over ranks", 2.8)
+    figure, axes = picture("predicted wall time over ranks", 2.8, given=ax)
     ranks = list(ranks)
     for count, colour, marker in zip(models, CYCLE, "os^vD*", strict=False):
         axes.plot(
