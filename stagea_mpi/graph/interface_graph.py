@@ -1,6 +1,7 @@
 """The interface graph of one complex: nodes are atoms in contact, edges the contacts and the bonds among them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import numpy as np
 
@@ -14,10 +15,14 @@ from .orientation import backbone_atoms, edge_orientations
 from .timing import StageClock
 from .voronoi import contact_areas
 
+#: Labels of depth 0 (of nodes) and of depth 1 (of depth-0 clusters), as `clustering.cluster_two_depths` gives them.
+Clusters = tuple[np.ndarray, np.ndarray]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Edges:
-    """Undirected edges with their features; `orientation` has a value for each direction.
+    """Undirected edges with their features; `orientation` has a value for each direction. Equal are those with equal
+    arrays; as these may change, there is no hash.
 
     Attributes
     ----------
@@ -43,10 +48,16 @@ class Edges:
     def __len__(self) -> int:
         return len(self.nodes)
 
+    def __repr__(self) -> str:
+        return f"Edges({len(self)})"
 
-@dataclass(frozen=True)
+    def __eq__(self, other: object) -> bool:
+        return _have_equal_arrays(Edges, self, other) if isinstance(other, Edges) else NotImplemented
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class InterfaceGraph:
-    """Nodes and edges of one model's interface.
+    """Nodes and edges of one model's interface. Equal are graphs with equal arrays; there is no hash.
 
     Attributes
     ----------
@@ -64,6 +75,11 @@ class InterfaceGraph:
         Buried area of the atom's residue, Å².
     interface, internal : Edges
         Contacts across the interface (antibody's node first), and pairs within one chain.
+    name : str
+        The model's, where it is known; says nothing of the graph, so that graphs of two names may be equal.
+    clusters : tuple of ndarray, or None
+        Labels of depth 0, int32, shape=(n,), and of depth 1, int32, shape=(number of depth-0 clusters,), once the graph
+        has been clustered. They follow from the edges and are not compared either.
     """
 
     chain: np.ndarray
@@ -76,15 +92,42 @@ class InterfaceGraph:
     bsa: np.ndarray
     interface: Edges
     internal: Edges
+    name: str = ""
+    clusters: Clusters | None = None
 
     def __len__(self) -> int:
         return len(self.chain)
+
+    def __repr__(self) -> str:
+        sizes = f"{len(self)} nodes, {len(self.interface)} interface edges, {len(self.internal)} internal edges"
+        return f"InterfaceGraph({repr(self.name) + ': ' if self.name else ''}{sizes})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, InterfaceGraph):
+            return NotImplemented
+        return (
+            _have_equal_arrays(InterfaceGraph, self, other)
+            and self.interface == other.interface
+            and self.internal == other.internal
+        )
+
+    def cluster(self) -> Self:
+        """The same graph with clusters: Markov clusters of the internal edges, and clusters of these."""
+        from .clustering import cluster_two_depths  # which loads SciPy
+
+        return replace(self, clusters=cluster_two_depths(len(self), self.internal.nodes))
 
     @property
     def nbytes(self) -> int:
         """Bytes of all its arrays."""
         arrays = [value for part in (self, self.interface, self.internal) for value in vars(part).values()]
         return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+
+
+def _have_equal_arrays(kind: type, one, other) -> bool:
+    """Whether two objects have equal values in the fields of a dataclass that are arrays; NaN equals NaN."""
+    pairs = [(getattr(one, field.name), getattr(other, field.name)) for field in fields(kind)]
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs if isinstance(a, np.ndarray))
 
 
 def build_graph(

@@ -1,34 +1,42 @@
-"""The graphs of a run as data for notebooks: `Run(run_root)`, its `models` as a table, `run["model"]` as one model.
+"""The graphs of a run as data: `Run(run_root)`, its `models` as a table, `run["model"]` as one graph.
 
-Everything is read from packed.h5 when it is asked for; MPI is not started.
+Names of models are looked up in the shards' lists, graphs are read from packed.h5 when they are asked for, and every
+file is closed again at once; MPI is not started.
 """
+
+from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Iterable, Iterator
+import gzip
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
-import pandas as pd
 
 from ..config.paths import given
-from ..errors import LaunchError, RunFolderError
-from ..graph.interface_graph import Edges, InterfaceGraph
-from ..rundir.folders import RunFolder
-from ..storage.deeprank_writer import both_ways, edge_features, node_features
+from ..errors import ConfigError, RunFolderError
+from ..rundir.folders import RunFolder, ShardFolder
 from ..storage.packed_reader import PackedFile
 from ..storage.schema import CLUSTERS, POINTERS
-from ..structure.residues import ANTIGEN, ATOM_TYPES, REGIONS, RESIDUE_TYPES
+from . import graph_tables
+from .model_graph import InterfaceGraph
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Columns of packed.h5 that flag a model (docs/inputs.md).
 QUALITY_FLAGS = ("low_heavy_light", "vdw_clash", "modified_interface")
-#: Columns of the features that `Model.to_pyg` puts side by side, in this order.
-PYG_NODE_FEATURES = ("res_type", "charge", "polarity", "bsa", "atom_type", "region")
-PYG_EDGE_FEATURES = ("dist", "voro_area", "elec", "vdw", "covalent", "orientation")
+#: Names that one which is none is compared with.
+_MOST_COMPARED = 10_000
 
 
-class Run:
-    """The models of a run, by name.
+class Run(Mapping):
+    """The graphs of a run by their models' names; a mapping.
+
+    A key may also be (shard, name), which spares the search for the shard.
 
     Parameters
     ----------
@@ -44,9 +52,62 @@ class Run:
     def __init__(self, run_root: str | Path):
         folder = RunFolder(given(run_root, "run_root"))
         self.root = folder.root
-        self._packed = {int(path.parent.name[-6:]): path for path in sorted(folder.shards.glob("shard_*/packed.h5"))}
-        if not self._packed:
+        indices = sorted(int(path.parent.name[-6:]) for path in folder.shards.glob("shard_*/packed.h5"))
+        self._shards = {index: folder.shard(index) for index in indices}
+        if not self._shards:
             raise RunFolderError(f"{run_root}: no shard is published (no shards/*/packed.h5); run it first")
+        self._names: dict[int, list[str]] = {}
+
+    def __getitem__(self, key: str | tuple[int, str]) -> InterfaceGraph:
+        shard, name = key if isinstance(key, tuple) else (self._shard_with(key), key)
+        if shard not in self._shards:
+            raise KeyError(f"shard {shard} is not published")
+        with PackedFile(self._shards[shard].packed) as packed:
+            names = packed.names
+            if name not in names:
+                raise KeyError(f"{name} is no model of shard {shard}; near are {_near(name, names)}")
+            index = names.index(name)
+            status = packed.statuses[index]
+            if status != "ok":
+                raise KeyError(f"{name} has no graph: {status}")
+            clusters = packed.clusters(index) if packed.is_clustered else None
+            return InterfaceGraph.of(packed.graph(index), name, clusters)
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of the models that have a graph."""
+        return (name for shard in self._shards for name in self._names_of(shard))
+
+    def __len__(self) -> int:
+        return sum(len(self._names_of(shard)) for shard in self._shards)
+
+    def __contains__(self, key: object) -> bool:
+        if isinstance(key, tuple):
+            return len(key) == 2 and key[0] in self._shards and key[1] in self._names_of(key[0])
+        return any(key in self._names_of(shard) for shard in self._shards)
+
+    # A mapping's own would read all graphs of both.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        n_failed = sum(len(_failures_of(shard)) for shard in self._shards.values())
+        n_models = f"{len(self)} graphs of {len(self) + n_failed} models"
+        return f"Run({str(self.root)!r}): {n_models} in {len(self._shards)} shards"
+
+    def _names_of(self, shard: int) -> list[str]:
+        """Names of a shard's models that have a graph, from its manifest where that can be read."""
+        if shard not in self._names:
+            self._names[shard] = _listed_names(self._shards[shard])
+        return self._names[shard]
+
+    def _shard_with(self, name: str) -> int:
+        for shard in self._shards:
+            if name in self._names_of(shard):
+                return shard
+        for folder in self._shards.values():
+            if name in (failures := _failures_of(folder)):
+                raise KeyError(f"{name} has no graph: {failures[name]}")
+        raise KeyError(f"{name} is no model of this run; near are {_near(name, list(self))}")
 
     @functools.cached_property
     def models(self) -> pd.DataFrame:
@@ -62,29 +123,71 @@ class Run:
             interface), the flags `low_heavy_light`, `vdw_clash` and `modified_interface`, `left_out` (what of the
             interface is in no graph, by name), `seconds` to build, `source`.
         """
-        return pd.concat([_models_of(shard, path) for shard, path in self._packed.items()]).set_index("model")
+        import pandas as pd
 
-    def __getitem__(self, name: str) -> "Model":
-        if name not in self.models.index:
-            near = difflib.get_close_matches(name, self.models.index, n=3) or list(self.models.index[:3])
-            raise KeyError(f"{name} is no model of this run; near are {', '.join(near)}")
-        row = self.models.loc[name]
-        if row["status"] != "ok":
-            raise KeyError(f"{name} has no graph: {row['status']}")
-        with PackedFile(self._packed[row["shard"]]) as packed:
-            index = packed.names.index(name)
-            clusters = packed.clusters(index) if packed.is_clustered else None
-            return Model(name, packed.graph(index), clusters)
+        return pd.concat([_models_of(shard) for shard in self._shards.values()]).set_index("model")
 
-    def __iter__(self) -> Iterator[str]:
-        """Names of the models that have a graph."""
-        return iter(self.models.index[self.models["status"] == "ok"])
+    @overload
+    def nodes(self, chunks: None = None) -> pd.DataFrame: ...
 
-    def __len__(self) -> int:
-        return int((self.models["status"] == "ok").sum())
+    @overload
+    def nodes(self, chunks: int) -> Iterator[pd.DataFrame]: ...
 
-    def __repr__(self) -> str:
-        return f"Run({str(self.root)!r}): {len(self)} graphs of {len(self.models)} models in {len(self._packed)} shards"
+    def nodes(self, chunks: int | None = None) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """A row for each node of all graphs.
+
+        Parameters
+        ----------
+        chunks : int, optional
+            Models at once: a run may have more than memory takes. A table is of one shard, so it may have fewer.
+
+        Returns
+        -------
+        table : DataFrame, or an iterator of them
+            `model`, `node` (its number in the graph, as edges name it), and the columns of `InterfaceGraph.nodes`.
+        """
+        return _whole_or_chunks(self._tables(_node_table, chunks), chunks)
+
+    @overload
+    def edges(self, internal: bool = False, chunks: None = None) -> pd.DataFrame: ...
+
+    @overload
+    def edges(self, internal: bool = False, *, chunks: int) -> Iterator[pd.DataFrame]: ...
+
+    def edges(self, internal: bool = False, chunks: int | None = None) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """A row for each edge of all graphs.
+
+        Parameters
+        ----------
+        internal : bool
+            Pairs within one chain instead of contacts across the interface.
+        chunks : int, optional
+            As in `nodes`.
+
+        Returns
+        -------
+        table : DataFrame, or an iterator of them
+            `model`, and the columns of `InterfaceGraph.edges`.
+        """
+        tables = self._tables(_internal_edge_table if internal else _interface_edge_table, chunks)
+        return _whole_or_chunks(tables, chunks)
+
+    def _tables(
+        self, table_of: Callable[[PackedFile, int, int], pd.DataFrame], chunks: int | None
+    ) -> Iterator[pd.DataFrame]:
+        if chunks is not None and chunks < 1:
+            raise ConfigError(f"chunks: expected a number of models, from 1 on, found {chunks}")
+        return self._read_tables(table_of, chunks)
+
+    def _read_tables(self, table_of, chunks: int | None) -> Iterator[pd.DataFrame]:
+        for shard in self._shards.values():
+            with PackedFile(shard.packed) as packed:
+                has_graph = np.flatnonzero(np.array(packed.statuses) == "ok")
+            for first in range(0, len(has_graph), chunks or len(has_graph)):
+                part = has_graph[first:][:chunks]
+                with PackedFile(shard.packed) as packed:
+                    table = table_of(packed, int(part[0]), int(part[-1]) + 1)
+                yield table
 
     def similarity(self, names: Iterable[str]) -> pd.DataFrame:
         """How alike the interfaces of some models are.
@@ -95,14 +198,85 @@ class Run:
             Models × models: of the pairs of residues in contact in either, the share in contact in both (Jaccard, 0 to
             1).
         """
+        import pandas as pd
+
         names = list(names)
         contacts = [self[name].residue_pairs for name in names]
         values = [[len(a & b) / max(1, len(a | b)) for b in contacts] for a in contacts]
         return pd.DataFrame(values, index=names, columns=names)
 
 
-def _models_of(shard: int, path: Path) -> pd.DataFrame:
-    with PackedFile(path) as packed:
+def _whole_or_chunks(tables: Iterator[pd.DataFrame], chunks: int | None) -> pd.DataFrame | Iterator[pd.DataFrame]:
+    if chunks is not None:
+        return tables
+    import pandas as pd
+
+    found = list(tables)
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+
+def _node_table(packed: PackedFile, first: int, stop: int) -> pd.DataFrame:
+    """Nodes of the models from the first to the one before `stop`; those that failed have none."""
+    bounds = packed.bounds("node", first, stop)
+    columns = packed.rows("node", first, stop, graph_tables.NODE_COLUMNS)
+    cluster = packed.node_clusters(first, stop) if packed.is_clustered else None
+    table = graph_tables.node_table(columns, cluster)
+    table.insert(0, "model", _names_of_rows(packed, first, bounds))
+    table.insert(1, "node", np.arange(bounds[-1] - bounds[0]) - np.repeat(bounds[:-1] - bounds[0], np.diff(bounds)))
+    return table
+
+
+def _interface_edge_table(packed: PackedFile, first: int, stop: int) -> pd.DataFrame:
+    return _edge_table(packed, "edge", first, stop)
+
+
+def _internal_edge_table(packed: PackedFile, first: int, stop: int) -> pd.DataFrame:
+    return _edge_table(packed, "internal_edge", first, stop)
+
+
+def _edge_table(packed: PackedFile, table_name: str, first: int, stop: int) -> pd.DataFrame:
+    columns = packed.rows(table_name, first, stop, graph_tables.EDGE_COLUMNS)
+    table = graph_tables.edge_table(columns, internal=table_name == "internal_edge")
+    table.insert(0, "model", _names_of_rows(packed, first, packed.bounds(table_name, first, stop)))
+    return table
+
+
+def _names_of_rows(packed: PackedFile, first: int, bounds: np.ndarray) -> np.ndarray:
+    names = np.array(packed.names[first : first + len(bounds) - 1], dtype=object)
+    return np.repeat(names, np.diff(bounds))
+
+
+def _listed_names(shard: ShardFolder) -> list[str]:
+    """Names of the models that have a graph: the manifest's, or where it cannot be read those of packed.h5."""
+    try:
+        with gzip.open(shard.manifest, "rt", encoding="utf-8", newline="\n") as file:
+            place = next(file).split("\t").index("mol")
+            return list(dict.fromkeys(line.split("\t", place + 1)[place] for line in file))
+    except (OSError, EOFError, zlib.error, ValueError, LookupError, StopIteration):
+        with PackedFile(shard.packed) as packed:
+            return [name for name, status in zip(packed.names, packed.statuses, strict=True) if status == "ok"]
+
+
+def _failures_of(shard: ShardFolder) -> dict[str, str]:
+    """Reason by model, of those that failed."""
+    try:
+        header, *rows = shard.failures.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        model, reason = (header.split("\t").index(name) for name in ("model", "reason"))
+        return {cells[model]: cells[reason] for cells in (row.split("\t") for row in rows)}
+    except (OSError, ValueError, LookupError):
+        with PackedFile(shard.packed) as packed:
+            found = zip(packed.names, packed.statuses, strict=True)
+            return {name: status for name, status in found if status != "ok"}
+
+
+def _near(name: str, names: list[str]) -> str:
+    return ", ".join(difflib.get_close_matches(str(name), names[:_MOST_COMPARED], n=3) or names[:3])
+
+
+def _models_of(shard: ShardFolder) -> pd.DataFrame:
+    import pandas as pd
+
+    with PackedFile(shard.packed) as packed:
         pointers = {table: packed.column(pointer) for table, pointer in POINTERS.items()}
         sums = {
             name: _sums(packed.column(f"edge/{column}"), pointers["edge"])
@@ -112,7 +286,7 @@ def _models_of(shard: int, path: Path) -> pd.DataFrame:
         return pd.DataFrame(
             {
                 "model": packed.names,
-                "shard": shard,
+                "shard": shard.index,
                 "status": packed.statuses,
                 "n_atoms": packed.column("model/n_atoms"),
                 "dropped_locations": packed.column("model/dropped_locations"),
@@ -136,148 +310,3 @@ def _sums(values: np.ndarray, pointer: np.ndarray) -> np.ndarray:
     """Sum of each model's rows."""
     total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
     return total[pointer[1:]] - total[pointer[:-1]]
-
-
-class Model:
-    """One model's interface graph.
-
-    Attributes
-    ----------
-    name : str
-    graph : InterfaceGraph
-    clusters : tuple of ndarray, or None
-        Labels of depth 0 (of nodes) and of depth 1 (of depth-0 clusters); None where the run has not been clustered.
-    """
-
-    def __init__(self, name: str, graph: InterfaceGraph, clusters: tuple[np.ndarray, np.ndarray] | None = None):
-        self.name, self.graph, self.clusters = name, graph, clusters
-
-    def __repr__(self) -> str:
-        n_contacts, n_internal = len(self.graph.interface), len(self.graph.internal)
-        return f"Model({self.name!r}): {len(self.graph)} nodes, {n_contacts} contacts, {n_internal} internal edges"
-
-    @property
-    def nodes(self) -> pd.DataFrame:
-        """A row for each atom.
-
-        Returns
-        -------
-        table : DataFrame
-            `side` (antibody or antigen), `residue_number`, `residue`, `atom`, `region`, `x`, `y`, `z` (Å), `bsa` (Å²,
-            of the atom's residue), `cluster` (depth 0; -1 without clusters).
-        """
-        graph = self.graph
-        x, y, z = graph.position.T
-        return pd.DataFrame(
-            {
-                "side": np.array(["antibody", "antigen"])[graph.chain],
-                "residue_number": graph.residue_number,
-                "residue": np.array(RESIDUE_TYPES)[graph.residue_type],
-                "atom": np.array(ATOM_TYPES)[graph.atom_type],
-                "region": np.array(REGIONS)[graph.region],
-                "x": x,
-                "y": y,
-                "z": z,
-                "bsa": graph.bsa,
-                "cluster": -1 if self.clusters is None else self.clusters[0],
-            }
-        )
-
-    @property
-    def edges(self) -> pd.DataFrame:
-        """A row for each contact across the interface.
-
-        Returns
-        -------
-        table : DataFrame
-            The nodes `antibody` and `antigen`, `dist` (Å), `elec` and `vdw` (kcal/mol), `voro_area` (Å²).
-        """
-        return _edge_table(self.graph.interface, ("antibody", "antigen"))
-
-    @property
-    def internal_edges(self) -> pd.DataFrame:
-        """A row for each pair within one chain: the nodes `first` and `second`, then as `edges`."""
-        return _edge_table(self.graph.internal, ("first", "second"))
-
-    @property
-    def residue_pairs(self) -> set[tuple[int, int]]:
-        """Numbers of the antibody's and the antigen's residue of each contact."""
-        numbers = self.graph.residue_number[self.graph.interface.nodes]
-        return set(map(tuple, np.unique(numbers, axis=0).tolist()))
-
-    def contact_map(self) -> pd.DataFrame:
-        """Contact area of each pair of residues.
-
-        Returns
-        -------
-        table : DataFrame
-            Å². Rows: the antibody's residues in contact, by region and number; columns: the antigen's.
-        """
-        nodes, edges = self.nodes, self.edges
-        labels = nodes["residue"] + nodes["residue_number"].astype(str)
-        antibody, antigen = (edges[side].to_numpy() for side in ("antibody", "antigen"))
-        table = pd.DataFrame(
-            {
-                "region": nodes["region"].to_numpy()[antibody],
-                "number": nodes["residue_number"].to_numpy()[antibody],
-                "antibody": labels.to_numpy()[antibody],
-                "at": nodes["residue_number"].to_numpy()[antigen],
-                "antigen": labels.to_numpy()[antigen],
-                "area": edges["voro_area"],
-            }
-        )
-        table["region"] = pd.Categorical(table["region"], [name for name in REGIONS if name != REGIONS[ANTIGEN]])
-        rows = ["region", "number", "antibody"]
-        areas = table.pivot_table(index=rows, columns=["at", "antigen"], values="area", aggfunc="sum", observed=True)
-        return areas.droplevel("number", axis=0).droplevel("at", axis=1)
-
-    def to_pyg(self):
-        """The graph as PyTorch Geometric has it.
-
-        Returns
-        -------
-        data : torch_geometric.data.Data
-            `x` (features `PYG_NODE_FEATURES` side by side), `pos` (Å), `edge_index` and `edge_attr`
-            (`PYG_EDGE_FEATURES`), both directions of each contact, `internal_edge_index` and `internal_edge_attr`
-            likewise, and with clusters `cluster0` and `cluster1`.
-
-        Raises
-        ------
-        LaunchError
-            The library is not installed.
-        """
-        try:
-            import torch
-            from torch_geometric.data import Data
-        except ImportError as error:
-            raise LaunchError(
-                f"{error.name} is not installed; `pip install torch torch_geometric` installs it"
-            ) from error
-        features = node_features(self.graph)
-        data = Data(
-            x=torch.from_numpy(_side_by_side(features, PYG_NODE_FEATURES)),
-            pos=torch.from_numpy(np.array(self.graph.position)),
-            num_nodes=len(self.graph),
-            name=self.name,
-        )
-        for prefix, edges, kind in (
-            ("", self.graph.interface, b"interface"),
-            ("internal_", self.graph.internal, b"internal"),
-        ):
-            data[f"{prefix}edge_index"] = torch.from_numpy(both_ways(edges.nodes).T.astype(np.int64))
-            columns = _side_by_side(edge_features(edges, kind), PYG_EDGE_FEATURES)
-            data[f"{prefix}edge_attr"] = torch.from_numpy(columns)
-        for depth, labels in enumerate(self.clusters or ()):
-            data[f"cluster{depth}"] = torch.from_numpy(labels.astype(np.int64))
-        return data
-
-
-def _edge_table(edges: Edges, ends: tuple[str, str]) -> pd.DataFrame:
-    first, second = edges.nodes.T
-    columns = {name: getattr(edges, name) for name in ("dist", "elec", "vdw", "voro_area")}
-    return pd.DataFrame({ends[0]: first, ends[1]: second, **columns})
-
-
-def _side_by_side(features: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
-    columns = [np.asarray(features[name], dtype=np.float32) for name in names]
-    return np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)

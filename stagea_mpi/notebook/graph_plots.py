@@ -1,13 +1,22 @@
-"""Figures of interface graphs: each function draws one thing and returns the figure."""
+"""Pictures of one interface graph: each function draws one thing and returns the figure. `ax`, or `axes` where several
+are drawn on, are the caller's to draw on instead.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..report.figures import AS_IS, COLOURS, CYCLE, Missing, Picture, legend_above, picture, title
-from ..structure.residues import REGIONS
-from .explore import Model, Run
+from ..errors import ConfigError
+from ..graph.interface_graph import InterfaceGraph
+from ..report.figures import AS_IS, COLOURS, CYCLE, Missing, legend_above, picture, title
+from ..structure.residues import ANTIGEN, REGIONS
+from . import graph_tables
 
 #: Colour of each region: heavy CDRs warm, light CDRs cool, the rest grey.
 REGION_COLOURS = {
@@ -21,25 +30,45 @@ REGION_COLOURS = {
     "CONST": COLOURS["light"],
     "AG": COLOURS["black"],
 }
-_AREA = LinearSegmentedColormap.from_list("area", ("#FFFFFF", COLOURS["sky"], COLOURS["blue"], COLOURS["black"]))
-#: More residues than these on an axis are not named.
-_MOST_NAMED = 60
+#: Colours of a contact area, or of a share.
+AREA = LinearSegmentedColormap.from_list("area", ("#FFFFFF", COLOURS["sky"], COLOURS["blue"], COLOURS["black"]))
+#: More residues or models than these on an axis are not named.
+MOST_NAMED = 60
 
 
-def interface_3d(model: Model) -> Picture:
+def side_view(graph: InterfaceGraph, ax: Axes | None = None) -> Figure:
+    """The interface from its side, the antibody above the antigen: atoms by region, contacts as lines."""
+    figure, axes = picture(f"interface of {_name(graph)} from its side", 3.4, given=ax)
+    position = graph.position.astype(np.float64)
+    up = position[graph.chain == 0].mean(axis=0) - position[graph.chain == 1].mean(axis=0)
+    up /= np.linalg.norm(up) or 1.0
+    centred = position - position.mean(axis=0)
+    along = np.linalg.svd(centred - np.outer(centred @ up, up), full_matrices=False)[2][0]
+    along *= np.sign(along[np.argmax(np.abs(along))])
+    flat = np.stack([centred @ along, centred @ up], axis=1)
+    axes.add_collection(LineCollection(flat[graph.interface.nodes], colors=COLOURS["grey"], linewidths=0.3, alpha=0.6))
+    regions = np.array(REGIONS)[graph.region]
+    for region in _present(pd.Series(regions)):
+        axes.scatter(*flat[regions == region].T, s=14, linewidth=0.3, label=region, **_style(region))
+    axes.set(xlabel="along the interface (Å)", ylabel="across it (Å)")
+    axes.set_aspect("equal", adjustable="datalim")
+    legend_above(axes, 9)
+    return figure
+
+
+def interface_3d(graph: InterfaceGraph, ax: Axes | None = None) -> Figure:
     """The interface in space: atoms by region, contacts as lines."""
-    figure, axes = picture(f"interface of {model.name} in space", 5.0, subplot_kw={"projection": "3d"})
-    nodes, position = model.nodes, model.graph.position
-    for a, b in position[model.graph.interface.nodes]:
+    figure, axes = picture(f"interface of {_name(graph)} in space", 5.0, subplot_kw={"projection": "3d"}, given=ax)
+    if not hasattr(axes, "zaxis"):
+        raise ConfigError("ax: expected axes with projection='3d'; `side_view` draws on plain ones")
+    nodes, position = _nodes(graph), graph.position
+    for a, b in position[graph.interface.nodes]:
         axes.plot(*np.stack([a, b]).T, color=COLOURS["grey"], linewidth=0.4, alpha=0.6)
     for region in _present(nodes["region"]):
         part = nodes[nodes["region"] == region]
-        style = {
-            "marker": "o" if region != "AG" else "^",
-            "color": REGION_COLOURS[region],
-            "edgecolor": COLOURS["black"],
-        }
-        axes.scatter(part["x"], part["y"], part["z"], s=16, linewidth=0.3, depthshade=False, label=region, **style)
+        axes.scatter(
+            part["x"], part["y"], part["z"], s=16, linewidth=0.3, depthshade=False, label=region, **_style(region)
+        )
     axes.set(xlabel="x (Å)", ylabel="y (Å)", zlabel="z (Å)")
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
         axis.set_major_locator(MaxNLocator(4))
@@ -48,32 +77,32 @@ def interface_3d(model: Model) -> Picture:
     return figure
 
 
-def contact_map(model: Model) -> Picture:
+def contact_map(graph: InterfaceGraph, ax: Axes | None = None) -> Figure:
     """Contact area of each pair of residues, the antibody's by CDR."""
-    table = model.contact_map()
+    table = graph_tables.contact_map(_nodes(graph), _edges(graph))
     rows, columns = table.shape
-    figure, axes = picture(f"contact map of {model.name}", min(8.0, 1.8 + 0.17 * rows))
-    image = axes.imshow(table.to_numpy(), cmap=_AREA, vmin=0.0, aspect="auto", interpolation="nearest")
+    figure, axes = picture(f"contact map of {_name(graph)}", min(8.0, 1.8 + 0.17 * rows), given=ax)
+    image = axes.imshow(table.to_numpy(), cmap=AREA, vmin=0.0, aspect="auto", interpolation="nearest")
     regions = table.index.get_level_values("region").astype(str)
     for place in np.flatnonzero(regions[1:] != regions[:-1]):
         axes.axhline(place + 0.5, color=COLOURS["vermilion"], linewidth=0.8)
     names = [
         f"{region} {residue}" for region, residue in zip(regions, table.index.get_level_values("antibody"), strict=True)
     ]
-    if rows <= _MOST_NAMED:
+    if rows <= MOST_NAMED:
         axes.set_yticks(range(rows), names, fontsize=7, **AS_IS)
     else:
         axes.set_ylabel(f"{rows} residues")
-    if columns <= _MOST_NAMED:
+    if columns <= MOST_NAMED:
         axes.set_xticks(range(columns), table.columns, rotation=90, fontsize=7, **AS_IS)
     axes.set_xlabel("antigen")
-    figure.colorbar(image, label="contact area (Å²)", shrink=0.8)
+    figure.colorbar(image, ax=axes, label="contact area (Å²)", shrink=0.8)
     return figure
 
 
-def feature_distributions(model: Model) -> Picture:
+def feature_distributions(graph: InterfaceGraph, axes: Sequence[Axes] | None = None) -> Figure:
     """Distances, energies, contact areas and buried areas of one model."""
-    edges, residues = model.edges, model.nodes.drop_duplicates(["side", "residue_number"])
+    edges, residues = _edges(graph), _nodes(graph).drop_duplicates(["side", "residue_number"])
     shown = (
         (edges["dist"], "distance (Å)", "contacts"),
         (edges["voro_area"], "contact area (Å²)", "contacts"),
@@ -81,7 +110,7 @@ def feature_distributions(model: Model) -> Picture:
         (edges["vdw"].clip(upper=edges["vdw"].quantile(0.98)), "Lennard-Jones energy (kcal/mol)", "contacts"),
         (residues["bsa"], "buried area (Å²)", "residues"),
     )
-    figure, axes = picture(f"feature distributions of {model.name}", 4.0, 2, 3)
+    figure, axes = picture(f"feature distributions of {_name(graph)}", 4.0, 2, 3, given=axes)
     for axis, (values, label, what), colour in zip(axes.flat, shown, CYCLE, strict=False):
         axis.hist(values, bins=30, color=colour)
         axis.set(xlabel=label, ylabel=what)
@@ -92,20 +121,18 @@ def feature_distributions(model: Model) -> Picture:
     return figure
 
 
-def clusters(model: Model) -> Picture | Missing:
+def clusters(graph: InterfaceGraph, axes: Sequence[Axes] | None = None) -> Figure | Missing:
     """The clusters of the graph's atoms, seen along the direction in which they spread least."""
-    if model.clusters is None:
-        return Missing(
-            "The run has not been clustered; `python -m stagea_mpi run run.yaml --phase cluster_only` does it."
-        )
-    centred = model.graph.position - model.graph.position.mean(axis=0)
+    if graph.clusters is None:
+        return Missing("The graph has not been clustered; `graph.cluster()` does it.")
+    centred = graph.position - graph.position.mean(axis=0)
     _, _, axes_of_spread = np.linalg.svd(centred, full_matrices=False)
     flat = centred @ axes_of_spread[:2].T
-    figure, panels = picture(f"clusters of {model.name}", 3.8, 1, 2)
-    depth_1 = model.clusters[1][model.clusters[0]]
-    for axis, labels, name in zip(panels, (model.clusters[0], depth_1), ("depth 0", "depth 1"), strict=True):
+    figure, panels = picture(f"clusters of {_name(graph)}", 3.8, 1, 2, given=axes)
+    depth_1 = graph.clusters[1][graph.clusters[0]]
+    for axis, labels, name in zip(panels, (graph.clusters[0], depth_1), ("depth 0", "depth 1"), strict=True):
         number = np.unique(labels, return_inverse=True)[1]
-        for a, b in flat[model.graph.internal.nodes]:
+        for a, b in flat[graph.internal.nodes]:
             axis.plot(*np.stack([a, b]).T, color=COLOURS["light"], linewidth=0.5, zorder=0)
         colours = np.array(CYCLE)[number % len(CYCLE)]
         axis.scatter(*flat.T, s=14, c=colours, edgecolor="white", linewidth=0.3)
@@ -116,49 +143,26 @@ def clusters(model: Model) -> Picture | Missing:
     return figure
 
 
-def ensemble(run: Run) -> Picture:
-    """All models of a run: contact area against contacts, and the energies."""
-    models = run.models[run.models["status"] == "ok"]
-    figure, (left, right) = picture("contact area, contacts and energies of all models", 3.0, 1, 2)
-    left.scatter(models["n_edges"], models["contact_area"], s=14, color=COLOURS["blue"])
-    left.set(xlabel="contacts", ylabel="contact area (Å²)", xlim=(0, None), ylim=(0, None))
-    right.scatter(models["elec"], models["vdw"], s=14, marker="^", color=COLOURS["green"])
-    # Atoms that clash have energies of any size.
-    right.set_yscale("symlog", linthresh=100.0)
-    right.set(xlabel="Coulomb energy (kcal/mol)", ylabel="Lennard-Jones energy (kcal/mol)")
-    return figure
-
-
-def similarity(table: pd.DataFrame) -> Picture:
-    """How alike the interfaces of some models are (`Run.similarity`)."""
-    figure, axes = picture("similarity of interfaces", min(7.5, 2.2 + 0.16 * len(table)))
-    image = axes.imshow(table.to_numpy(), cmap=_AREA, vmin=0.0, vmax=1.0, interpolation="nearest")
-    if len(table) <= _MOST_NAMED:
-        axes.set_xticks(range(len(table)), table.columns, rotation=90, fontsize=7, **AS_IS)
-        axes.set_yticks(range(len(table)), table.index, fontsize=7, **AS_IS)
-    figure.colorbar(image, label="contacts in common (Jaccard)", shrink=0.8)
-    return figure
-
-
-def contacts_by_region(run: Run, names: list[str]) -> Picture:
-    """Contact area by region of the antibody, for some models side by side."""
-    areas = pd.DataFrame(
-        {name: run[name].contact_map().sum(axis=1).groupby("region", observed=False).sum() for name in names}
-    )
-    areas = areas[areas.sum(axis=1) > 0]
-    figure, axes = picture("contact area by region of some models", 2.6)
-    places, left = np.arange(len(names)), np.zeros(len(names))
-    for region, values in areas.iterrows():
-        axes.bar(
-            places, values, bottom=left, color=REGION_COLOURS[region], edgecolor="white", linewidth=0.4, label=region
-        )
-        left += values.to_numpy()
-    axes.set_xticks(places, names, rotation=60 if len(names) > 6 else 0, fontsize=7, **AS_IS)
-    axes.set_ylabel("contact area (Å²)")
-    legend_above(axes, 9)
-    return figure
-
-
 def _present(regions: pd.Series) -> list[str]:
     found = set(regions)
     return [region for region in REGIONS if region in found]
+
+
+def _style(region: str) -> dict[str, str]:
+    return {
+        "marker": "^" if region == REGIONS[ANTIGEN] else "o",
+        "color": REGION_COLOURS[region],
+        "edgecolor": COLOURS["black"],
+    }
+
+
+def _nodes(graph: InterfaceGraph) -> pd.DataFrame:
+    return graph_tables.node_table(graph_tables.nodes_of(graph))
+
+
+def _edges(graph: InterfaceGraph) -> pd.DataFrame:
+    return graph_tables.edge_table(graph_tables.edges_of(graph.interface), internal=False)
+
+
+def _name(graph: InterfaceGraph) -> str:
+    return graph.name or "a model"

@@ -1,6 +1,6 @@
 """packed.h5, read again; and written anew with clusters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 
 import h5py
@@ -72,8 +72,8 @@ class PackedFile:
 
     def graph(self, index: int) -> InterfaceGraph:
         """Graph of the index-th model."""
-        node = self._rows("node", index)
-        edge, internal = (self._rows(table, index) for table in ("edge", "internal_edge"))
+        node = self.rows("node", index, index + 1)
+        edge, internal = (self.rows(table, index, index + 1) for table in ("edge", "internal_edge"))
         zero = np.zeros(len(internal["nodes"]), dtype=np.float32)
         internal |= {"elec": zero, "vdw": zero}
         interface, internal = (
@@ -93,9 +93,29 @@ class PackedFile:
         first, last = self._file[CLUSTERS[2]][index : index + 2]
         return self._file[CLUSTERS[0]][start:stop], self._file[CLUSTERS[1]][first:last]
 
-    def _rows(self, table: str, index: int) -> dict[str, np.ndarray]:
-        start, stop = self._file[POINTERS[table]][index : index + 2]
-        return {name: dataset[start:stop] for name, dataset in self._file[table].items()}
+    def bounds(self, table: str, first: int, stop: int) -> np.ndarray:
+        """Rows of a table at which each model from the first on begins, and where the last one before `stop` ends."""
+        return self._file[POINTERS[table]][first : stop + 1]
+
+    def rows(self, table: str, first: int, stop: int, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+        """Columns of a table for the models from the first to the one before `stop`, behind each other.
+
+        Parameters
+        ----------
+        table : str
+            One of `POINTERS`.
+        first, stop : int
+        names : iterable of str, optional
+            Columns; all that there are by default, and of those asked for what there is.
+        """
+        begin, *_, end = self.bounds(table, first, stop)
+        wanted = self._file[table] if names is None else [name for name in names if name in self._file[table]]
+        return {name: self._file[table][name][begin:end] for name in wanted}
+
+    def node_clusters(self, first: int, stop: int) -> np.ndarray:
+        """Labels of depth 0 of the nodes of these models."""
+        begin, *_, end = self.bounds("node", first, stop)
+        return self._file[CLUSTERS[0]][begin:end]
 
     def check(self) -> None:
         """Raises RunFolderError where pointers and columns do not fit together."""

@@ -54,6 +54,8 @@ def clusters_of(records):
 
 def assert_equal_graphs(ours, theirs):
     for field in fields(InterfaceGraph):
+        if field.name in ("name", "clusters"):  # which stand in columns of their own
+            continue
         a, b = getattr(ours, field.name), getattr(theirs, field.name)
         if field.type in (Edges, "Edges"):
             for column in fields(Edges):

@@ -1,0 +1,200 @@
+"""The interface graph that Python's users get: the arrays of `graph.interface_graph` with tables, pictures and a file.
+
+It is a class of its own since tables, pictures and files stand above `graph/`, which is arrays in, arrays out. pandas,
+matplotlib, h5py and PyTorch are imported when they are asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from ..config.paths import given
+from ..errors import LaunchError, StorageError
+from ..graph import interface_graph
+from ..graph.interface_graph import Clusters
+from ..rundir.folders import publish
+from . import graph_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Columns of the features that `InterfaceGraph.to_pyg` puts side by side, in this order.
+PYG_NODE_FEATURES = ("res_type", "charge", "polarity", "bsa", "atom_type", "region")
+PYG_EDGE_FEATURES = ("dist", "voro_area", "elec", "vdw", "covalent", "orientation")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class InterfaceGraph(interface_graph.InterfaceGraph):
+    """One model's interface: nodes are atoms in contact, edges the contacts and the bonds among them.
+
+    Its arrays (`chain`, `position`, `interface.dist`, …) are described at `stagea_mpi.graph.interface_graph`.
+    `len(graph)` counts nodes, `==` compares all arrays, and as the last line of a notebook's cell it is a picture.
+    """
+
+    @classmethod
+    def of(cls, graph: interface_graph.InterfaceGraph, name: str = "", clusters: Clusters | None = None) -> Self:
+        """The same arrays, under a model's name."""
+        arrays = {f.name: getattr(graph, f.name) for f in fields(graph)}
+        return cls(**arrays | {"name": name, "clusters": clusters})
+
+    def nodes(self) -> pd.DataFrame:
+        """A row for each atom.
+
+        Returns
+        -------
+        table : DataFrame
+            `side` (antibody or antigen), `residue_number`, `residue`, `atom`, `region`, `x`, `y`, `z` (Å), `bsa` (Å²,
+            of the atom's residue), `cluster` (depth 0; -1 without clusters).
+        """
+        return graph_tables.node_table(graph_tables.nodes_of(self), self.clusters and self.clusters[0])
+
+    def edges(self, internal: bool = False) -> pd.DataFrame:
+        """A row for each contact across the interface, or for each pair within one chain.
+
+        Parameters
+        ----------
+        internal : bool
+
+        Returns
+        -------
+        table : DataFrame
+            The nodes `antibody` and `antigen` (of internal edges `first` and `second`), `dist` (Å), `elec` and `vdw`
+            (kcal/mol; 0 on internal edges), `voro_area` (Å²).
+        """
+        return graph_tables.edge_table(graph_tables.edges_of(self.internal if internal else self.interface), internal)
+
+    @property
+    def residue_pairs(self) -> set[tuple[int, int]]:
+        """Numbers of the antibody's and the antigen's residue of each contact."""
+        numbers = self.residue_number[self.interface.nodes]
+        return {(antibody, antigen) for antibody, antigen in np.unique(numbers, axis=0).tolist()}
+
+    def contact_map(self) -> pd.DataFrame:
+        """Contact area of each pair of residues.
+
+        Returns
+        -------
+        table : DataFrame
+            Å². Rows: the antibody's residues in contact, by region and number; columns: the antigen's.
+        """
+        return graph_tables.contact_map(self.nodes(), self.edges())
+
+    def to_pyg(self):
+        """The graph as PyTorch Geometric has it.
+
+        Returns
+        -------
+        data : torch_geometric.data.Data
+            `x` (features `PYG_NODE_FEATURES` side by side), `pos` (Å), `edge_index` and `edge_attr`
+            (`PYG_EDGE_FEATURES`), both directions of each contact, `internal_edge_index` and `internal_edge_attr`
+            likewise, and with clusters `cluster0` and `cluster1`.
+
+        Raises
+        ------
+        LaunchError
+            The library is not installed.
+        """
+        try:
+            import torch
+            from torch_geometric.data import Data
+        except ImportError as error:
+            raise LaunchError(
+                f"{error.name} is not installed; `pip install torch torch_geometric` installs it"
+            ) from error
+        from ..storage.deeprank_writer import both_ways, edge_features, node_features
+
+        data = Data(
+            x=torch.from_numpy(_side_by_side(node_features(self), PYG_NODE_FEATURES)),
+            pos=torch.from_numpy(np.array(self.position)),
+            num_nodes=len(self),
+            name=self.name,
+        )
+        for prefix, edges, kind in (("", self.interface, b"interface"), ("internal_", self.internal, b"internal")):
+            data[f"{prefix}edge_index"] = torch.from_numpy(both_ways(edges.nodes).T.astype(np.int64))
+            columns = _side_by_side(edge_features(edges, kind), PYG_EDGE_FEATURES)
+            data[f"{prefix}edge_attr"] = torch.from_numpy(columns)
+        for depth, labels in enumerate(self.clusters or ()):
+            data[f"cluster{depth}"] = torch.from_numpy(labels.astype(np.int64))
+        return data
+
+    def save(self, path: str | Path) -> None:
+        """Writes the graph and its clusters as packed.h5, the format of a run's shards, with this model alone.
+
+        Parameters
+        ----------
+        path : path
+            A file that is there is replaced once the new one is whole.
+
+        Raises
+        ------
+        StorageError
+        """
+        from ..storage.single_graph import write_graph
+
+        path = Path(given(path, "path"))
+        try:
+            with publish(path) as part:
+                write_graph(part, self.name, self, self.clusters)
+        except OSError as error:
+            raise StorageError.of(error, path) from error
+
+    @classmethod
+    def load(cls, path: str | Path, model: str | None = None) -> Self:
+        """Reads a graph that `save` has written, or one of a shard's packed.h5.
+
+        Parameters
+        ----------
+        path : path
+        model : str, optional
+            Its name, where the file has several graphs.
+
+        Raises
+        ------
+        ConfigError
+            There are several, or none of this name.
+        RunFolderError
+            The file is missing, damaged, or something else.
+        """
+        from ..storage.single_graph import read_graph
+
+        name, graph, clusters = read_graph(given(path, "path"), model)
+        return cls.of(graph, name, clusters)
+
+    def plot(self, ax: Axes | None = None) -> Figure:
+        """The interface from its side: atoms by region, contacts as lines. More pictures are in
+        `stagea_mpi.notebook.graph_plots`.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            To draw on; a new figure without.
+
+        Raises
+        ------
+        LaunchError
+            matplotlib is not installed.
+        """
+        try:
+            from .graph_plots import side_view
+        except ImportError as error:
+            raise LaunchError(f"{error.name} is not installed; `pip install matplotlib pandas` installs it") from error
+        return side_view(self, ax)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
+        """The picture as the last line of a notebook's cell; in words where matplotlib is not installed."""
+        try:
+            content, described = self.plot()._repr_mimebundle_()
+        except LaunchError:
+            content, described = {}, {}
+        return {**content, "text/plain": repr(self)}, described
+
+
+def _side_by_side(features: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
+    columns = [np.asarray(features[name], dtype=np.float32) for name in names]
+    return np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)

@@ -1,0 +1,82 @@
+"""One graph in a file of its own: a packed.h5 of one model."""
+
+import json
+from pathlib import Path
+
+from .. import __version__
+from ..errors import ConfigError
+from ..graph.interface_graph import Clusters, InterfaceGraph
+from ..graph.timing import STAGES
+from ..mpi.teams import SerialComm
+from .packed_reader import PackedFile, write_clustered
+from .packed_writer import ModelRecord, PackedWriter, as_bytes
+from .schema import root_attributes
+
+
+def write_graph(path: str | Path, name: str, graph: InterfaceGraph, clusters: Clusters | None = None) -> None:
+    """Writes a graph; what a run knows of a model beside its graph is unknown there.
+
+    Parameters
+    ----------
+    path : str or Path
+        A new file.
+    name : str
+        The model's.
+    graph : InterfaceGraph
+    clusters : tuple of ndarray, optional
+        Labels of depth 0 and 1 (`clustering.cluster_two_depths`).
+
+    Raises
+    ------
+    StorageError
+    """
+    record = ModelRecord(0, name, "", "", -1, 0, (0.0,) * len(STAGES), graph)
+    attributes = root_attributes(json.dumps({"stagea_mpi": __version__}), "", "")
+    widths = {"model/name": len(as_bytes(name)), "model/source": 1}
+    plain = Path(path) if clusters is None else Path(f"{path}.unclustered")
+    try:
+        writer = PackedWriter(str(plain), SerialComm(), attributes, widths, rounds=1)
+        writer.append([record])
+        writer.close()
+        if clusters is not None:
+            with PackedFile(plain) as packed:
+                write_clustered(packed, path, {0: clusters})
+    finally:
+        if clusters is not None:
+            plain.unlink(missing_ok=True)
+
+
+def read_graph(path: str | Path, model: str | None = None) -> tuple[str, InterfaceGraph, Clusters | None]:
+    """Name, graph and clusters of a model of a packed.h5.
+
+    Parameters
+    ----------
+    path : str or Path
+    model : str, optional
+        Its name, where there are several graphs.
+
+    Raises
+    ------
+    ConfigError
+        There are several, or none of this name.
+    RunFolderError
+        The file is missing, damaged, or something else.
+    """
+    with PackedFile(path) as packed:
+        packed.check()
+        index_of = {
+            name: k
+            for k, (name, status) in enumerate(zip(packed.names, packed.statuses, strict=True))
+            if status == "ok"
+        }
+        name = next(iter(index_of)) if model is None and len(index_of) == 1 else model
+        if name is None or name not in index_of:
+            what = "model=" if name is None else f"model {name}"
+            raise ConfigError(f"{path}: expected the name of one graph as {what}; there are {_listed(list(index_of))}")
+        index = index_of[name]
+        return name, packed.graph(index), packed.clusters(index) if packed.is_clustered else None
+
+
+def _listed(names: list[str], most: int = 8) -> str:
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(names[:most]) or "none") + rest
