@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -84,6 +85,38 @@ def check_chains(
         raise ModelError("antibody_in_antigen", what, "chains")
     notes += _with_domain_of(_ANTIBODY_TYPES, antigen)
     return CheckedChains(found["heavy"], found.get("light"), (*wrong, *notes))
+
+
+class NumberedDomains(Protocol):
+    """Domains by sequence."""
+
+    def __getitem__(self, sequence: str) -> tuple[Domain, ...]:
+        """Raises ModelError where they could not be looked for."""
+
+
+def check_numbered(
+    chains: Chains, heavy: str, light: str, antigen: Sequence[str], numbering: NumberedDomains
+) -> CheckedChains:
+    """`check_chains` by the domains of the chains' sequences (`light` empty where there is no such chain).
+
+    An antigen's chain that ANARCI cannot take fails the model only where its domains decide.
+
+    Raises
+    ------
+    ModelError
+        As `check_chains`, or why domains could not be looked for.
+    """
+    sequences = {"heavy": heavy, "light": light}
+    domains = {role: numbering[sequence] for role, sequence in sequences.items() if sequence}
+    found = {}
+    for name, sequence in zip(chains.antigen, antigen, strict=True):
+        try:
+            found[name] = numbering[sequence]
+        except ModelError:
+            if is_in_doubt(domains):
+                raise
+            found[name] = ()
+    return check_chains(chains, domains, found)
 
 
 def _roles(chains: Chains) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """Input files: which there are, which models they hold, what these are called, and one model's atoms as arrays."""
 
-from .atoms import AtomTable, read_model
+from .atoms import AtomTable, atoms_of_structure, read_model
 from .containers import FileListing, ModelRef, list_models
 from .discovery import InputFiles, discover
 from .model_names import FileNames, RunNames, stem
@@ -12,6 +12,7 @@ __all__ = [
     "InputFiles",
     "ModelRef",
     "RunNames",
+    "atoms_of_structure",
     "discover",
     "list_models",
     "read_model",

@@ -77,16 +77,49 @@ def read_model(ref: ModelRef) -> AtomTable:
             table = _as_table([_columns(piece) for piece in pieces], pieces[0].shared_chain)
     except ModelError as failure:
         raise _told_of(ref, failure) from failure
+    return _usable(table, ref.source, ref.serial or 1)
+
+
+def atoms_of_structure(structure: gemmi.Structure, serial: int, source: str) -> AtomTable:
+    """Atoms of one model that gemmi holds already, as `read_model` gives them. The structure stays as it is.
+
+    What is read from a file's text alone (segments of PDB apart) is not looked at: columns, names that are too long for
+    them, residues of one number.
+
+    Parameters
+    ----------
+    structure : gemmi.Structure
+    serial : int
+        The model's number (`gemmi.Model.num`).
+    source : str
+        Its origin, for messages.
+
+    Raises
+    ------
+    ModelError
+        As `read_model`.
+    """
+    structure = structure.clone()
+    for i in reversed(range(len(structure))):
+        if structure[i].num != serial:
+            del structure[i]
+    with readable(source):
+        is_pdb = structure.input_format == gemmi.CoorFormat.Pdb
+        shared_chain = _split_shared_chain(structure, _segment_of if is_pdb else _subchain_of)
+        table = _as_table([_columns(_Piece(structure, None, shared_chain))], shared_chain)
+    return _usable(table, source, serial)
+
+
+def _usable(table: AtomTable, source: str, serial: int) -> AtomTable:
+    """The table, unless no graph can come of it."""
     if not len(table.xyz):
-        raise ModelError("no_models", f"{ref.source}: model {ref.serial or 1} holds no atoms", "read")
+        raise ModelError("no_models", f"{source}: model {serial} holds no atoms", "read")
     real = np.isfinite(table.xyz).all(axis=1) & (np.abs(table.xyz) < _FARTHEST).all(axis=1)
     if not real.all():
         atom = int(np.argmin(real))
-        raise ModelError(
-            "bad_coordinates", f"{ref.source}: atom {atom + 1} has the coordinates {table.xyz[atom]}", "read"
-        )
+        raise ModelError("bad_coordinates", f"{source}: atom {atom + 1} has the coordinates {table.xyz[atom]}", "read")
     if not (np.isin(b"N", table.atom_name) and np.isin(b"CA", table.atom_name)):
-        raise ModelError("no_backbone", f"{ref.source}: none of {len(table.xyz)} atoms is an N, or none a CA", "read")
+        raise ModelError("no_backbone", f"{source}: none of {len(table.xyz)} atoms is an N, or none a CA", "read")
     return table
 
 

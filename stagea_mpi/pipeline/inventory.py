@@ -9,11 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..antibody.chain_checking import CheckedChains, check_chains, is_in_doubt
+from ..antibody.chain_checking import CheckedChains, check_numbered
 from ..antibody.chain_finding import Choice, find_chains
 from ..antibody.chain_rules import ChainRule, ChainTable
 from ..antibody.complexes import Chains, chain_sequences, merge_chains
-from ..antibody.numbering import Domain
 from ..errors import LaunchError, ModelError
 from ..inputs import FileNames, ModelRef, list_models, read_model
 from ..inputs.unpacking import MAX_MODEL_BYTES
@@ -235,30 +234,12 @@ def with_domains(entries: list[ModelEntry], numbering: Numbering) -> list[ModelE
     return [_checked(entry, numbering) if entry.ref.name in is_stated else entry for entry in entries]
 
 
-def _antibody_domains(entry: ModelEntry, numbering: Numbering) -> dict[str, tuple[Domain, ...]]:
-    chains = {"heavy": entry.heavy, "light": entry.light}
-    return {role: numbering[sequence] for role, sequence in chains.items() if sequence}
-
-
 def _checked(entry: ModelEntry, numbering: Numbering) -> ModelEntry:
     try:
-        domains = _antibody_domains(entry, numbering)
-        antigen = zip(entry.chains.antigen, entry.antigen, strict=True)
-        found = {name: _antigen_domains(sequence, numbering, is_in_doubt(domains)) for name, sequence in antigen}
-        checked = check_chains(entry.chains, domains, found)
+        checked = check_numbered(entry.chains, entry.heavy, entry.light, entry.antigen, numbering)
     except ModelError as failure:
         return replace(entry, failure=ModelError(failure.reason, str(failure), failure.stage or "annotate"))
     return replace(entry, checked=checked)
-
-
-def _antigen_domains(sequence: str, numbering: Numbering, is_needed: bool) -> tuple[Domain, ...]:
-    """Domains of an antigen's chain; one that ANARCI cannot take fails the model only where they decide."""
-    try:
-        return numbering[sequence]
-    except ModelError:
-        if is_needed:
-            raise
-        return ()
 
 
 def _with_sequences(reader: _Reader, entry: ModelEntry) -> ModelEntry:

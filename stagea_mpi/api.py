@@ -1,0 +1,204 @@
+"""One model's interface graph in one call, without run folder, configuration or MPI.
+
+The numbers are those of a run: a model goes through the same functions. What these do for all models of a shard at
+once, on all ranks, is done here for one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .antibody.chain_checking import CheckedChains, antibody_regions, check_numbered
+from .antibody.chain_finding import find_chains
+from .antibody.chain_rules import AUTO, ChainRule
+from .antibody.complexes import Chains, chain_sequences, merge_chains
+from .config.chains import CHAIN_KEYS, parse_chains
+from .config.paths import given
+from .errors import ConfigError, ModelError, StageAError
+from .graph import interface_graph
+from .inputs import AtomTable, ModelRef, atoms_of_structure, list_models, read_model
+from .mpi.guard import time_limit
+from .mpi.teams import SerialComm
+from .notebook.model_graph import InterfaceGraph
+from .pipeline.inventory import unexpected
+from .pipeline.shared_numbering import Numbering
+
+if TYPE_CHECKING:
+    import gemmi
+
+#: Models that a message lists.
+_MOST_LISTED = 8
+
+
+def build_graph(
+    source: str | Path | gemmi.Structure,
+    *,
+    heavy: str = AUTO,
+    light: str | None = AUTO,
+    antigen: str | Sequence[str] = AUTO,
+    chains: str | dict[str, Any] | Chains | ChainRule | None = None,
+    model: str | int | None = None,
+    timeout: float | None = None,
+) -> InterfaceGraph:
+    """The interface graph of a docking model, as a run computes it.
+
+    Parameters
+    ----------
+    source : path or gemmi.Structure
+        A file that a run could read: PDB or mmCIF, plain or compressed, a single model, an ensemble or an archive. Of a
+        structure, what gemmi holds is taken: errors in its file are no longer seen.
+    heavy, light : str
+        Names of the antibody's chains; what is left out is found by its variable domain. `light` is None (or ``-``) for
+        an antibody without a light chain, and the heavy chain's name where both domains are in one chain.
+    antigen : str or sequence of str
+        Names of the antigen's chains, in the order in which they are merged; found where left out.
+    chains : Chains, ChainRule, dict or str, optional
+        All of this at once instead: ``auto``, or as `chains` stands in run.yaml (``check: false``, ``copy: 2``).
+    model : str or int, optional
+        Which model of a file that has several: its name in a run, or its number in the file. Of a structure its number;
+        the first one by default.
+    timeout : float, optional
+        Seconds that it may take; no limit by default.
+
+    Returns
+    -------
+    graph : InterfaceGraph
+        Not clustered; see `InterfaceGraph.cluster`.
+
+    Raises
+    ------
+    ModelError
+        There is no graph, for one of the reasons that a run notes in failures.tsv (`reason`).
+    ConfigError
+        An argument is wrong, or the file has several models and none is chosen.
+    LaunchError
+        A program that computes is not installed.
+    """
+    rule = _rule(heavy, light, antigen, chains)
+    _check_timeout(timeout)
+    name = _name_of(source)
+    try:
+        with time_limit(timeout, name, "timeout"):
+            name, atoms = _read(source, model)
+            return InterfaceGraph.of(_graph_of(atoms, rule, name, timeout), name)
+    except StageAError:
+        raise
+    except Exception as bug:
+        raise unexpected(bug, name, "graph") from bug
+
+
+def _rule(heavy: Any, light: Any, antigen: Any, chains: Any) -> Chains | ChainRule:
+    stated = {"heavy": heavy, "light": light, "antigen": antigen}
+    named = [role for role, value in stated.items() if not (isinstance(value, str) and value == AUTO)]
+    if chains is not None and named:
+        raise ConfigError(f"build_graph: chains and {' and '.join(named)} are both stated; expected one of the two")
+    if isinstance(chains, (Chains, ChainRule)):
+        return chains
+    if chains is None:
+        return parse_chains(stated | {"antigen": _as_list(antigen)}, "build_graph")
+    if isinstance(chains, dict):
+        unknown = [str(key) for key in chains if key not in CHAIN_KEYS or key == "table"]
+        if unknown:
+            known = ", ".join(key for key in CHAIN_KEYS if key != "table")
+            raise ConfigError(f"build_graph: chains: expected some of {known}, found {', '.join(unknown)}")
+        if "antigen" in chains:
+            chains = chains | {"antigen": _as_list(chains["antigen"])}
+    return parse_chains(chains, "build_graph: chains")
+
+
+def _as_list(antigen: Any) -> Any:
+    return list(antigen) if isinstance(antigen, Sequence) and not isinstance(antigen, str) else antigen
+
+
+def _check_timeout(timeout: Any) -> None:
+    is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if timeout is not None and not (is_number and timeout > 0):
+        raise ConfigError(f"build_graph: timeout: expected seconds above 0, or None, found {timeout!r}")
+
+
+def _is_structure(source: Any) -> bool:
+    return type(source).__module__.split(".")[0] == "gemmi" and type(source).__name__ == "Structure"
+
+
+def _name_of(source: Any) -> str:
+    """What messages call the source before its model has a name."""
+    if _is_structure(source):
+        return source.name or "structure"
+    if not isinstance(source, (str, os.PathLike)):
+        raise ConfigError(
+            f"build_graph: expected the path of a file or a gemmi.Structure, found {type(source).__name__}"
+        )
+    return os.fspath(source)
+
+
+def _read(source: Any, model: str | int | None) -> tuple[str, AtomTable]:
+    """The chosen model's name and atoms."""
+    if model is not None and (isinstance(model, bool) or not isinstance(model, (str, int))):
+        raise ConfigError(f"build_graph: model: expected a name or a number, found {model!r}")
+    if _is_structure(source):
+        return _from_structure(source, model)
+    ref = _chosen(given(source, "build_graph"), model)
+    return ref.name, read_model(ref)
+
+
+def _from_structure(structure: gemmi.Structure, model: str | int | None) -> tuple[str, AtomTable]:
+    name = structure.name or "structure"
+    numbers = [found.num for found in structure]
+    if not numbers:
+        raise ModelError("no_models", f"{name}: the structure holds no model", "read")
+    number = numbers[0] if model is None else model
+    if str(number) not in map(str, numbers):
+        raise ConfigError(f"build_graph: model: {name} has no model {number}; there are {_listed(map(str, numbers))}")
+    name = name if len(numbers) == 1 else f"{name}_model_{number}"
+    return name, atoms_of_structure(structure, int(number), name)
+
+
+def _chosen(path: str, model: str | int | None) -> ModelRef:
+    """The model of a file that is asked for, or its only one."""
+    listing = list_models(path)
+    if model is None:
+        fitting = listing.models
+        if not fitting and len(listing.failures) == 1:
+            raise listing.failures[0][1]
+    else:
+        for ref, failure in listing.failures:
+            if ref.name == model:
+                raise failure
+        fitting = [ref for ref in listing.models if ref.name == model or (ref.serial or 1) == model]
+    if len(fitting) == 1:
+        return fitting[0]
+    names = _listed(ref.name if ref.serial is None else f"{ref.name} ({ref.serial})" for ref in listing.models)
+    if model is None:
+        raise ConfigError(f"{path}: {len(listing.models)} models; expected one of them as model=: {names}")
+    what = "no model is" if not fitting else f"{len(fitting)} models are"
+    raise ConfigError(f"{path}: {what} {model!r}; expected one of {names}")
+
+
+def _listed(names) -> str:
+    names = list(names)
+    rest = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    return (", ".join(names[:_MOST_LISTED]) or "none") + rest
+
+
+def _graph_of(
+    atoms: AtomTable, rule: Chains | ChainRule, name: str, timeout: float | None
+) -> interface_graph.InterfaceGraph:
+    numbering = Numbering(SerialComm())
+    if isinstance(rule, ChainRule) and rule.is_stated:
+        rule = rule.stated()
+    checked: CheckedChains | None = None
+    chains = rule
+    if isinstance(rule, ChainRule):
+        sequences = chain_sequences(atoms)
+        numbering.number(sequences.values())
+        domains = {sequence: numbering[sequence] for sequence in sequences.values()}
+        choice = find_chains(rule, sequences, domains, lambda: atoms)
+        chains, checked = choice.chains, choice.checked
+    complex_ = merge_chains(atoms, chains, name)
+    if checked is None:
+        numbering.number(sequence for sequence in (complex_.heavy, complex_.light, *complex_.antigen) if sequence)
+        checked = check_numbered(chains, complex_.heavy, complex_.light, complex_.antigen, numbering)
+    return interface_graph.build_graph(complex_, antibody_regions(complex_, checked), timeout)
