@@ -1,7 +1,7 @@
 """Stage A of the scoring of antibody-antigen docking models: atom-level interface graphs, in parallel.
 
-What stands in `__all__` is for Python's users. It is loaded when it is asked for, so that the package itself, and with it
-the command line's first line, takes no time to import.
+What stands in `__all__` is for Python's users. It is loaded when it is asked for, so that the package itself, and with
+it the command line's first line, takes no time to import.
 """
 
 TYPE_CHECKING = False  # known to type checkers by its name; the module `typing` would have to be loaded

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .antibody.chain_checking import CheckedChains, antibody_regions, check_numbered
+from .antibody.chain_checking import antibody_regions, check_numbered
 from .antibody.chain_finding import find_chains
-from .antibody.chain_rules import AUTO, ChainRule
+from .antibody.chain_rules import AUTO, ChainRule, ChainTable
 from .antibody.complexes import Chains, chain_sequences, merge_chains
 from .config.chains import CHAIN_KEYS, parse_chains
 from .config.paths import given
@@ -98,15 +98,22 @@ def _rule(heavy: Any, light: Any, antigen: Any, chains: Any) -> Chains | ChainRu
     if isinstance(chains, (Chains, ChainRule)):
         return chains
     if chains is None:
-        return parse_chains(stated | {"antigen": _as_list(antigen)}, "build_graph")
+        return _parsed(stated | {"antigen": _as_list(antigen)}, "build_graph")
     if isinstance(chains, dict):
-        unknown = [str(key) for key in chains if key not in CHAIN_KEYS or key == "table"]
+        unknown = [str(key) for key in chains if key not in CHAIN_KEYS]
         if unknown:
-            known = ", ".join(key for key in CHAIN_KEYS if key != "table")
+            known = ", ".join(CHAIN_KEYS)
             raise ConfigError(f"build_graph: chains: expected some of {known}, found {', '.join(unknown)}")
         if "antigen" in chains:
             chains = chains | {"antigen": _as_list(chains["antigen"])}
-    return parse_chains(chains, "build_graph: chains")
+    return _parsed(chains, "build_graph: chains")
+
+
+def _parsed(value: Any, key: str) -> Chains | ChainRule:
+    found = parse_chains(value, key)
+    if isinstance(found, ChainTable):
+        raise ConfigError(f"{key}: a table says which chains each of many models has; state those of this one")
+    return found
 
 
 def _as_list(antigen: Any) -> Any:
@@ -187,18 +194,15 @@ def _graph_of(
     atoms: AtomTable, rule: Chains | ChainRule, name: str, timeout: float | None
 ) -> interface_graph.InterfaceGraph:
     numbering = Numbering(SerialComm())
-    if isinstance(rule, ChainRule) and rule.is_stated:
-        rule = rule.stated()
-    checked: CheckedChains | None = None
-    chains = rule
-    if isinstance(rule, ChainRule):
+    chains = rule.stated() if isinstance(rule, ChainRule) and rule.is_stated else rule
+    if isinstance(chains, Chains):
+        complex_ = merge_chains(atoms, chains, name)
+        numbering.number(sequence for sequence in (complex_.heavy, complex_.light, *complex_.antigen) if sequence)
+        checked = check_numbered(chains, complex_.heavy, complex_.light, complex_.antigen, numbering)
+    else:
         sequences = chain_sequences(atoms)
         numbering.number(sequences.values())
         domains = {sequence: numbering[sequence] for sequence in sequences.values()}
-        choice = find_chains(rule, sequences, domains, lambda: atoms)
-        chains, checked = choice.chains, choice.checked
-    complex_ = merge_chains(atoms, chains, name)
-    if checked is None:
-        numbering.number(sequence for sequence in (complex_.heavy, complex_.light, *complex_.antigen) if sequence)
-        checked = check_numbered(chains, complex_.heavy, complex_.light, complex_.antigen, numbering)
+        choice = find_chains(chains, sequences, domains, lambda: atoms)
+        complex_, checked = merge_chains(atoms, choice.chains, name), choice.checked
     return interface_graph.build_graph(complex_, antibody_regions(complex_, checked), timeout)

@@ -107,17 +107,18 @@ def feature_distributions(graph: InterfaceGraph, axes: Sequence[Axes] | None = N
         (edges["dist"], "distance (Å)", "contacts"),
         (edges["voro_area"], "contact area (Å²)", "contacts"),
         (edges["elec"], "Coulomb energy (kcal/mol)", "contacts"),
-        (edges["vdw"].clip(upper=edges["vdw"].quantile(0.98)), "Lennard-Jones energy (kcal/mol)", "contacts"),
+        (edges["vdw"].clip(upper=float(edges["vdw"].quantile(0.98))), "Lennard-Jones energy (kcal/mol)", "contacts"),
         (residues["bsa"], "buried area (Å²)", "residues"),
     )
-    figure, axes = picture(f"feature distributions of {_name(graph)}", 4.0, 2, 3, given=axes)
-    for axis, (values, label, what), colour in zip(axes.flat, shown, CYCLE, strict=False):
+    figure, drawn = picture(f"feature distributions of {_name(graph)}", 4.0, 2, 3, given=axes)
+    panels = np.ravel(drawn)
+    for axis, (values, label, what), colour in zip(panels, shown, CYCLE, strict=False):
         axis.hist(values, bins=30, color=colour)
         axis.set(xlabel=label, ylabel=what)
     counts = residues["region"].value_counts().reindex(_present(residues["region"]))
-    axes.flat[5].bar(counts.index, counts, color=[REGION_COLOURS[region] for region in counts.index])
-    axes.flat[5].tick_params(axis="x", labelrotation=60)
-    axes.flat[5].set_ylabel("residues")
+    panels[5].bar(counts.index, counts, color=[REGION_COLOURS[region] for region in counts.index])
+    panels[5].tick_params(axis="x", labelrotation=60)
+    panels[5].set_ylabel("residues")
     return figure
 
 

@@ -183,15 +183,17 @@ class InterfaceGraph(interface_graph.InterfaceGraph):
         try:
             from .graph_plots import side_view
         except ImportError as error:
-            raise LaunchError(f"{error.name} is not installed; `pip install matplotlib pandas` installs it") from error
+            library = (error.name or "matplotlib").split(".")[0]
+            raise LaunchError(f"{library} is not installed; `pip install matplotlib pandas` installs it") from error
         return side_view(self, ax)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         """The picture as the last line of a notebook's cell; in words where matplotlib is not installed."""
         try:
-            content, described = self.plot()._repr_mimebundle_()
+            figure: Any = self.plot()
         except LaunchError:
-            content, described = {}, {}
+            return {"text/plain": repr(self)}, {}
+        content, described = figure._repr_mimebundle_()
         return {**content, "text/plain": repr(self)}, described
 
 

@@ -48,7 +48,13 @@ def contacts_by_region(run: Run, names: list[str], ax: Axes | None = None) -> Fi
     places, left = np.arange(len(names)), np.zeros(len(names))
     for region, values in areas.iterrows():
         axes.bar(
-            places, values, bottom=left, color=REGION_COLOURS[region], edgecolor="white", linewidth=0.4, label=region
+            places,
+            values,
+            bottom=left,
+            color=REGION_COLOURS[str(region)],
+            edgecolor="white",
+            linewidth=0.4,
+            label=region,
         )
         left += values.to_numpy()
     axes.set_xticks(places, names, rotation=60 if len(names) > 6 else 0, fontsize=7, **AS_IS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from typing import Any
 
 import h5py
 import numpy as np
@@ -76,10 +77,11 @@ class PackedFile:
         edge, internal = (self.rows(table, index, index + 1) for table in ("edge", "internal_edge"))
         zero = np.zeros(len(internal["nodes"]), dtype=np.float32)
         internal |= {"elec": zero, "vdw": zero}
-        interface, internal = (
+        interface, internal_edges = (
             Edges(**{f.name: columns[f.name] for f in fields(Edges)}) for columns in (edge, internal)
         )
-        return InterfaceGraph(**node, interface=interface, internal=internal)
+        columns: dict[str, Any] = {**node, "interface": interface, "internal": internal_edges}
+        return InterfaceGraph(**columns)
 
     def graphs(self) -> Iterator[tuple[int, str, InterfaceGraph]]:
         """Index, name and graph of every model that has one."""

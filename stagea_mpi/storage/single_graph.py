@@ -71,8 +71,8 @@ def read_graph(path: str | Path, model: str | None = None) -> tuple[str, Interfa
         }
         name = next(iter(index_of)) if model is None and len(index_of) == 1 else model
         if name is None or name not in index_of:
-            what = "model=" if name is None else f"model {name}"
-            raise ConfigError(f"{path}: expected the name of one graph as {what}; there are {_listed(list(index_of))}")
+            what = "expected the name of one graph as model=" if name is None else f"no graph is called {name}"
+            raise ConfigError(f"{path}: {what}; there are {_listed(list(index_of))}")
         index = index_of[name]
         return name, packed.graph(index), packed.clusters(index) if packed.is_clustered else None
 

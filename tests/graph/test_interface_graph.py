@@ -159,3 +159,48 @@ def test_atoms_on_top_of_each_other_are_named():
     for side, atom in (("A", a), ("B", b)):
         name, residue = complex_.atom_name[atom].decode(), complex_.residue_name[atom].decode()
         assert f"{name} of {residue} {complex_.residue_number[atom]} in merged chain {side}" in str(failure.value)
+
+
+def test_a_graph_says_what_it_is_in_a_line():
+    graph = fab().graph
+    sizes = f"{len(graph)} nodes, {len(graph.interface)} interface edges, {len(graph.internal)} internal edges"
+    assert repr(graph) == f"InterfaceGraph({sizes})"
+    assert repr(replace(graph, name="7DAA")) == f"InterfaceGraph('7DAA': {sizes})"
+    assert repr(graph.interface) == f"Edges({len(graph.interface)})"
+
+
+def test_graphs_are_equal_by_their_arrays():
+    graph = fab().graph
+    copy = build_graph(fab().complex_, fab().region)
+    assert graph == graph
+    assert graph == copy
+    assert graph.interface == copy.interface
+    assert graph == replace(copy, name="of another name").cluster()
+    assert graph != nanobody().graph
+    assert graph != "a graph"
+    assert graph.interface != graph.internal
+    assert graph.__eq__(1) is NotImplemented
+
+
+@pytest.mark.parametrize("field", ["position", "bsa", "region", "interface", "internal"])
+def test_a_graph_with_one_other_value_is_another(field):
+    graph = fab().graph
+    if field in ("interface", "internal"):
+        edges = getattr(graph, field)
+        changed = replace(edges, dist=edges.dist + np.float32(1e-6) * (np.arange(len(edges)) == 3))
+    else:
+        changed = getattr(graph, field).copy()
+        changed.flat[3] += 1
+    assert replace(graph, **{field: changed}) != graph
+
+
+def test_a_value_that_is_no_number_equals_itself():
+    graph = fab().graph
+    bsa = graph.bsa.copy()
+    bsa[0] = np.nan
+    assert replace(graph, bsa=bsa) == replace(graph, bsa=bsa.copy())
+
+
+def test_a_graph_has_no_hash():
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(fab().graph)

@@ -4,8 +4,11 @@ import h5py
 import numpy as np
 import pytest
 
-from stagea_mpi.errors import LaunchError, RunFolderError
-from stagea_mpi.notebook.explore import PYG_EDGE_FEATURES, PYG_NODE_FEATURES, Run
+from stagea_mpi.errors import ConfigError, LaunchError, RunFolderError
+from stagea_mpi.notebook import explore
+from stagea_mpi.notebook.explore import Run
+from stagea_mpi.notebook.model_graph import PYG_EDGE_FEATURES, PYG_NODE_FEATURES
+from stagea_mpi.storage.packed_reader import PackedFile
 
 
 @pytest.fixture
@@ -37,17 +40,17 @@ def test_a_models_nodes_and_edges_are_those_of_stage_b(run, stage_b):
     name, group = stage_b
     model = run[name]
     identity = group["nodes"][()].astype(str)
-    assert list(model.nodes["residue_number"].astype(str)) == identity[:, 1].tolist()
-    assert list(model.nodes["residue"]) == identity[:, 2].tolist()
-    assert list(model.nodes["atom"]) == identity[:, 4].tolist()
-    assert (model.edges[["antibody", "antigen"]].to_numpy() == group["edge_index"][()][::2]).all()
-    assert model.nodes["cluster"].tolist() == group["clustering/mcl/depth_0"][()].tolist()
+    assert list(model.nodes()["residue_number"].astype(str)) == identity[:, 1].tolist()
+    assert list(model.nodes()["residue"]) == identity[:, 2].tolist()
+    assert list(model.nodes()["atom"]) == identity[:, 4].tolist()
+    assert (model.edges()[["antibody", "antigen"]].to_numpy() == group["edge_index"][()][::2]).all()
+    assert model.nodes()["cluster"].tolist() == group["clustering/mcl/depth_0"][()].tolist()
 
 
 def test_the_contact_map_holds_the_whole_contact_area(run, stage_b):
     model = run[stage_b[0]]
     table = model.contact_map()
-    assert np.nansum(table.to_numpy()) == pytest.approx(model.edges["voro_area"].sum(), rel=1e-5)
+    assert np.nansum(table.to_numpy()) == pytest.approx(model.edges()["voro_area"].sum(), rel=1e-5)
     assert table.notna().sum().sum() == len(model.residue_pairs)
 
 
@@ -87,3 +90,108 @@ def test_a_model_for_pytorch_geometric_has_the_features_of_stage_b(run, stage_b)
         expected = np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)
         assert np.allclose(values.numpy(), expected, atol=1e-5)
     assert (data.edge_index.numpy().T == group["edge_index"][()]).all()
+
+
+@pytest.fixture
+def opened(monkeypatch) -> list[str]:
+    """Shards whose packed.h5 has been opened, one after the other."""
+    shards: list[str] = []
+
+    class Counted(PackedFile):
+        def __init__(self, path):
+            super().__init__(path)
+            shards.append(path.parent.name)
+
+    monkeypatch.setattr(explore, "PackedFile", Counted)
+    return shards
+
+
+def names_in(root, shard: int) -> list[str]:
+    with h5py.File(root / "shards" / f"shard_{shard:06d}" / "graphs.h5") as file:
+        return list(file)
+
+
+def test_a_graph_is_read_from_its_shard_alone(run, two_rank_run, opened):
+    (name, *_) = names_in(two_rank_run, 1)
+    assert run[name].name == name
+    assert opened == ["shard_000001"]
+
+
+def test_names_are_read_from_lists_alone(run, two_rank_run, opened):
+    names = names_in(two_rank_run, 0) + names_in(two_rank_run, 1)
+    assert sorted(run) == sorted(run.keys()) == sorted(names)
+    assert all(name in run for name in names)
+    assert "broken" not in run
+    assert len(run) == 6
+    assert repr(run).endswith("6 graphs of 7 models in 2 shards")
+    assert opened == []
+
+
+def test_a_shard_may_be_named(run, two_rank_run, opened):
+    (name, *_) = names_in(two_rank_run, 1)
+    assert (1, name) in run
+    assert (0, name) not in run
+    assert run[1, name] == run[name]
+    with pytest.raises(KeyError, match=f"{name} is no model of shard 0"):
+        run[0, name]
+    with pytest.raises(KeyError, match="shard 7 is not published"):
+        run[7, name]
+    assert opened == ["shard_000001", "shard_000001", "shard_000000"]
+
+
+def test_without_lists_the_names_are_those_of_the_graphs(run_copy):
+    for path in [*run_copy.glob("shards/*/manifest.tsv.gz"), *run_copy.glob("shards/*/failures.tsv")]:
+        path.unlink()
+    run = Run(run_copy)
+    assert sorted(run) == sorted(names_in(run_copy, 0) + names_in(run_copy, 1))
+    with pytest.raises(KeyError, match="broken has no graph: no_models"):
+        run["broken"]
+
+
+def test_no_file_stays_open(run, two_rank_run):
+    list(run.values())
+    chunks = run.nodes(chunks=1)
+    next(chunks)
+    assert h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE) == 0
+
+
+def columns_of(root, kind: str, name: str) -> np.ndarray:
+    """A column of packed.h5 through all shards."""
+    files = [h5py.File(path) for path in sorted(root.glob("shards/*/packed.h5"))]
+    values = np.concatenate([file[f"{kind}/{name}"][()] for file in files])
+    for file in files:
+        file.close()
+    return values
+
+
+def test_tables_of_a_run_hold_the_columns_of_all_models(run, two_rank_run):
+    nodes, contacts, internal = run.nodes(), run.edges(), run.edges(internal=True)
+    assert np.array_equal(nodes[["x", "y", "z"]], columns_of(two_rank_run, "node", "position"))
+    assert np.array_equal(nodes["cluster"], columns_of(two_rank_run, "cluster", "depth_0"))
+    assert np.array_equal(contacts[["antibody", "antigen"]], columns_of(two_rank_run, "edge", "nodes"))
+    assert np.array_equal(contacts["vdw"], columns_of(two_rank_run, "edge", "vdw"))
+    assert np.array_equal(internal["dist"], columns_of(two_rank_run, "internal_edge", "dist"))
+    assert not internal[["elec", "vdw"]].to_numpy().any()
+
+
+def test_a_models_rows_are_those_of_its_graph(run):
+    nodes, contacts = run.nodes(), run.edges()
+    for name, graph in run.items():
+        of_model = nodes[nodes["model"] == name]
+        assert of_model["node"].tolist() == list(range(len(graph)))
+        assert of_model.drop(columns=["model", "node"]).reset_index(drop=True).equals(graph.nodes())
+        of_model = contacts[contacts["model"] == name]
+        assert of_model.drop(columns="model").reset_index(drop=True).equals(graph.edges())
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 100])
+def test_chunks_are_the_table_in_parts_of_so_many_models(run, chunks, opened):
+    parts = list(run.nodes(chunks=chunks))
+    assert all(part["model"].nunique() <= chunks for part in parts)
+    assert sum(len(part) for part in parts) == len(run.nodes())
+    assert [name for part in parts for name in part["model"].unique()] == list(run)
+
+
+def test_chunks_of_no_models_are_refused(run):
+    with pytest.raises(ConfigError, match="chunks: expected a number of models, from 1 on, found 0"):
+        run.edges(chunks=0)
