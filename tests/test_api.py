@@ -19,6 +19,9 @@ import stagea_mpi
 from stagea_mpi import Chains, ConfigError, ModelError, build_graph
 from stagea_mpi.antibody.chain_rules import ChainRule
 from stagea_mpi.demo import poses as demo_poses
+from stagea_mpi.inputs import list_models
+from stagea_mpi.pipeline.compute_model import compute_model
+from stagea_mpi.pipeline.inventory import ModelEntry
 from stagea_mpi.storage.deeprank_writer import write_graphs
 
 FAB = STRUCTURES / "7DAA_model.pdb.gz"
@@ -228,17 +231,9 @@ def test_a_time_limit_holds_on_any_thread(monkeypatch):
             assert "took longer than timeout = 0.5 s" in str(error)
 
 
-def test_a_model_of_a_run_computes_on_any_thread(two_rank_run):
+def test_a_model_of_a_run_computes_on_any_thread():
     """In a notebook's thread each model failed as `unexpected`, for the lack of signals there."""
-    from stagea_mpi.antibody.chain_checking import check_chains
-    from stagea_mpi.antibody.numbering import find_domains
-    from stagea_mpi.inputs import list_models
-    from stagea_mpi.pipeline.compute_model import compute_model
-    from stagea_mpi.pipeline.inventory import ModelEntry
-
-    heavy, light = find_domains([fab().complex_.heavy, fab().complex_.light])
-    checked = check_chains(FAB_CHAINS, {"heavy": heavy, "light": light}, {})
-    entry = ModelEntry(list_models(str(FAB)).models[0], chains=FAB_CHAINS, checked=checked)
+    entry = ModelEntry(list_models(str(FAB)).models[0], chains=FAB_CHAINS, checked=fab().checked)
     with ThreadPoolExecutor(1) as pool:
         result = pool.submit(compute_model, entry, HANG_S).result(HANG_S)
     assert result.failure is None

@@ -123,8 +123,7 @@ class Run(Mapping):
             interface), the flags `low_heavy_light`, `vdw_clash` and `modified_interface`, `left_out` (what of the
             interface is in no graph, by name), `seconds` to build, `source`.
         """
-        import pandas as pd
-
+        pd = graph_tables.pandas_module()
         return pd.concat([_models_of(shard) for shard in self._shards.values()]).set_index("model")
 
     @overload
@@ -198,8 +197,7 @@ class Run(Mapping):
             Models × models: of the pairs of residues in contact in either, the share in contact in both (Jaccard, 0 to
             1).
         """
-        import pandas as pd
-
+        pd = graph_tables.pandas_module()
         names = list(names)
         contacts = [self[name].residue_pairs for name in names]
         values = [[len(a & b) / max(1, len(a | b)) for b in contacts] for a in contacts]
@@ -209,8 +207,7 @@ class Run(Mapping):
 def _whole_or_chunks(tables: Iterator[pd.DataFrame], chunks: int | None) -> pd.DataFrame | Iterator[pd.DataFrame]:
     if chunks is not None:
         return tables
-    import pandas as pd
-
+    pd = graph_tables.pandas_module()
     found = list(tables)
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
@@ -274,8 +271,7 @@ def _near(name: str, names: list[str]) -> str:
 
 
 def _models_of(shard: ShardFolder) -> pd.DataFrame:
-    import pandas as pd
-
+    pd = graph_tables.pandas_module()
     with PackedFile(shard.packed) as packed:
         pointers = {table: packed.column(pointer) for table, pointer in POINTERS.items()}
         sums = {

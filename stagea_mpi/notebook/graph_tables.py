@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import LaunchError
 from ..structure.residues import ANTIGEN, ATOM_TYPES, REGIONS, RESIDUE_TYPES
 
 if TYPE_CHECKING:
@@ -19,6 +20,21 @@ NODE_COLUMNS = ("chain", "residue_number", "residue_type", "atom_type", "region"
 EDGE_COLUMNS = ("nodes", "dist", "elec", "vdw", "voro_area")
 #: What the two nodes of an edge are called, by whether the edge is internal.
 ENDS = {False: ("antibody", "antigen"), True: ("first", "second")}
+
+
+def pandas_module():
+    """pandas, which takes long to load and which only tables need.
+
+    Raises
+    ------
+    LaunchError
+        It is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise LaunchError("pandas is not installed; `pip install pandas` installs it") from error
+    return pandas
 
 
 def node_table(columns: Mapping[str, np.ndarray], cluster: np.ndarray | None = None) -> pd.DataFrame:
@@ -36,8 +52,7 @@ def node_table(columns: Mapping[str, np.ndarray], cluster: np.ndarray | None = N
     table : DataFrame
         `side`, `residue_number`, `residue`, `atom`, `region`, `x`, `y`, `z` (Å), `bsa` (Å²), `cluster`.
     """
-    import pandas as pd
-
+    pd = pandas_module()
     x, y, z = columns["position"].T
     return pd.DataFrame(
         {
@@ -70,8 +85,7 @@ def edge_table(columns: Mapping[str, np.ndarray], internal: bool) -> pd.DataFram
     table : DataFrame
         The two nodes (`ENDS`), `dist` (Å), `elec`, `vdw` (kcal/mol), `voro_area` (Å²).
     """
-    import pandas as pd
-
+    pd = pandas_module()
     first, second = columns["nodes"].T
     zero = np.zeros(len(first), dtype=np.float32)
     ends = dict(zip(ENDS[internal], (first, second), strict=True))
@@ -99,8 +113,7 @@ def contact_map(nodes: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFrame:
     table : DataFrame
         Å². Rows: the antibody's residues in contact, by region and number; columns: the antigen's.
     """
-    import pandas as pd
-
+    pd = pandas_module()
     labels = nodes["residue"] + nodes["residue_number"].astype(str)
     antibody, antigen = (edges[side].to_numpy() for side in ENDS[False])
     table = pd.DataFrame(

@@ -1,5 +1,7 @@
 """The reader for notebooks against the files that Stage B reads, opened here with h5py alone."""
 
+from collections.abc import Mapping
+
 import h5py
 import numpy as np
 import pytest
@@ -124,6 +126,15 @@ def test_names_are_read_from_lists_alone(run, two_rank_run, opened):
     assert "broken" not in run
     assert len(run) == 6
     assert repr(run).endswith("6 graphs of 7 models in 2 shards")
+    assert opened == []
+
+
+def test_a_run_is_a_mapping_that_is_compared_without_reading_it(run, two_rank_run, opened):
+    assert isinstance(run, Mapping)
+    assert run == run
+    assert run != Run(two_rank_run)
+    assert run in {run}
+    assert run.get("pose_9") is None
     assert opened == []
 
 

@@ -74,6 +74,11 @@ def test_a_saved_graph_is_a_packed_file(graph, tmp_path):
         assert np.array_equal(file["edge/vdw"], graph.interface.vdw)
 
 
+def test_a_graph_without_a_name_is_saved_as_well(tmp_path):
+    InterfaceGraph.of(fab().graph).save(tmp_path / "graph.h5")
+    assert InterfaceGraph.load(tmp_path / "graph.h5") == fab().graph
+
+
 def test_saving_replaces_a_file_that_is_there(graph, tmp_path):
     replace(graph, name="earlier").save(tmp_path / "graph.h5")
     graph.save(tmp_path / "graph.h5")
@@ -111,6 +116,13 @@ def test_without_matplotlib_it_is_a_line_of_text(graph, monkeypatch):
     assert graph._repr_mimebundle_() == ({"text/plain": repr(graph)}, {})
     with pytest.raises(LaunchError, match="matplotlib is not installed; `pip install matplotlib pandas`"):
         graph.plot()
+
+
+def test_without_pandas_it_is_said_what_to_install(graph, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    for table in (graph.nodes, graph.edges, graph.contact_map):
+        with pytest.raises(LaunchError, match="pandas is not installed; `pip install pandas` installs it"):
+            table()
 
 
 def test_it_is_drawn_on_given_axes(graph):

@@ -77,7 +77,9 @@ def test_a_run_is_started_from_the_notebook_alone(finished):
 
 
 def test_graphs_are_explored(finished, tmp_path):
-    assert pictures(run_notebook("explore_graphs", tmp_path, run_root=str(finished))) == 7
+    notebook = run_notebook("explore_graphs", tmp_path, run_root=str(finished))
+    assert pictures(notebook) == 8
+    assert "\nTrue\n" in texts(notebook)  # the graph that is built from the file alone equals the run's
 
 
 def test_the_report_notebook_shows_the_run(finished, tmp_path):
