@@ -17,11 +17,11 @@ from ..rundir.folders import ShardFolder, table_cell
 from ..rundir.records import input_hash
 from ..storage.deeprank_writer import EMPTY_GROUP, datasets
 from ..storage.packed_reader import PackedFile
-from ..storage.schema import CLUSTERS, POINTERS, STATUS
+from ..storage.schema import CLUSTERS, COLUMNS, POINTERS, STATUS
 from ..structure.residues import RESIDUE_TYPES, one_letter
 
 #: Columns of packed.h5 that are numbers everywhere.
-_FINITE = ("node/position", "node/bsa", "edge/dist", "edge/elec", "edge/vdw", "edge/voro_area", "internal_edge/dist")
+_FINITE = [column.path for column in COLUMNS if column.table in POINTERS and column.dtype.startswith("f")]
 #: By residue type.
 _LETTERS = np.array([one_letter(name) for name in RESIDUE_TYPES])
 #: What HDF5, gzip and text raise of damaged content.

@@ -10,8 +10,7 @@ from ..errors import ModelError
 from ..structure.residues import ANTIGEN, ATOM_TYPES, RESIDUE_TYPES, UNKNOWN, encode
 from .burial import buried_areas
 from .contacts import interface_contacts, internal_pairs
-from .forcefield import atom_parameters, pair_energies
-from .orientation import backbone_atoms, edge_orientations
+from .features import EDGE_FEATURES, NODE_FEATURES, EdgeFeatures, EdgeInputs, NodeFeatures, NodeInputs, computed
 from .timing import StageClock
 from .voronoi import contact_areas
 
@@ -20,30 +19,10 @@ Clusters = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Edges:
-    """Undirected edges with their features; `orientation` has a value for each direction. Equal are those with equal
+class Edges(EdgeFeatures):
+    """Undirected edges with their features: `features.EdgeFeatures` has a row for each. Equal are those with equal
     arrays; as these may change, there is no hash.
-
-    Attributes
-    ----------
-    nodes : ndarray of int32, shape=(e, 2)
-        Indices of the two nodes.
-    dist : ndarray of float32, shape=(e,)
-        Å.
-    elec, vdw : ndarray of float32, shape=(e,)
-        kcal/mol.
-    voro_area : ndarray of float32, shape=(e,)
-        Å².
-    orientation : ndarray of float32, shape=(e, 2, 3)
-        Of first → second and of second → first.
     """
-
-    nodes: np.ndarray
-    dist: np.ndarray
-    elec: np.ndarray
-    vdw: np.ndarray
-    voro_area: np.ndarray
-    orientation: np.ndarray
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -56,23 +35,13 @@ class Edges:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class InterfaceGraph:
+class InterfaceGraph(NodeFeatures):
     """Nodes and edges of one model's interface. Equal are graphs with equal arrays; there is no hash.
 
     Attributes
     ----------
-    chain : ndarray of uint8, shape=(n,)
-        0 antibody, 1 antigen.
-    residue_number : ndarray of int32, shape=(n,)
-        From 1 in each merged chain.
-    residue_type, atom_type, region : ndarray of uint8, shape=(n,)
-        Positions in the tables of `stagea_mpi.structure.residues`.
-    serial : ndarray of int32, shape=(n,)
-        Number of the atom in the merged complex, from 1.
-    position : ndarray of float32, shape=(n, 3)
-        Å.
-    bsa : ndarray of float32, shape=(n,)
-        Buried area of the atom's residue, Å².
+    chain, residue_number, … : ndarray, shape=(n, …)
+        Features of the nodes: `features.NodeFeatures` has a row for each.
     interface, internal : Edges
         Contacts across the interface (antibody's node first), and pairs within one chain.
     name : str
@@ -82,14 +51,6 @@ class InterfaceGraph:
         has been clustered. They follow from the edges and are not compared either.
     """
 
-    chain: np.ndarray
-    residue_number: np.ndarray
-    residue_type: np.ndarray
-    atom_type: np.ndarray
-    region: np.ndarray
-    serial: np.ndarray
-    position: np.ndarray
-    bsa: np.ndarray
     interface: Edges
     internal: Edges
     name: str = ""
@@ -172,30 +133,21 @@ def build_graph(
         residues,
     )
     clock.lap("burial")
-    parameters = atom_parameters(complex_.residue, complex_.residue_name, complex_.atom_name, atoms)
-    backbone = backbone_atoms(complex_.residue, complex_.atom_name, complex_.xyz, residues)
-
-    def edges(pairs, dist, voro_area, same_chain):
-        elec, vdw = pair_energies(parameters, pairs, dist, same_chain)
-        first, second = residue_row[pairs].T
-        orientation = np.stack(
-            [edge_orientations(backbone, first, second), edge_orientations(backbone, second, first)], axis=1
-        )
-        single = (column.astype(np.float32) for column in (dist, elec, vdw, voro_area))
-        return Edges(pairs.astype(np.int32), *single, orientation)
-
-    region_of_residue = np.append(region, np.full(len(complex_.sequences[1]), ANTIGEN, dtype=np.uint8))
+    nodes = NodeInputs(
+        complex_,
+        atoms,
+        residue_type[atoms],
+        atom_type[atoms],
+        residues,
+        residue_row,
+        np.append(region, np.full(len(complex_.sequences[1]), ANTIGEN, dtype=np.uint8)),
+        bsa,
+    )
+    n = len(contacts)
     graph = InterfaceGraph(
-        chain=chain,
-        residue_number=complex_.residue_number[atoms],
-        residue_type=residue_type[atoms],
-        atom_type=atom_type[atoms],
-        region=region_of_residue[complex_.residue[atoms]],
-        serial=(atoms + 1).astype(np.int32),
-        position=xyz.astype(np.float32),
-        bsa=bsa[residue_row].astype(np.float32),
-        interface=edges(contacts, distance, areas[: len(contacts)], same_chain=False),
-        internal=edges(bonded, bonded_distance, areas[len(contacts) :], same_chain=True),
+        **computed(NODE_FEATURES, nodes),
+        interface=Edges(**computed(EDGE_FEATURES, EdgeInputs(nodes, contacts, distance, areas[:n], False))),
+        internal=Edges(**computed(EDGE_FEATURES, EdgeInputs(nodes, bonded, bonded_distance, areas[n:], True))),
     )
     clock.lap("edges")
     return graph

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import LaunchError
-from ..structure.residues import ANTIGEN, ATOM_TYPES, REGIONS, RESIDUE_TYPES
+from ..graph.features import EDGE_FEATURES, NODE_FEATURES, table_columns
+from ..structure.residues import ANTIGEN, REGIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from ..graph.interface_graph import Edges, InterfaceGraph
 
 #: What of a node and of an edge is in a table, as the fields of graphs and the columns of packed.h5 are called.
-NODE_COLUMNS = ("chain", "residue_number", "residue_type", "atom_type", "region", "position", "bsa")
-EDGE_COLUMNS = ("nodes", "dist", "elec", "vdw", "voro_area")
+NODE_COLUMNS = tuple(feature.name for feature in NODE_FEATURES if feature.headings)
+EDGE_COLUMNS = ("nodes", *(feature.name for feature in EDGE_FEATURES if feature.headings))
 #: What the two nodes of an edge are called, by whether the edge is internal.
 ENDS = {False: ("antibody", "antigen"), True: ("first", "second")}
 
@@ -53,21 +54,7 @@ def node_table(columns: Mapping[str, np.ndarray], cluster: np.ndarray | None = N
         `side`, `residue_number`, `residue`, `atom`, `region`, `x`, `y`, `z` (Å), `bsa` (Å²), `cluster`.
     """
     pd = pandas_module()
-    x, y, z = columns["position"].T
-    return pd.DataFrame(
-        {
-            "side": np.array(["antibody", "antigen"])[columns["chain"]],
-            "residue_number": columns["residue_number"],
-            "residue": np.array(RESIDUE_TYPES)[columns["residue_type"]],
-            "atom": np.array(ATOM_TYPES)[columns["atom_type"]],
-            "region": np.array(REGIONS)[columns["region"]],
-            "x": x,
-            "y": y,
-            "z": z,
-            "bsa": columns["bsa"],
-            "cluster": -1 if cluster is None else cluster,
-        }
-    )
+    return pd.DataFrame(table_columns(NODE_FEATURES, columns) | {"cluster": -1 if cluster is None else cluster})
 
 
 def edge_table(columns: Mapping[str, np.ndarray], internal: bool) -> pd.DataFrame:
@@ -86,10 +73,8 @@ def edge_table(columns: Mapping[str, np.ndarray], internal: bool) -> pd.DataFram
         The two nodes (`ENDS`), `dist` (Å), `elec`, `vdw` (kcal/mol), `voro_area` (Å²).
     """
     pd = pandas_module()
-    first, second = columns["nodes"].T
-    zero = np.zeros(len(first), dtype=np.float32)
-    ends = dict(zip(ENDS[internal], (first, second), strict=True))
-    return pd.DataFrame(ends | {name: columns.get(name, zero) for name in EDGE_COLUMNS[1:]})
+    ends = dict(zip(ENDS[internal], columns["nodes"].T, strict=True))
+    return pd.DataFrame(ends | table_columns(EDGE_FEATURES, columns))
 
 
 def nodes_of(graph: InterfaceGraph) -> dict[str, np.ndarray]:

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..graph.forcefield import COVALENT_CUTOFF
+from ..graph.features import EDGE_FEATURES, NODE_FEATURES, Columns, Feature
 from ..graph.interface_graph import Edges, InterfaceGraph
-from ..structure.residues import ATOM_TYPES, HYDROPATHY, POLARITIES, POLARITY, REGIONS, RESIDUE_TYPES
+from ..structure.residues import ATOM_TYPES, RESIDUE_TYPES
 from .memory import MemoryFile
 
 _CHAIN_NAMES = np.array([b"A", b"B"])
@@ -19,6 +19,10 @@ _ATOM_NAMES = np.array(ATOM_TYPES, dtype="S")
 
 #: Where Stage B adds its targets.
 EMPTY_GROUP = "score"
+
+#: The order of DeepRank-Ab's files; features that it does not know come behind.
+_NODE_DATA = ("chain", "pos", "res_type", "charge", "polarity", "bsa", "atom_type", "region", "embedding")
+_EDGE_DATA = ("dist", "type", "voro_area", "orientation", "elec", "vdw", "covalent")
 
 Clusters = tuple[np.ndarray, np.ndarray]
 
@@ -75,35 +79,28 @@ def _node_identity(graph: InterfaceGraph) -> np.ndarray:
 
 
 def node_features(graph: InterfaceGraph) -> dict[str, np.ndarray]:
-    return {
-        "chain": graph.chain.astype(np.int64),
-        "pos": np.round(graph.position.astype(np.float64), 3),
-        "res_type": _one_hot(graph.residue_type, len(RESIDUE_TYPES)),
-        "charge": HYDROPATHY[graph.residue_type],
-        "polarity": _one_hot(POLARITY[graph.residue_type], len(POLARITIES)),
-        "bsa": graph.bsa.astype(np.float64)[:, None],
-        "atom_type": _one_hot(graph.atom_type, len(ATOM_TYPES)),
-        "region": _one_hot(graph.region, len(REGIONS)),
-        "embedding": np.zeros((len(graph), 1)),
-    }
+    """What `node_data` holds."""
+    found = _spelled(NODE_FEATURES, vars(graph)) | {"embedding": np.zeros((len(graph), 1))}
+    return _ordered(found, _NODE_DATA)
 
 
 def edge_features(edges: Edges, kind: bytes) -> dict[str, np.ndarray]:
-    dist = np.repeat(edges.dist.astype(np.float64), 2)
-    return {
-        "dist": dist,
-        "type": np.full(len(dist), kind),
-        "voro_area": np.repeat(edges.voro_area.astype(np.float64), 2),
-        "orientation": edges.orientation.reshape(-1, 3),
-        "elec": np.repeat(edges.elec.astype(np.float64), 2),
-        "vdw": np.repeat(edges.vdw.astype(np.float64), 2),
-        "covalent": (dist < COVALENT_CUTOFF).astype(np.float64),
+    """What `edge_data` or `internal_edge_data` holds; an array of shape=(e, 2, …) has a value for each direction."""
+    found = _spelled(EDGE_FEATURES, vars(edges)) | {"type": np.full(len(edges), kind)}
+    both = {
+        name: values.reshape(-1, *values.shape[2:]) if values.shape[1:2] == (2,) else np.repeat(values, 2, axis=0)
+        for name, values in found.items()
     }
+    return _ordered(both, _EDGE_DATA)
+
+
+def _spelled(features: Iterable[Feature], values: Columns) -> dict[str, np.ndarray]:
+    return {name: made_of(values[f.name]) for f in features for name, made_of in f.deeprank.items()}
+
+
+def _ordered(found: dict[str, np.ndarray], first: tuple[str, ...]) -> dict[str, np.ndarray]:
+    return {name: found[name] for name in (*first, *(name for name in found if name not in first))}
 
 
 def both_ways(pairs: np.ndarray) -> np.ndarray:
     return np.stack([pairs, pairs[:, ::-1]], axis=1).reshape(-1, 2).astype(np.int32)
-
-
-def _one_hot(codes: np.ndarray, width: int) -> np.ndarray:
-    return np.eye(width, dtype=np.float32)[codes]

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 
 from ..errors import RunFolderError
+from ..graph.features import EDGE_FEATURES
 from ..graph.interface_graph import Edges, InterfaceGraph
 from .memory import MemoryFile
 from .schema import CLUSTERS, POINTERS, SCHEMA, SCHEMA_VERSION, STATUS
@@ -75,8 +76,8 @@ class PackedFile:
         """Graph of the index-th model."""
         node = self.rows("node", index, index + 1)
         edge, internal = (self.rows(table, index, index + 1) for table in ("edge", "internal_edge"))
-        zero = np.zeros(len(internal["nodes"]), dtype=np.float32)
-        internal |= {"elec": zero, "vdw": zero}
+        n = len(internal["nodes"])
+        internal |= {f.name: np.zeros((n, *f.row), dtype=f.dtype) for f in EDGE_FEATURES if not f.on_internal}
         interface, internal_edges = (
             Edges(**{f.name: columns[f.name] for f in fields(Edges)}) for columns in (edge, internal)
         )

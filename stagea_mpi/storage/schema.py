@@ -2,17 +2,20 @@
 
 Models are in input order whatever rank built them, so the file's content does not depend on the number of ranks. Graph
 k's nodes are rows `node_ptr[k]:node_ptr[k + 1]` of every `node` column, and likewise its edges. Each undirected edge
-stands once.
+stands once. Columns of nodes and edges are those of `graph.features`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..errors import REASONS
+from ..graph.features import EDGE_FEATURES, NODE_FEATURES, Feature
 from ..graph.left_out import NAMES_WIDTH
 from ..graph.timing import STAGES
 
 SCHEMA = "stagea_mpi.packed"
-SCHEMA_VERSION = 2
+#: What is stored beside features has its version here; a feature that is new has the next one.
+SCHEMA_VERSION = max(2, *(feature.since for feature in (*NODE_FEATURES, *EDGE_FEATURES)))
 
 #: Codes of `/model/status`: 0 is a model with a graph, k > 0 one that failed for the k-th reason.
 STATUS = ("ok", *REASONS)
@@ -35,6 +38,10 @@ class Column:
     @property
     def name(self) -> str:
         return self.path.split("/")[1]
+
+
+def _columns_of(table: str, features: Iterable[Feature]) -> list[Column]:
+    return [Column(f"{table}/{f.name}", f.dtype, f.row, f.unit, f.meaning) for f in features]
 
 
 #: Every dataset of the file; `S` columns are as wide as their longest value.
@@ -70,30 +77,9 @@ COLUMNS = (
         "s",
         "wall time by stage, in the order of the attribute `stages` of the file",
     ),
-    Column("node/chain", "u1", (), "", "0 antibody, 1 antigen"),
-    Column("node/residue_number", "i4", (), "", "number in the merged chain, from 1"),
-    Column("node/residue_type", "u1", (), "", "position in residues.RESIDUE_TYPES"),
-    Column("node/atom_type", "u1", (), "", "position in residues.ATOM_TYPES"),
-    Column("node/region", "u1", (), "", "position in residues.REGIONS"),
-    Column("node/serial", "i4", (), "", "number of the atom in the merged complex, from 1"),
-    Column("node/position", "f4", (3,), "Å", "coordinates"),
-    Column("node/bsa", "f4", (), "Å²", "buried surface area of the atom's residue"),
-    Column("edge/nodes", "i4", (2,), "", "nodes of the edge, counted within the graph; antibody first"),
-    Column("edge/dist", "f4", (), "Å", "distance"),
-    Column("edge/elec", "f4", (), "kcal/mol", "Coulomb energy"),
-    Column("edge/vdw", "f4", (), "kcal/mol", "Lennard-Jones energy"),
-    Column("edge/voro_area", "f4", (), "Å²", "Voronoi contact area"),
-    Column("edge/orientation", "f4", (2, 3), "", "direction in the residue frame of the first and of the second node"),
-    Column("internal_edge/nodes", "i4", (2,), "", "nodes of the edge, counted within the graph; lower first"),
-    Column("internal_edge/dist", "f4", (), "Å", "distance (elec and vdw are 0 on internal edges)"),
-    Column("internal_edge/voro_area", "f4", (), "Å²", "Voronoi contact area"),
-    Column(
-        "internal_edge/orientation",
-        "f4",
-        (2, 3),
-        "",
-        "direction in the residue frame of the first and of the second node",
-    ),
+    *_columns_of("node", NODE_FEATURES),
+    *_columns_of("edge", EDGE_FEATURES),
+    *_columns_of("internal_edge", [feature for feature in EDGE_FEATURES if feature.on_internal]),
 )
 #: Row pointers, int64, one more than there are models.
 POINTERS = {"node": "model/node_ptr", "edge": "model/edge_ptr", "internal_edge": "model/internal_edge_ptr"}
@@ -112,3 +98,19 @@ def root_attributes(versions: str, config_hash: str, input_hash: str) -> dict[st
         "stages": " ".join(STAGES),
         "status": " ".join(STATUS),
     }
+
+
+def features_table() -> str:
+    """The features in Markdown, as docs/files.md has them; `python -m stagea_mpi.storage.schema` prints it."""
+    lines = ["| column of packed.h5 | dtype, row | unit | what it is | in graphs.h5 |", "|---|---|---|---|---|"]
+    for table, group, features in (("node", "node_data", NODE_FEATURES), ("edge", "edge_data", EDGE_FEATURES)):
+        for f in features:
+            row = f" × {' × '.join(map(str, f.row))}" if f.row else ""
+            where = "" if f.on_internal else " (0 and no column on internal edges)"
+            spelled = " ".join(f"`{group}/{name}`" for name in f.deeprank)
+            lines.append(f"| `{table}/{f.name}` | {f.dtype}{row} | {f.unit} | {f.meaning}{where} | {spelled} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(features_table())

@@ -2,6 +2,7 @@ import h5py
 import numpy as np
 import pytest
 
+from stagea_mpi.graph.features import EDGE_FEATURES, NODE_FEATURES
 from stagea_mpi.graph.interface_graph import Edges, InterfaceGraph
 from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.storage.packed_reader import PackedFile
@@ -17,18 +18,12 @@ def made_record(index: int) -> ModelRecord:
     random = np.random.default_rng(index)
     n, e, i = 5 + index, 3 * index, index % 4
 
-    def edges(rows):
-        single = [random.random(rows, dtype=np.float32) for _ in range(4)]
-        return Edges(
-            random.integers(0, n, (rows, 2), dtype=np.int32), *single, random.random((rows, 2, 3), dtype=np.float32)
-        )
+    def made(features, rows):
+        return {f.name: random.integers(0, 200, (rows, *f.row)).astype(f.dtype) for f in features}
 
-    codes = [random.integers(0, 9, n, dtype=np.uint8) for _ in range(4)]
     graph = InterfaceGraph(
-        chain=codes[0], residue_number=np.arange(n, dtype=np.int32), residue_type=codes[1], atom_type=codes[2],
-        region=codes[3], serial=np.arange(n, dtype=np.int32), position=random.random((n, 3), dtype=np.float32),
-        bsa=random.random(n, dtype=np.float32), interface=edges(e), internal=edges(i),
-    )  # fmt: skip
+        **made(NODE_FEATURES, n), interface=Edges(**made(EDGE_FEATURES, e)), internal=Edges(**made(EDGE_FEATURES, i))
+    )
     failed = index % 3 == 2
     return ModelRecord(
         index,
