@@ -15,8 +15,8 @@ NOTEBOOK = "03_telemetry_report.ipynb"
 #: What reads the run, draws it, executes the notebook and writes it as a page: the extra `notebooks`.
 _LIBRARIES = ("ipykernel", "jinja2", "jupyter_client", "matplotlib", "nbclient", "nbconvert", "nbformat", "pandas")
 
-#: Seconds that one cell may take.
-_CELL_LIMIT_S = 300
+#: Seconds that one cell may take, of which one shows all panels of the report.
+_CELL_LIMIT_S = 1800
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">

@@ -10,6 +10,7 @@ import pytest
 from holding import HANG_S
 from launching import ROOT, launch_environment
 
+from stagea_mpi.report.panels import PANELS
 from stagea_mpi.report.report import executed
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -85,6 +86,9 @@ def test_graphs_are_explored(finished, tmp_path):
 def test_the_report_notebook_shows_the_run(finished, tmp_path):
     notebook = run_notebook("telemetry_report", tmp_path, run_root=str(finished))
     assert pictures(notebook) >= 9
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    marked = [output.data.get("text/markdown", "") for output in shown if output.output_type == "display_data"]
+    assert [text[3:] for text in marked if text.startswith("## ")] == list(dict.fromkeys(p.section for p in PANELS))
 
 
 def test_runs_are_compared_by_ranks(poses, tmp_path):
