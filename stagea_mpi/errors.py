@@ -4,6 +4,8 @@ A failed *model* is data, not an end: `ModelError` becomes a row of failures.tsv
 run with `exit_code`.
 """
 
+import os
+
 DONE = 0
 FAILED = 1
 WRONG_USE = 2
@@ -66,7 +68,7 @@ class StorageError(StageAError):
     """The disk is full, read-only or failing."""
 
     @classmethod
-    def of(cls, error: OSError, path) -> "StorageError":
+    def of(cls, error: OSError, path: str | os.PathLike[str]) -> "StorageError":
         """The same, said of a file."""
         return cls(f"{path}: {error.strerror or error}; see to the file system and run the same command again")
 
@@ -178,5 +180,5 @@ class ModelError(StageAError):
         self.reason = reason
         self.stage = stage
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type["ModelError"], tuple[str, str, str | None]]:
         return type(self), (self.reason, str(self), self.stage)

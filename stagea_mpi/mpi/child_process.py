@@ -6,7 +6,9 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, Any
 
 from ..errors import LaunchError, ModelError
 from .guard import STOP_SIGNALS
@@ -19,7 +21,7 @@ _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 _ATTEMPTS = 3
 
 
-class Child(subprocess.Popen):
+class Child(subprocess.Popen[bytes]):
     """A child process that is killed when its rank dies or when `communicate` runs into its time limit.
 
     CPython starts it by vfork as long as no `preexec_fn` is given, so the handlers that MPI libraries register for fork
@@ -29,17 +31,18 @@ class Child(subprocess.Popen):
     #: Seconds that a child may take where nobody says otherwise.
     default_timeout = 600.0
 
-    def __init__(self, args, **options):
+    def __init__(self, args: Sequence[str], **options: Any):
         # A batch system signals every process of a step. A child that died of it would make its model fail, when the
         # rank is just to finish the model in hand: children inherit these signals as blocked (a shell script would
         # unblock them).
+        self._program = args[0]
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             super().__init__([*_die_with_parent(), *args], **options)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def communicate(self, input=None, timeout=None):
+    def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:
         limit = self.default_timeout if timeout is None else timeout
         try:
             return super().communicate(input, limit)
@@ -47,11 +50,14 @@ class Child(subprocess.Popen):
             self.kill()
             self.wait()
             if isinstance(error, subprocess.TimeoutExpired):
-                raise ModelError("timeout", f"{self._program()} did not end within {limit:.0f} s") from error
+                raise ModelError("timeout", f"{self._program} did not end within {limit:.0f} s") from error
             raise
 
-    def _program(self) -> str:
-        return self.args[len(_die_with_parent())]
+
+def piped(end: IO[bytes] | None) -> IO[bytes]:
+    """This process's end of a pipe that a child was given when it was started."""
+    assert end is not None
+    return end
 
 
 def run_child(args: list[str], stdin: bytes, timeout: float | None = None) -> bytes:

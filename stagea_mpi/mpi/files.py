@@ -5,13 +5,18 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 
 from ..errors import LaunchError, StorageError
+from .communicator import Communicator, as_mpi
 from .guard import raise_on_any_rank
 from .limits import start_limit
 from .resources import SHM, folder_problem
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
 
 #: Seconds that a rank whose opening has failed waits for the others to find the same.
 _WAIT_S = 10.0
@@ -21,7 +26,7 @@ _ROOM = 2**12
 _LONGEST_NAME = 250
 
 
-def serial_h5py(comm) -> LaunchError | None:
+def serial_h5py(comm: Communicator) -> LaunchError | None:
     """Why these ranks could not write a file together, by this rank's h5py; None where they can, or where one is alone.
 
     Parameters
@@ -39,7 +44,7 @@ def serial_h5py(comm) -> LaunchError | None:
     )
 
 
-def open_together(path: str, comm) -> h5py.File:
+def open_together(path: str, comm: Communicator) -> h5py.File:
     """Makes a file that all ranks of a communicator write; collective.
 
     Raises
@@ -52,9 +57,9 @@ def open_together(path: str, comm) -> h5py.File:
     advice = "See whether its file system can be written on all nodes and has locks, and df /dev/shm."
     with start_limit(what, advice, comm.rank == 0), _plain_name(path) as name:
         problem = folder_problem(Path(path).parent, _ROOM)
-        raise_on_any_rank(comm, problem and StorageError(f"{path}: {_here(comm)}: its folder {problem}"))
+        raise_on_any_rank(comm, StorageError(f"{path}: {_here(comm)}: its folder {problem}") if problem else None)
         # A rank that has failed must not be heard where the others are still about the file.
-        apart, file, error = comm.Dup(), None, None
+        apart, file, error = as_mpi(comm).Dup(), None, None
         try:
             file = h5py.File(name, "w", driver="mpio", comm=comm)
         except OSError as found:
@@ -74,7 +79,7 @@ def open_together(path: str, comm) -> h5py.File:
     return file
 
 
-def _here(comm) -> str:
+def _here(comm: Communicator) -> str:
     return f"rank {comm.rank} on {os.uname().nodename}"
 
 
@@ -89,7 +94,7 @@ def _cause(error: OSError) -> str:
     )
 
 
-def _all_arrive(comm) -> bool:
+def _all_arrive(comm: "MPI.Intracomm") -> bool:
     """Whether all ranks come here within a while."""
     arrival, end = comm.Ibarrier(), time.monotonic() + _WAIT_S
     while not arrival.Test():

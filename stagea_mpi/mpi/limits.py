@@ -41,6 +41,7 @@ def start_limit(what: str, advice: str, is_first: bool) -> Iterator[None]:
     )
     # No `child_process.Child`: it has to outlive this process, by a line.
     with subprocess.Popen(["/bin/sh", "-c", _TELL, "sh", line], stdin=subprocess.PIPE) as teller:
+        assert teller.stdin is not None
         faulthandler.dump_traceback_later(
             limit + (0.0 if is_first else _LATER_S), exit=True, file=teller.stdin.fileno()
         )

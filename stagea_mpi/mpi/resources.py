@@ -157,7 +157,7 @@ def shared_apart(places: list[tuple[tuple[str, ...], tuple[int, int]]]) -> str |
 
 def session_folder(environ: Mapping[str, str]) -> str:
     """Where Open MPI keeps a job's sockets and small files on this node, or the nearest folder above that is there."""
-    names = ("PMIX_SERVER_TMPDIR",) if "OMPI_COMM_WORLD_SIZE" in environ else ()
+    names: tuple[str, ...] = ("PMIX_SERVER_TMPDIR",) if "OMPI_COMM_WORLD_SIZE" in environ else ()
     names += ("OMPI_MCA_orte_tmpdir_base", "PRTE_MCA_prte_tmpdir_base", "TMPDIR")
     folder = Path(next((environ[name] for name in names if environ.get(name)), "/tmp")).absolute()
     return str(next(path for path in (folder, *folder.parents) if path.is_dir()))

@@ -3,11 +3,18 @@
 import functools
 import logging
 import os
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .communicator import Communicator, as_mpi
 from .limits import start_limit
 from .resources import window_problem
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
 
 log = logging.getLogger(__name__)
 
@@ -29,19 +36,22 @@ class SharedCounter:
         Values 0 … n − 1 are given out.
     """
 
-    def __init__(self, comm, n: int):
-        self._comm, self._values = comm, range(n)
-        self._window, self._node = None, None
+    def __init__(self, comm: Communicator, n: int):
+        self._comm = comm
+        self._values: Sequence[int] = range(n)
+        self._window: MPI.Win | None = None
+        self._node: MPI.Intracomm | None = None
         self._local = 0
         if comm.size > 1:
-            from mpi4py import MPI
+            import mpi4py.MPI
 
-            self._mpi = MPI
-            self._window = self._open(comm)
+            self._mpi = mpi4py.MPI
+            world = as_mpi(comm)
+            self._window = self._open(world)
             if self._window is None:
-                self._node = comm.Split_type(MPI.COMM_TYPE_SHARED, comm.rank)
-                self._window = self._open(self._node) if self._node.size > 1 else None
-                ranks = {comm.rank} if self._window is None else set(self._node.allgather(comm.rank))
+                node = self._node = as_mpi(world.Split_type(self._mpi.COMM_TYPE_SHARED, comm.rank))
+                self._window = self._open(node) if node.size > 1 else None
+                ranks = {comm.rank} if self._window is None else set(node.allgather(comm.rank))
                 self._values = [value for value in range(n) if value % comm.size in ranks]
 
     def take(self) -> int | None:
@@ -57,7 +67,7 @@ class SharedCounter:
         """Lets no rank take another value."""
         self._fetch_and_add(1 << 40)
 
-    def _open(self, comm):
+    def _open(self, comm: "MPI.Intracomm") -> "MPI.Win | None":
         """A window with the number in it; None where MPI has no way to make one among these ranks."""
         # The last rank holds the number, since rank 0 has other duties between two takes.
         self._root = comm.size - 1
@@ -76,7 +86,9 @@ class SharedCounter:
                 _log_once(comm.rank, next(filter(None, problems)))
                 return None
             if comm.rank == self._root:
-                np.frombuffer(window.tomemory(), dtype=np.int64)[0] = 0
+                assert window is not None
+                # Its stubs have the buffer protocol of mpi4py's memory from Python 3.12 on alone.
+                np.frombuffer(window.tomemory(), dtype=np.int64)[0] = 0  # type: ignore[call-overload]
             comm.barrier()
         return window
 
@@ -93,7 +105,9 @@ class SharedCounter:
     def __enter__(self) -> "SharedCounter":
         return self
 
-    def __exit__(self, kind, error, traceback) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         # Freeing is collective: a rank that leaves on an error must not wait for the others here.
         if kind is not None:
             return

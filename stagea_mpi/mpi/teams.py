@@ -1,15 +1,16 @@
 """The communicator of a run, with a stand-in for one rank alone, and its division into teams.
 
-All code below takes the communicator as an argument and uses the few calls that `SerialComm` has, too.
+All code below takes the communicator as an argument and uses the few calls that `Communicator` declares.
 """
 
 import os
 import sys
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
 
 from ..errors import LaunchError
+from .communicator import Communicator
 from .limits import start_limit
 from .resources import first_problem, ranks_here, shared_apart, where_shared
 
@@ -42,28 +43,28 @@ class SerialComm:
     def bcast(self, value: Any, root: int = 0) -> Any:
         return value
 
-    def gather(self, value: Any, root: int = 0) -> list:
+    def gather(self, value: Any, root: int = 0) -> list[Any]:
         return [value]
 
-    def allgather(self, value: Any) -> list:
+    def allgather(self, value: Any) -> list[Any]:
         return [value]
 
-    def alltoall(self, values: list) -> list:
+    def alltoall(self, values: Sequence[Any]) -> list[Any]:
         return list(values)
 
     def Split(self, color: int = 0, key: int = 0) -> "SerialComm":
         return self
 
-    def Abort(self, code: int = 1) -> None:
+    def Abort(self, code: int = 1) -> NoReturn:
         os._exit(code)
 
 
-def connect():
+def connect() -> Communicator:
     """The communicator of all ranks of this launch.
 
     Returns
     -------
-    comm : mpi4py.MPI.Comm or SerialComm
+    comm : mpi4py.MPI.Intracomm or SerialComm
         `SerialComm` where no launcher has started this process; MPI is then not even loaded.
 
     Raises
@@ -171,7 +172,7 @@ def _is_step_task() -> bool:
     return step.isdigit() and int(step) < 2**31
 
 
-def split_into_teams(comm, team: str | int):
+def split_into_teams(comm: Communicator, team: str | int) -> tuple[Communicator, int, int]:
     """Divides the ranks into teams; collective.
 
     Parameters

@@ -15,10 +15,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from types import TracebackType
+from typing import IO, Any, BinaryIO
 
 from ..errors import LaunchError, ModelError
-from .child_process import Child, package_environment
+from .child_process import Child, package_environment, piped
 
 #: Seconds beyond a model's time limit after which a worker process is ended: the limit itself stops all that Python can
 #: stop.
@@ -56,13 +57,15 @@ class WorkerProcess:
     def __enter__(self) -> "WorkerProcess":
         return self
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
-    def set_up(self) -> None:
+    def set_up(self) -> Child:
         """Starts the process, if it does not run; returns at once, while it is still importing."""
         if self._process is not None:
-            return
+            return self._process
         self._process = Child(
             [sys.executable, "-m", self._module, *self._imports],
             stdin=subprocess.PIPE,
@@ -70,8 +73,11 @@ class WorkerProcess:
             bufsize=0,
             env=package_environment(),
         )
-        os.set_blocking(self._process.stdin.fileno(), False)  # more than a pipe holds must not wait for ever either
+        os.set_blocking(
+            piped(self._process.stdin).fileno(), False
+        )  # more than a pipe holds must not wait for ever either
         self._is_ready = False
+        return self._process
 
     def call(self, limit: float, function: Callable, *args: Any) -> Any:
         """What a function gives there.
@@ -94,19 +100,19 @@ class WorkerProcess:
         """
         message = pickle.dumps((function, args), protocol=pickle.HIGHEST_PROTOCOL)
         for attempt in range(_ATTEMPTS):
-            self.set_up()
+            process = self.set_up()
             try:
-                self._wait_until_ready()
+                self._wait_until_ready(process)
                 deadline = time.monotonic() + limit + GRACE_S
-                self._send(message, deadline)
-                is_result, value = pickle.loads(self._receive(deadline))
+                _send(process, message, deadline)
+                is_result, value = pickle.loads(_receive(process, deadline))
             except TimeoutError:
                 self.stop()
                 raise ModelError(
                     "timeout", f"a call into a library did not return within model_timeout_s = {limit:g} s"
                 ) from None
             except (EOFError, BrokenPipeError):
-                how = self._ended()
+                how = _ended(process)
                 self.stop()
                 if attempt + 1 == _ATTEMPTS:
                     raise ModelError("crashed", f"the process that computed it was ended by {how}") from None
@@ -123,46 +129,50 @@ class WorkerProcess:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            self._process.stdin.close()
-            self._process.stdout.close()
+            piped(self._process.stdin).close()
+            piped(self._process.stdout).close()
             self._process = None
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self, process: Child) -> None:
         if self._is_ready:
             return
         try:
-            self._receive(time.monotonic() + _SET_UP_S)
+            _receive(process, time.monotonic() + _SET_UP_S)
         except TimeoutError:
             self.stop()
             raise LaunchError(f"`{sys.executable} -m {self._module}` was not ready within {_SET_UP_S:.0f} s") from None
         self._is_ready = True
 
-    def _ended(self) -> str:
-        code = self._process.wait(timeout=60)
-        return signal.Signals(-code).name if code < 0 else f"itself, with exit code {code}"
 
-    def _send(self, message: bytes, deadline: float) -> None:
-        rest, sink = memoryview(_LENGTH.pack(len(message)) + message), self._process.stdin
-        while rest:
-            _wait_for(sink, select.POLLOUT, deadline)
-            rest = rest[sink.write(rest) or 0 :]
-
-    def _receive(self, deadline: float) -> bytes:
-        (length,) = _LENGTH.unpack(self._read(_LENGTH.size, deadline))
-        return self._read(length, deadline)
-
-    def _read(self, n_bytes: int, deadline: float) -> bytes:
-        parts, source = io.BytesIO(), self._process.stdout
-        while parts.tell() < n_bytes:
-            _wait_for(source, select.POLLIN | select.POLLHUP, deadline)
-            data = source.read(n_bytes - parts.tell())
-            if not data:
-                raise EOFError
-            parts.write(data)
-        return parts.getvalue()
+def _ended(process: Child) -> str:
+    code = process.wait(timeout=60)
+    return signal.Signals(-code).name if code < 0 else f"itself, with exit code {code}"
 
 
-def _wait_for(file: io.RawIOBase, event: int, deadline: float) -> None:
+def _send(process: Child, message: bytes, deadline: float) -> None:
+    rest, sink = memoryview(_LENGTH.pack(len(message)) + message), piped(process.stdin)
+    while rest:
+        _wait_for(sink, select.POLLOUT, deadline)
+        rest = rest[sink.write(rest) or 0 :]
+
+
+def _receive(process: Child, deadline: float) -> bytes:
+    (length,) = _LENGTH.unpack(_read(process, _LENGTH.size, deadline))
+    return _read(process, length, deadline)
+
+
+def _read(process: Child, n_bytes: int, deadline: float) -> bytes:
+    parts, source = io.BytesIO(), piped(process.stdout)
+    while parts.tell() < n_bytes:
+        _wait_for(source, select.POLLIN | select.POLLHUP, deadline)
+        data = source.read(n_bytes - parts.tell())
+        if not data:
+            raise EOFError
+        parts.write(data)
+    return parts.getvalue()
+
+
+def _wait_for(file: IO[bytes], event: int, deadline: float) -> None:
     poll = select.poll()  # select() takes no descriptor from 1024 on
     poll.register(file, event)
     if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
@@ -187,7 +197,7 @@ def serve() -> None:
         _answer(sink, answer)
 
 
-def _answer(sink: io.BufferedWriter, answer: tuple[bool, Any]) -> None:
+def _answer(sink: BinaryIO, answer: tuple[bool, Any]) -> None:
     message = pickle.dumps(answer, protocol=pickle.HIGHEST_PROTOCOL)
     sink.write(_LENGTH.pack(len(message)) + message)
     sink.flush()

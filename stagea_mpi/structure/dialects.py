@@ -7,6 +7,7 @@ structure.
 """
 
 import functools
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -121,7 +122,9 @@ def standard_names(
     return residue_name, _standard_atoms(residue, residue_name, atom_name, element), is_hetatm
 
 
-def _standard_residues(residue, residue_name, atom_name, is_hetatm):
+def _standard_residues(
+    residue: np.ndarray, residue_name: np.ndarray, atom_name: np.ndarray, is_hetatm: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     first = np.flatnonzero(np.diff(residue, prepend=-1))
     texts = {name: name.decode(errors="replace") for name in set(residue_name[first].tolist())}
     found = [name for name, text in texts.items() if standard_residue(text) != text]
@@ -148,7 +151,9 @@ def _is_foreign(residue: str, atom: bytes) -> bool:
     return atom[:1] in (b"C", b"N", b"O", b"P", b"S") and atom.decode(errors="replace") not in known
 
 
-def _standard_atoms(residue, residue_name, atom_name, element):
+def _standard_atoms(
+    residue: np.ndarray, residue_name: np.ndarray, atom_name: np.ndarray, element: np.ndarray
+) -> np.ndarray:
     names, residue_name = np.array(atom_name, dtype="S8"), np.asarray(residue_name, dtype="S8")
     first = names.view(np.uint8).reshape(-1, 8)[:, 0]
     may_be_hydrogen = (first >= ord("0")) & (first <= ord("9")) | (first == ord("D"))
@@ -200,7 +205,7 @@ def _hydrogen(key: int) -> bytes:
     return rest + number if rest.startswith(b"H") else name
 
 
-def _as_integers(names) -> np.ndarray:
+def _as_integers(names: Iterable[str]) -> np.ndarray:
     return np.array(list(names), dtype="S8").view(np.uint64)
 
 

@@ -4,13 +4,18 @@ scipy.spatial takes longer to load than all else that a rank needs to start, and
 process beside it needs no tree: it is loaded with the first one.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 #: Largest distance (Å, inclusive) of two atoms in contact across an interface.
 INTERFACE_CUTOFF = 5.0
 
 
-def atom_tree(xyz: np.ndarray):
+def atom_tree(xyz: np.ndarray) -> "cKDTree":
     """A tree of some atoms.
 
     Parameters

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter, time
+from types import TracebackType
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -138,7 +139,7 @@ class EventLog:
         """
         done = [stage for stage, spent in seconds.items() if spent > 0.0]
         for stage in done:
-            extra = (
+            extra: dict[str, Any] = (
                 {"n_atoms": n_atoms}
                 if stage == done[0]
                 else {"bytes": size}
@@ -184,14 +185,16 @@ class EventLog:
     def __enter__(self) -> "EventLog":
         return self
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _flush_regularly(self) -> None:
         while not self._closing.wait(FLUSH_EVERY_S):
             self.flush()
 
-    def _give_up(self, error: OSError, path) -> None:
+    def _give_up(self, error: OSError, path: str | Path) -> None:
         log.warning(
             "%s: cannot be written (%s); the run goes on, its report will lack this rank's events", path, error.strerror
         )
@@ -234,7 +237,7 @@ class WriterLine:
     def note(self) -> None:
         """Writes the line."""
         now = perf_counter()
-        counts = {
+        counts: dict[str, Any] = {
             "processed": self._processed,
             "written": self._written,
             "errors": self._errors,

@@ -14,7 +14,8 @@ from typing import Any
 
 import psutil
 
-from ..mpi.child_process import Child, package_environment
+from ..mpi.child_process import Child, package_environment, piped
+from ..mpi.communicator import Communicator
 from ..scheduler import this_job
 from . import file_names
 from .events import EventLog
@@ -26,7 +27,7 @@ _SAMPLER_END_S = 30.0
 
 
 @contextlib.contextmanager
-def recording(comm, run_root: Path, phase: str, interval: float | None, **who: Any) -> Iterator[EventLog]:
+def recording(comm: Communicator, run_root: Path, phase: str, interval: float | None, **who: Any) -> Iterator[EventLog]:
     """Records a run for as long as the block lasts; entering is collective, leaving is not.
 
     Parameters
@@ -46,8 +47,9 @@ def recording(comm, run_root: Path, phase: str, interval: float | None, **who: A
     ranks = comm.allgather(here)
     pids = [pid for node, pid in ranks if node == here[0]]
     events = EventLog(_folder(run_root / "telemetry") / file_names.events_name(comm.rank))
-    samples = os.getpid() == pids[0] and interval is not None
-    sampler = _start_sampler(_folder(run_root / "compute_metrics"), interval, pids) if samples else None
+    sampler = None
+    if os.getpid() == pids[0] and interval is not None:
+        sampler = _start_sampler(_folder(run_root / "compute_metrics"), interval, pids)
     started = perf_counter() - (time() - psutil.Process().create_time())
     events.note("start", started, 0.0, launch=launch, rank=comm.rank, **who, **_identity(comm, phase, interval))
     events.note("startup", started, perf_counter() - started)
@@ -66,7 +68,7 @@ def recording(comm, run_root: Path, phase: str, interval: float | None, **who: A
         events.close()
 
 
-def _identity(comm, phase: str, interval: float | None) -> dict[str, Any]:
+def _identity(comm: Communicator, phase: str, interval: float | None) -> dict[str, Any]:
     return {
         "size": comm.size,
         "host": os.uname().nodename,
@@ -86,7 +88,7 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def _start_sampler(folder: Path, interval: float, pids: list[int]) -> subprocess.Popen | None:
+def _start_sampler(folder: Path, interval: float, pids: list[int]) -> Child | None:
     command = [
         sys.executable,
         "-m",
@@ -108,18 +110,18 @@ def _start_sampler(folder: Path, interval: float, pids: list[int]) -> subprocess
         return None
 
 
-def _end_sampler(sampler: subprocess.Popen) -> None:
+def _end_sampler(sampler: Child) -> None:
     """Closes its input, upon which it ends; says so where it had ended before, or does not."""
     early = sampler.poll()
     with contextlib.suppress(BrokenPipeError):
-        sampler.stdin.close()
+        piped(sampler.stdin).close()
     try:
         sampler.wait(_SAMPLER_END_S)
     except subprocess.TimeoutExpired:
         sampler.kill()
         sampler.wait()
         log.warning("the sampler did not end within %.0f s and was killed", _SAMPLER_END_S)
-    message = sampler.stderr.read().decode(errors="replace").strip()
-    sampler.stderr.close()
+    message = piped(sampler.stderr).read().decode(errors="replace").strip()
+    piped(sampler.stderr).close()
     if early is not None or message:
         log.warning("the sampler ended with exit code %s: %s", sampler.returncode, message[-500:] or "(no message)")

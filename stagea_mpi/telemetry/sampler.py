@@ -17,7 +17,9 @@ import os
 import select
 import sys
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -41,7 +43,7 @@ class Table:
         if self._file.tell() == 0:
             self._rows.writerow(("timestamp", *columns))
 
-    def add(self, timestamp: str, values) -> None:
+    def add(self, timestamp: str, values: Iterable[float | None]) -> None:
         self._rows.writerow(
             (timestamp, *("" if value is None else f"{value:.3f}".rstrip("0").rstrip(".") for value in values))
         )
@@ -60,7 +62,7 @@ class Table:
 class Rates:
     """Counters per second since the last reading; None where there are no counters, or no earlier reading."""
 
-    def __init__(self, read):
+    def __init__(self, read: Callable[[], Any]):
         self._read = read
         self._last, self._at = self._counters(), time.monotonic()
 
@@ -72,7 +74,7 @@ class Rates:
         elapsed = max(self._at - at, 1e-6)
         return [max(0, getattr(self._last, name) - getattr(before, name)) / elapsed for name in names]
 
-    def _counters(self):
+    def _counters(self) -> Any:
         with contextlib.suppress(
             OSError, RuntimeError, NotImplementedError
         ):  # psutil's answers where /proc is cut down
@@ -103,7 +105,7 @@ class Ranks:
             process = waiting.pop()
             tree.append(process)
             waiting.extend(children.get(process.pid, []))
-        seconds = rss = vms = alive = 0
+        seconds, rss, vms, alive = 0.0, 0, 0, 0
         for process in tree:
             try:
                 with process.oneshot():
@@ -189,16 +191,17 @@ def main(arguments: list[str]) -> int:
         # The rank that started this may be bound to one CPU; the kernel keeps the set within the job's.
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
     sampler = Sampler(Path(folder), prefix, [int(pid) for pid in pids])
-    interval, last, due = float(interval), None, time.monotonic() + float(interval)
+    every_s = float(interval)
+    last, due = None, time.monotonic() + every_s
     while True:
         closed, _, _ = select.select([sys.stdin], [], [], max(0.0, due - time.monotonic()))
         # Rates over a small part of the interval would be noise.
-        if not closed or last is None or time.monotonic() - last > interval / 2:
+        if not closed or last is None or time.monotonic() - last > every_s / 2:
             sampler.sample()
         if closed:
             return 0
         last = time.monotonic()
-        due = max(due + interval, last)
+        due = max(due + every_s, last)
 
 
 if __name__ == "__main__":
