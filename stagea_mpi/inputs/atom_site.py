@@ -4,10 +4,12 @@ gemmi wants columns that the dictionary calls optional, and takes no value for n
 said by no column, the failure names these.
 """
 
+import functools
 import math
 import re
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from gemmi import cif
 
@@ -36,8 +38,9 @@ def find_table(block: cif.Block) -> cif.Loop | None:
     """
     pairs = {}
     for item in block:
-        if item.pair and _named_today(item.pair[0]).startswith(PREFIX):
-            pairs[item.pair[0]] = item.pair[1]
+        pair: Any = item.pair  # of two texts or None, of which gemmi's stubs only say that it is an object
+        if pair and _named_today(pair[0]).startswith(PREFIX):
+            pairs[pair[0]] = pair[1]
         tags = list(item.loop.tags) if item.loop else []
         names = [_named_today(tag) for tag in tags]
         if _TELLING.intersection(names):
@@ -47,6 +50,10 @@ def find_table(block: cif.Block) -> cif.Loop | None:
     if _TELLING.intersection(map(_named_today, pairs)):  # a single atom needs no table
         return _rebuilt(block, [_named_today(tag) for tag in pairs], [[value] for value in pairs.values()])
     return None
+
+
+def _repeated(value: str, times: int) -> list[str]:
+    return [value] * times
 
 
 def _named_today(tag: str) -> str:
@@ -79,7 +86,7 @@ def complete(block: cif.Block, loop: cif.Loop) -> cif.Block:
     if has_labels and not table.has_values("pdbx_PDB_ins_code"):
         _tell_residues_apart(table)
     for name, value in _USUAL.items():
-        table.add(name, lambda value=value: [value] * len(table))
+        table.add(name, functools.partial(_repeated, value, len(table)))
     table.add("id", lambda: [str(k) for k in range(1, len(table) + 1)])
     table.add("group_PDB", lambda: [_group(name) for name in table.names("comp_id")])
     _fill_elements(table)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import gemmi
 import numpy as np
@@ -330,7 +331,7 @@ def _escaped(names: np.ndarray) -> np.ndarray:
     return np.where(odd, np.uint8(ord("?")), codes).view(names.dtype) if odd.any() else names
 
 
-def _as_bytes(characters: np.ndarray) -> np.ndarray:
+def _as_bytes(characters: Any) -> np.ndarray:
     """Fixed-width names of gemmi's character matrix, shape=(n, 8) to shape=(n,)."""
     characters = np.ascontiguousarray(characters)
     return characters.view(f"S{characters.shape[1]}").ravel()

@@ -11,7 +11,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -28,26 +28,53 @@ _PIECE = 2**20
 _MOST_KEPT = 32 * 2**20
 
 
+class Readable(Protocol):
+    """A content that is read in order."""
+
+    def read(self, size: int, /) -> bytes:
+        """Fewer bytes than asked for only at the end."""
+        ...
+
+
+class Decoder(Protocol):
+    """A decoder of one stream, as `bz2.BZ2Decompressor` is."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, packed: bytes, max_length: int, /) -> bytes: ...
+
+
 @dataclass(frozen=True)
 class Codec:
-    """A compression.
+    """A compression; gzip has readers of its own, all others are a `StreamCodec`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class StreamCodec(Codec):
+    """A compression whose decoders have all one interface.
 
     Attributes
     ----------
-    name : str
-    decoder : callable or None
-        Makes a decoder of one stream, with the interface of `bz2.BZ2Decompressor`; None for gzip, which has readers of
-        its own.
+    decoder : callable
+        Makes a decoder of one stream.
     """
 
-    name: str
-    decoder: Callable | None
+    decoder: Callable[[], Decoder]
 
 
-GZIP = Codec("gzip", None)
-BZIP2 = Codec("bzip2", bz2.BZ2Decompressor)
-XZ = Codec("xz", lambda: lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_MOST_XZ_MEMORY))
-ZSTD = Codec(
+GZIP = Codec("gzip")
+BZIP2 = StreamCodec("bzip2", bz2.BZ2Decompressor)
+XZ = StreamCodec("xz", lambda: lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_MOST_XZ_MEMORY))
+ZSTD = StreamCodec(
     "zstd", lambda: zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _LARGEST_WINDOW})
 )
 
@@ -70,13 +97,13 @@ def codec_of(head: bytes) -> Codec | None:
     return BZIP2 if head.startswith(b"BZh") and head[4:10] in _BZIP2_BLOCKS else None
 
 
-def unpacked_stream(file: BinaryIO) -> BinaryIO:
+def unpacked_stream(file: BinaryIO) -> Readable:
     """A file's unpacked content, the file itself where it is not compressed; checksums are checked at its end."""
     codec = codec_of(file.read(MAGIC_BYTES))
     file.seek(0)
     if codec is None:
         return file
-    return gzip.GzipFile(fileobj=file, mode="rb") if codec is GZIP else UnpackedStream(file, codec)
+    return UnpackedStream(file, codec) if isinstance(codec, StreamCodec) else gzip.GzipFile(fileobj=file, mode="rb")
 
 
 class UnpackedStream:
@@ -86,10 +113,10 @@ class UnpackedStream:
     ----------
     file : binary file
         At its beginning.
-    codec : Codec
+    codec : StreamCodec
     """
 
-    def __init__(self, file: BinaryIO, codec: Codec):
+    def __init__(self, file: BinaryIO, codec: StreamCodec):
         self._file, self._codec, self._decoder = file, codec, codec.decoder()
 
     def read(self, size: int) -> bytes:
@@ -146,10 +173,10 @@ class StreamRanges:
     Parameters
     ----------
     path : str
-    codec : Codec
+    codec : StreamCodec
     """
 
-    def __init__(self, path: str, codec: Codec):
+    def __init__(self, path: str, codec: StreamCodec):
         self._path, self._codec = path, codec
         self._kept: list[bytes] = []
         self._n_kept = 0

@@ -127,7 +127,10 @@ def list_archive(source: HashedStream, path: str, names: FileNames) -> FileListi
     found: list[tuple[ModelRef, list[Span] | ModelError]] = []
     damage, n_members = None, 0
     try:
-        with tarfile.open(fileobj=source, mode="r|", bufsize=2**20, errors="surrogateescape") as archive:
+        # The stubs want of every file what only a file that is written or rewound has.
+        with tarfile.open(  # type: ignore[call-overload]
+            fileobj=source, mode="r|", bufsize=2**20, errors="surrogateescape"
+        ) as archive:
             for member in archive:
                 archive.members = []  # the archive would keep them all
                 n_members += 1
@@ -205,11 +208,11 @@ def _list_member(
     ref = ModelRef(path, "", None, member.offset_data, member.offset_data + member.size, member=member.name)
     if member.name.startswith("/") or ".." in member.name.split("/"):
         return ref, ModelError("unsafe_member", f"{where}: leads out of the archive", "read")
-    if not member.isreg() or member.issparse():
+    content = archive.extractfile(member) if member.isreg() and not member.issparse() else None
+    if content is None:
         return ref, ModelError(
             "unsafe_member", f"{where}: is a link or a special file; archive the file itself", "read"
         )
-    content = archive.extractfile(member)
     try:
         with readable(where):
             stream = HashedStream(content)

@@ -58,7 +58,8 @@ def discover(root: str | Path, patterns: Iterable[str]) -> InputFiles:
     if not os.path.isdir(root):
         raise ConfigError(f"pdb_root: {root} is not a folder; set it to the folder with the docking models")
     wanted = re.compile("|".join(f"(?:{_as_regex(pattern)})" for pattern in patterns), re.DOTALL)
-    paths, sizes, others = [], [], Counter()
+    paths, sizes = [], []
+    others: Counter[str] = Counter()
     for relative, entry in _walk(root, ""):
         if wanted.fullmatch(relative):
             size = _size(entry)
@@ -128,7 +129,7 @@ def _wildcards(part: str) -> Iterator[str]:
             yield re.escape(token)
 
 
-def _what_else(others: Counter) -> str:
+def _what_else(others: Counter[str]) -> str:
     readable = sorted({ending for ending in others if ending and ending_of(ending) == ending})
     if readable:
         listed = ", ".join(f'"**/*{ending}"' for ending in readable[:8])

@@ -7,9 +7,9 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import BinaryIO
 
 from ..errors import ModelError
+from .compression import Readable
 from .formats import HEAD_BYTES, MMCIF, QUIVER, format_of, without_mark
 from .mmcif import model_numbers
 from .model_names import FileNames, model_name, stem
@@ -31,7 +31,7 @@ _CHAIN = re.compile(rb"^(?:ATOM..|HETATM).{14}(..)", re.MULTILINE)
 class HashedStream:
     """A stream that is hashed as it is read, and whose first bytes can be seen beforehand; see `without_mark`."""
 
-    def __init__(self, file: BinaryIO):
+    def __init__(self, file: Readable):
         self._file, self._hash, self._head, self._is_new = file, hashlib.sha256(), b"", True
 
     def peek(self) -> bytes:
@@ -122,14 +122,17 @@ def _foreign(path: str, what: str) -> ModelError:
     return ModelError("unreadable", f"{path}: is {what}; expected PDB, mmCIF, Quiver, or a tar or zip archive", "read")
 
 
+#: A line that tells models apart: its first word, first byte, the byte behind the last, and what it says.
+_Mark = tuple[str, int, int, bytes]
+
+
 @dataclass(frozen=True)
 class _Text:
     """What is known of a text once it has been read.
 
     Attributes
     ----------
-    marks : list of (str, int, int, bytes)
-        Lines that tell models apart: their first word, first byte, the byte behind the last, and what they say.
+    marks : list of _Mark
     has_atoms : bool
     size : int
         Bytes.
@@ -137,14 +140,16 @@ class _Text:
         The text itself, empty where it is larger than one model may be.
     """
 
-    marks: list[tuple[str, int, int, bytes]]
+    marks: list[_Mark]
     has_atoms: bool
     size: int
     content: bytes
 
 
 def _scan(source: HashedStream, path: str) -> _Text:
-    marks, kept, rest = [], [], b""
+    marks: list[_Mark] = []
+    kept: list[bytes] = []
+    rest = b""
     offset, has_atoms = 0, False
     while more := source.read(_BLOCK):
         block = rest + more
@@ -160,7 +165,7 @@ def _scan(source: HashedStream, path: str) -> _Text:
     return _Text(marks, has_atoms, offset + len(rest), b"".join([*kept, rest]) if kept or not offset else b"")
 
 
-def _marks(block: bytes, offset: int) -> list[tuple[str, int, int, bytes]]:
+def _marks(block: bytes, offset: int) -> list[_Mark]:
     found = []
     for match in _MARK.finditer(block, _first_mark(block)):
         words = match[0].split(None, 1)
@@ -208,7 +213,7 @@ def _numbered(text: _Text) -> list[Span]:
     ]
 
 
-def _origins(marks) -> dict[int, str]:
+def _origins(marks: list[_Mark]) -> dict[int, str]:
     """Names of models by number, from lines ``REMARK … MODEL <n> FROM <path>/<name>.pdb``."""
     found = {}
     for word, _, _, said in marks:

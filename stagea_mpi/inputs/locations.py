@@ -45,7 +45,16 @@ class Chosen:
     dropped: np.ndarray
 
 
-def choose_locations(chain, number, residue_name, atom_name, altloc, occupancy, xyz, begins) -> Chosen:
+def choose_locations(
+    chain: np.ndarray,
+    number: np.ndarray,
+    residue_name: np.ndarray,
+    atom_name: np.ndarray,
+    altloc: np.ndarray,
+    occupancy: np.ndarray,
+    xyz: np.ndarray,
+    begins: np.ndarray,
+) -> Chosen:
     """One atom a site, the most occupied; on a tie the one without a label, then by label, then the first.
 
     Where a site is described as either of several residues, the one whose Cα is the most occupied stays, by the same
@@ -86,8 +95,8 @@ def choose_locations(chain, number, residue_name, atom_name, altloc, occupancy, 
                 of_residue[atom.row], of_atom[atom.row] = residue.place, mentioned
     kept = np.flatnonzero(keep)
     kept = kept[np.lexsort((of_atom[kept], of_residue[kept]))]
-    residue = np.cumsum(changes(of_residue[kept])) - 1
-    return Chosen(kept, residue.astype(np.int32), np.flatnonzero(~keep))
+    index = np.cumsum(changes(of_residue[kept])) - 1
+    return Chosen(kept, index.astype(np.int32), np.flatnonzero(~keep))
 
 
 def changes(*columns: np.ndarray) -> np.ndarray:
@@ -106,7 +115,14 @@ def _sites(chain: np.ndarray, number: np.ndarray) -> np.ndarray:
     return np.unique(names * (numbers.max(initial=0) + 1) + numbers, return_inverse=True)[1]
 
 
-def _unclear_sites(site, first, run, residue_name, atom_name, altloc) -> np.ndarray:
+def _unclear_sites(
+    site: np.ndarray,
+    first: np.ndarray,
+    run: np.ndarray,
+    residue_name: np.ndarray,
+    atom_name: np.ndarray,
+    altloc: np.ndarray,
+) -> np.ndarray:
     """Sites with a label, of several residues, or with an amino acid that has an atom twice."""
     names, which = np.unique(residue_name[first], return_inverse=True)
     is_amino = np.array([is_amino_acid(name.decode(errors="replace")) for name in names.tolist()], dtype=bool)[which]
@@ -143,7 +159,7 @@ class _Atom:
         return -self.occupancy, self.label, self.row
 
 
-def _atoms(rows, run, *columns) -> list[_Atom]:
+def _atoms(rows: np.ndarray, run: np.ndarray, *columns: np.ndarray) -> list[_Atom]:
     values = [column[rows].tolist() for column in columns]
     return [_Atom(*row) for row in zip(rows.tolist(), run[rows].tolist(), *values, strict=True)]
 
@@ -234,8 +250,8 @@ def _home(found: list[_Residue], new: _Residue, blocks: list[_Residue]) -> _Resi
     """The residue that the new atoms belong to, or of which they are the alternative; None for another residue."""
     near = sorted((distance, k) for k, known in enumerate(found) if (distance := _distance(known, new)) < _SAME_ATOM)
     if near:
-        own = [k for _, k in near if found[k].name == new.name]
-        return found[own[0] if own else near[0][1]]
+        nearest = [k for _, k in near if found[k].name == new.name]
+        return found[nearest[0] if nearest else near[0][1]]
     verdicts = [_is_same_place(known, new) for known in found]
     same = [
         known

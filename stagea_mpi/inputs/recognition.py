@@ -1,6 +1,7 @@
 """What a file is that is no structure, called by its name: recognised by first bytes, as `file` does."""
 
 import re
+from collections.abc import Iterable
 
 from .compression import codec_of
 
@@ -96,5 +97,5 @@ def foreign_text(head: bytes) -> str | None:
     return _matching(_TEXTS, head.lstrip(b"\xef\xbb\xbf \r\n"))
 
 
-def _matching(patterns, head: bytes) -> str | None:
+def _matching(patterns: Iterable[tuple[re.Pattern[bytes], str]], head: bytes) -> str | None:
     return next((name for pattern, name in patterns if pattern.match(head)), None)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from ..errors import ModelError
-from .compression import DAMAGE, GZIP, MAGIC_BYTES, Codec, StreamRanges, codec_of, unpacked_stream
+from .compression import DAMAGE, MAGIC_BYTES, Codec, Readable, StreamCodec, StreamRanges, codec_of, unpacked_stream
 
 #: The largest text of one model: 400,000 atoms in PDB. Reading it must leave a rank below its memory.
 MAX_MODEL_BYTES = 32 * 2**20
@@ -49,7 +49,7 @@ def open_regular(path: str) -> BinaryIO:
 
 
 @contextlib.contextmanager
-def open_unpacked(path: str) -> Iterator[BinaryIO]:
+def open_unpacked(path: str) -> Iterator[Readable]:
     """A file's unpacked content as a stream; checksums are checked where it is read to its end."""
     with open_regular(path) as file:
         yield unpacked_stream(file)
@@ -126,7 +126,7 @@ class GzipRanges:
     def __init__(self, path: str):
         self._path = path
         self._spacing = _MAX_OUTPUT
-        self._checkpoints: list[tuple[int, int, object]] = [(0, 0, zlib.decompressobj(wbits=31))]
+        self._checkpoints: list[tuple[int, int, zlib._Decompress]] = [(0, 0, zlib.decompressobj(wbits=31))]
 
     def read(self, start: int, stop: int) -> bytes:
         """Unpacked bytes `start` to `stop`; fewer where the file ends before."""
@@ -149,7 +149,7 @@ class GzipRanges:
                     self._keep(place, file.tell(), decoder)
         return b"".join(parts)
 
-    def _keep(self, place: int, offset: int, decoder) -> None:
+    def _keep(self, place: int, offset: int, decoder: "zlib._Decompress") -> None:
         if place < self._checkpoints[-1][0] + self._spacing:
             return
         self._checkpoints.append((place, offset, decoder.copy()))
@@ -161,4 +161,4 @@ class GzipRanges:
 @functools.lru_cache(maxsize=1)
 def _ranges(path: str, mtime_ns: int, codec: Codec) -> GzipRanges | StreamRanges:
     """A rank reads models of one file after the other. (By `mtime_ns`, a file that was replaced is begun anew.)"""
-    return GzipRanges(path) if codec is GZIP else StreamRanges(path, codec)
+    return StreamRanges(path, codec) if isinstance(codec, StreamCodec) else GzipRanges(path)

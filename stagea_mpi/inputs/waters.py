@@ -61,7 +61,9 @@ def without_waters_in_pdb(content: bytes, starts: np.ndarray, lengths: np.ndarra
 def without_waters_in_mmcif(content: bytes) -> bytes:
     """An mmCIF text without its waters, where they are many, each on a line of its own."""
     head = _ATOM_SITE.search(content) if len(content) > _MANY * _LEAST_ROW else None
-    tags = head[1].lower().split() if head else []
+    if head is None:
+        return content
+    tags = head[1].lower().split()
     column = next((tags.index(tag) for tag in _COMP_IDS if tag in tags), None)
     if column is None:
         return content

@@ -5,6 +5,7 @@ import os
 import stat
 import zipfile
 from pathlib import PurePosixPath
+from typing import IO
 
 from ..errors import ModelError
 from .unpacking import MAX_MODEL_BYTES, check_member_size, open_regular
@@ -72,7 +73,7 @@ class _Archive:
         self._archive = zipfile.ZipFile(open_regular(path))
         self._members = {member.header_offset: member for member in self._archive.infolist()}
 
-    def member(self, header: int):
+    def member(self, header: int) -> IO[bytes]:
         if header not in self._members:
             raise ValueError(f"has no member at byte {header}; it has changed since it was listed")
         return self._archive.open(self._members[header])
