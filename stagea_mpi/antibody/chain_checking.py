@@ -72,7 +72,7 @@ def check_chains(
     found = {role: role_domain(role, domains.get(role, ())) for role, _ in _roles(chains)}
     wrong = [_wrong_type(role, name, found[role]) for role, name in _roles(chains)]
     wrong = [problem for problem in wrong if problem]
-    lacking = [role for role in found if found[role] is None or found[role].chain_type not in _ANTIBODY_TYPES]
+    lacking = [role for role, own in found.items() if own is None or own.chain_type not in _ANTIBODY_TYPES]
     notes = [_note(role, name, found[role], domains.get(role, ())) for role, name in _roles(chains)]
     notes = [note for note in notes if note]
     misplaced = _with_domain_of(_lacked_types(lacking, len(found)), antigen)

@@ -112,10 +112,10 @@ def _pieces(name: str, sequence: str, domains: tuple[Domain, ...], rule: ChainRu
     if len(domains) < 2:
         domain = domains[0] if domains else None
         return [ChainSlice(name, WHOLE, domain)]
-    cuts = [0, *(domain.start for domain in domains[1:]), None]
+    starts = [0, *(domain.start for domain in domains[1:])]
     return [
         ChainSlice(name, ResidueRange(first, stop), domain)
-        for domain, first, stop in zip(domains, cuts, cuts[1:], strict=False)
+        for domain, first, stop in zip(domains, starts, [*starts[1:], None], strict=True)
     ]
 
 
@@ -231,7 +231,7 @@ def _own(sizes: np.ndarray, index: int) -> np.ndarray:
 def _attached(own: list[str], others: list[str], sizes: np.ndarray, geometry: Geometry) -> list[str]:
     """An antigen's chains, with those that no antibody touches and that stand closest to one of its own."""
     group = dict.fromkeys(own, True) | {
-        name: False for name, touched in zip(others, sizes.any(axis=0), strict=True) if touched and name not in own
+        name: False for name, touched in zip(others, np.any(sizes, axis=0), strict=True) if touched and name not in own
     }
     free = [name for name in others if name not in group]
     while free and group:
@@ -245,7 +245,12 @@ def _attached(own: list[str], others: list[str], sizes: np.ndarray, geometry: Ge
 
 
 def _with_antibody_as_antigen(
-    antibodies, asked: list[int], others, names: list[str], geometry: Geometry, inventory
+    antibodies: list[Antibody],
+    asked: list[int],
+    others: list[str],
+    names: list[str],
+    geometry: Geometry,
+    inventory: str,
 ) -> tuple[int, list[str]]:
     """Where no other chain is touched: an antibody against an antibody, or two that do not meet at all."""
     best, pair = 0, None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from ..inputs import AtomTable
 from ..structure.neighbours import INTERFACE_CUTOFF, atom_tree
 from .complexes import ResidueRange, chain_atoms
 from .numbering import Domain
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 #: ANARCI's types of an antibody's light domains.
 LIGHT_TYPES = ("K", "L")
@@ -50,12 +53,17 @@ class Antibody:
         return list(dict.fromkeys(piece.chain for piece in self.pieces))
 
 
+#: Atoms that are asked for: CA or domain, of a slice, or chain and its name.
+_Selection = tuple[str, ChainSlice | str]
+
+
 class Geometry:
     """Who touches whom in a model that is read when first asked for."""
 
     def __init__(self, read: Callable[[], AtomTable]):
-        self._read, self._atoms = read, None
-        self._trees: dict[tuple, Any] = {}
+        self._read = read
+        self._atoms: AtomTable | None = None
+        self._trees: dict[_Selection, cKDTree | None] = {}
 
     def ca_pairs(self, one: ChainSlice, other: ChainSlice) -> int:
         """Pairs of Cα atoms of two variable domains within `PAIRING_DISTANCE`."""
@@ -69,11 +77,11 @@ class Geometry:
         """Atom pairs in contact between two chains."""
         return self._count(("chain", chain), ("chain", other), INTERFACE_CUTOFF)
 
-    def _count(self, one: tuple, other: tuple, distance: float) -> int:
-        trees = self._tree(one), self._tree(other)
-        return 0 if None in trees else int(trees[0].count_neighbors(trees[1], distance))
+    def _count(self, one: "_Selection", other: "_Selection", distance: float) -> int:
+        first, second = self._tree(one), self._tree(other)
+        return 0 if first is None or second is None else int(first.count_neighbors(second, distance))
 
-    def _tree(self, what: tuple):
+    def _tree(self, what: "_Selection") -> "cKDTree | None":
         if what not in self._trees:
             xyz = self._positions(*what)
             self._trees[what] = atom_tree(xyz) if len(xyz) else None
@@ -82,10 +90,12 @@ class Geometry:
     def _positions(self, kind: str, of: ChainSlice | str) -> np.ndarray:
         if self._atoms is None:
             self._atoms = self._read()
-        rows, residue = chain_atoms(self._atoms, of if kind == "chain" else of.chain)
-        keep = ~self._atoms.is_hydrogen[rows]
-        if kind != "chain" and of.domain is not None:
-            keep &= (residue >= of.domain.start) & (residue < of.domain.stop)
+        atoms = self._atoms
+        chain, domain = (of, None) if isinstance(of, str) else (of.chain, of.domain)
+        rows, residue = chain_atoms(atoms, chain)
+        keep = ~atoms.is_hydrogen[rows]
+        if domain is not None:
+            keep &= (residue >= domain.start) & (residue < domain.stop)
         if kind == "CA":
-            keep &= self._atoms.atom_name[rows] == b"CA"
-        return self._atoms.xyz[rows[keep]]
+            keep &= atoms.atom_name[rows] == b"CA"
+        return atoms.xyz[rows[keep]]

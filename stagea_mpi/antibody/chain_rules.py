@@ -48,7 +48,8 @@ class ChainRule:
         return AUTO not in (self.heavy, self.light, self.antigen) and self.heavy != self.light
 
     def stated(self) -> Chains:
-        return Chains(self.heavy, self.light, self.antigen, check=self.check)
+        antigen = (self.antigen,) if isinstance(self.antigen, str) else self.antigen
+        return Chains(self.heavy, self.light, antigen, check=self.check)
 
     def for_model(self, ref: ModelRef) -> "ChainRule":
         return self

@@ -213,9 +213,9 @@ def _refuse_unusable(atoms: AtomTable, parts: list["_Part"], who: str) -> None:
         )
         found = f"{who} has {len(sequence)} residues, none of them an amino acid: {', '.join(names[:8])}"
         raise ModelError("unknown_residues", found, "chains")
-    names = np.concatenate([atoms.atom_name[part.rows] for part in parts])
-    if not ((names == b"CA").any() and (names == b"N").any()):
-        raise ModelError("no_backbone", f"{who} has {len(names)} atoms, but no N or no CA among them", "chains")
+    atom_names = np.concatenate([atoms.atom_name[part.rows] for part in parts])
+    if not ((atom_names == b"CA").any() and (atom_names == b"N").any()):
+        raise ModelError("no_backbone", f"{who} has {len(atom_names)} atoms, but no N or no CA among them", "chains")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from types import ModuleType
+from typing import Any
 
 from ..errors import LaunchError, ModelError
 from ..mpi.child_process import run_child
@@ -29,7 +30,8 @@ def anarci_module() -> ModuleType:
         It is not installed.
     """
     try:
-        module, schemes = (importlib.import_module(f"anarci.{name}") for name in ("anarci", "schemes"))
+        module: Any = importlib.import_module("anarci.anarci")
+        schemes: Any = importlib.import_module("anarci.schemes")
     except ImportError as error:
         raise LaunchError(
             f"anarci cannot be imported ({error}); install it (`python -m stagea_mpi doctor` checks all)"

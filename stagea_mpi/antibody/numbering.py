@@ -76,7 +76,7 @@ def find_domains(sequences: Sequence[str], batches: int = 1) -> list[tuple[Domai
 
 def _each(
     sequences: Sequence[str], work: Callable[[Sequence[str]], list[tuple[Domain, ...]]]
-) -> list[tuple[Domain, ...] | ModelError]:
+) -> Sequence[tuple[Domain, ...] | ModelError]:
     """What `work` makes of a batch. One that fails is done one by one: whatever ANARCI raises costs its sequence alone.
 
     An hmmscan that hangs is no sequence's fault, and would take its whole time limit for each of them.
