@@ -106,7 +106,9 @@ def pair_energies(
     return elec, vdw
 
 
-def _lennard_jones(epsilon, sigma, i, j, distance):
+def _lennard_jones(
+    epsilon: np.ndarray, sigma: np.ndarray, i: np.ndarray, j: np.ndarray, distance: np.ndarray
+) -> np.ndarray:
     power6 = (0.5 * (sigma[i] + sigma[j]) / distance) ** 6
     return 4.0 * np.sqrt(epsilon[i] * epsilon[j]) * (power6**2 - power6)
 
@@ -120,14 +122,17 @@ def _residue_parameters(residue_name: str, atom_names: tuple[bytes, ...]) -> dic
     field = _force_field()
     names = [name.decode(errors="replace") for name in atom_names]
     residue_class = _residue_class(residue_name, set(names))
-    result = {}
+    result: dict[bytes, tuple[float, ...]] = {}
     for name in names:
         lj_type, charge = field.atoms.get((residue_name, name), (None, 0.0))
-        patched_type, patched_charge = field.patches.get((residue_class, name), (None, None))
+        patched_type, patched_charge = None, None
+        if residue_class is not None:
+            patched_type, patched_charge = field.patches.get((residue_class, name), (None, None))
         if lj_type is not None:
             lj_type = patched_type or lj_type
         charge = charge if patched_charge is None else patched_charge
-        result[name.encode()] = (charge, *field.lennard_jones.get(lj_type, (0.0, 0.0, 0.0, 0.0)))
+        lennard_jones = None if lj_type is None else field.lennard_jones.get(lj_type)
+        result[name.encode()] = (charge, *(lennard_jones or _ZEROS[1:]))
     return result
 
 
@@ -143,7 +148,7 @@ class _ForceField:
     atoms: dict[tuple[str, str], tuple[str, float]]
     classes: list[tuple[str, str, set[str], set[str]]]
     patches: dict[tuple[str, str], tuple[str | None, float | None]]
-    lennard_jones: dict[str, tuple[float, float, float, float]]
+    lennard_jones: dict[str, tuple[float, ...]]
 
 
 @functools.cache

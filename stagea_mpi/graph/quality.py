@@ -117,5 +117,5 @@ def vdw_outside(vdw: np.ndarray) -> float:
     vdw : ndarray of float32, shape=(e,)
         kcal/mol.
     """
-    low, high = np.float32(VDW_BOUNDS)
+    low, high = (np.float32(bound) for bound in VDW_BOUNDS)
     return float(((vdw < low) | (vdw > high)).mean())
