@@ -7,6 +7,7 @@ Plain writing says what is wrong. These files are some tens of MB.
 import io
 import shutil
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -25,7 +26,7 @@ class MemoryFile(h5py.File):
         Of `h5py.File`.
     """
 
-    def __init__(self, **options):
+    def __init__(self, **options: Any):
         self._content = io.BytesIO()
         super().__init__(self._content, "w", **options)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -31,7 +32,7 @@ class PackedFile:
         The file is missing, damaged, or of another schema.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path):
         self.path = path
         try:
             self._file = h5py.File(path, "r")
@@ -47,7 +48,7 @@ class PackedFile:
     def __enter__(self) -> "PackedFile":
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         self._file.close()
 
     @property
@@ -130,7 +131,7 @@ class PackedFile:
                 raise RunFolderError(f"{self.path}: {path} and the columns of {table} do not fit; run the shard again")
 
 
-def write_clustered(source: PackedFile, path, clusters: dict[int, tuple[np.ndarray, np.ndarray]]) -> None:
+def write_clustered(source: PackedFile, path: str | Path, clusters: dict[int, tuple[np.ndarray, np.ndarray]]) -> None:
     """Writes a packed.h5 anew with clusters in it, compressed.
 
     Parameters

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import h5py
 import numpy as np
 
-from ..graph.interface_graph import InterfaceGraph
+from ..graph.interface_graph import Edges, InterfaceGraph
+from ..mpi.communicator import Communicator
 from ..mpi.files import open_together
 from ..mpi.guard import abort_on_error
 from .memory import MemoryFile, check_space
@@ -76,7 +78,9 @@ class PackedWriter:
         How often `append` will be called. One round gives contiguous datasets of their final size.
     """
 
-    def __init__(self, path: str, comm, attributes: dict[str, str], text_widths: dict[str, int], rounds: int):
+    def __init__(
+        self, path: str, comm: Communicator, attributes: dict[str, str], text_widths: dict[str, int], rounds: int
+    ):
         self._comm = comm
         self._widths = text_widths
         self._growing = rounds > 1
@@ -135,7 +139,15 @@ class PackedWriter:
             self._file.flush()
             self._file.close()
 
-    def _dataset(self, path, dtype, rows, row_shape, first_round, column: Column | None = None) -> h5py.Dataset:
+    def _dataset(
+        self,
+        path: str,
+        dtype: np.dtype,
+        rows: int,
+        row_shape: tuple[int, ...],
+        first_round: bool,
+        column: Column | None = None,
+    ) -> h5py.Dataset:
         if not first_round:
             dataset = self._file[path]
             dataset.resize(rows, axis=0)
@@ -184,7 +196,7 @@ def _columns_of(records: Sequence[ModelRecord], widths: dict[str, int]) -> dict[
     return values
 
 
-def _model_value(record: ModelRecord, name: str):
+def _model_value(record: ModelRecord, name: str) -> Any:
     if name == "status":
         return STATUS.index(record.reason) if record.reason else 0
     value = getattr(record, name)
@@ -197,8 +209,13 @@ def as_bytes(text: str) -> bytes:
 
 
 def _graph_values(graph: InterfaceGraph, column: Column) -> np.ndarray:
-    owner = {"node": graph, "edge": graph.interface, "internal_edge": graph.internal}[column.table]
-    return getattr(owner, column.name)
+    return getattr(_table_of(graph, column.table), column.name)
+
+
+def _table_of(graph: InterfaceGraph, table: str) -> InterfaceGraph | Edges:
+    """The part of a graph whose columns a table holds."""
+    parts: dict[str, InterfaceGraph | Edges] = {"node": graph, "edge": graph.interface, "internal_edge": graph.internal}
+    return parts[table]
 
 
 def _length(values: dict[str, np.ndarray], table: str) -> int:
@@ -206,9 +223,4 @@ def _length(values: dict[str, np.ndarray], table: str) -> int:
 
 
 def _graph_lengths(records: Sequence[ModelRecord], table: str) -> list[int]:
-    def length(graph: InterfaceGraph | None) -> int:
-        if graph is None:
-            return 0
-        return len({"node": graph, "edge": graph.interface, "internal_edge": graph.internal}[table])
-
-    return [length(record.graph) for record in records]
+    return [0 if record.graph is None else len(_table_of(record.graph, table)) for record in records]
