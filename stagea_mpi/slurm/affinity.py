@@ -2,10 +2,11 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ..errors import AffinityError
+from ..mpi.communicator import Communicator
 from ..scheduler import this_job
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def shortages(ranks: list[RankCpus]) -> list[str]:
     return found
 
 
-def check_affinity(comm, cores_per_rank: int, strict: bool) -> None:
+def check_affinity(comm: Communicator, cores_per_rank: int, strict: bool) -> None:
     """Logs the CPUs of every rank; collective.
 
     Raises
@@ -96,7 +97,7 @@ def check_affinity(comm, cores_per_rank: int, strict: bool) -> None:
     raise error
 
 
-def log_diagnostics(comm, phase: str) -> None:
+def log_diagnostics(comm: Communicator, phase: str) -> None:
     """Logs what one wants to know when a job went wrong; collective."""
     hosts = comm.allgather(this_job().node)
     if comm.rank != 0:
@@ -107,7 +108,7 @@ def log_diagnostics(comm, phase: str) -> None:
     log.info(" ".join(f"{name}={os.environ.get(name, '(unset)')}" for name in _VARIABLES))
 
 
-def _mpi_library(comm) -> str:
+def _mpi_library(comm: Communicator) -> str:
     if type(comm).__module__.split(".")[0] != "mpi4py":
         return "not loaded (one rank without a launcher)"
     from mpi4py import MPI
@@ -121,7 +122,7 @@ def _hdf5() -> str:
     return f"{h5py.version.hdf5_version} ({'parallel' if h5py.get_config().mpi else 'serial'}, h5py {h5py.__version__})"
 
 
-def cpu_ranges(cpus) -> str:
+def cpu_ranges(cpus: Collection[int]) -> str:
     """0-3,8 for 0 1 2 3 8."""
     starts = [n for n in cpus if n - 1 not in cpus]
     ends = [n for n in cpus if n + 1 not in cpus]

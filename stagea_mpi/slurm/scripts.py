@@ -50,7 +50,8 @@ def fill(text: str, name: str, header: dict[str, str | None], settings: dict[str
     text = _fill_header(text, name, header)
     before, block, after = _split_block(text, name, "settings")
     for variable, value in settings.items():
-        block, found = re.subn(rf"(?m)^{variable}=.*$", lambda match, v=value, n=variable: f"{n}={v}", block)
+        line = f"{variable}={value}".replace("\\", r"\\")  # re would take a backslash for the start of a group's number
+        block, found = re.subn(rf"(?m)^{variable}=.*$", line, block)
         if found != 1:
             raise ConfigError(
                 f"{name}: expected one line {variable}=… among its settings, found {found}; see jobs/{name}"

@@ -106,8 +106,9 @@ def read_status(folder: RunFolder) -> dict[str, Any]:
 def _shard_status(shard: ShardFolder, ended: dict[str, bool]) -> ShardStatus:
     progress, held = _read(shard.progress), holder_of(shard.path)
     if held is not None:
-        earlier = progress is None or progress["stage"] == "stopped" or progress["pid"] != held[0].get("pid")
-        return _at_work(shard, {"stage": "reading"} if earlier else progress, held, ended)
+        if progress is None or progress["stage"] == "stopped" or progress["pid"] != held[0].get("pid"):
+            progress = {"stage": "reading"}
+        return _at_work(shard, progress, held, ended)
     meta = shard.read_meta()
     if meta is not None and "n_models" in meta["result"] and shard.packed.exists():
         return _published(shard, meta)
@@ -117,7 +118,9 @@ def _shard_status(shard: ShardFolder, ended: dict[str, bool]) -> ShardStatus:
     return ShardStatus(shard.name, state, progress["n_models"], 0, 0, **_who(progress))
 
 
-def _at_work(shard: ShardFolder, progress: dict[str, Any], held, ended: dict[str, bool]) -> ShardStatus:
+def _at_work(
+    shard: ShardFolder, progress: dict[str, Any], held: tuple[dict[str, Any], float, bool], ended: dict[str, bool]
+) -> ShardStatus:
     holder, silence, alive = held
     job_id = progress.get("job_id") or holder.get("job_id", "")
     if alive and holder.get("host") != socket.gethostname():
