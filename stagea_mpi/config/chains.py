@@ -67,10 +67,11 @@ def _rule(value: dict[str, Any], key: str) -> ChainRule:
     heavy, light = (_role(value, role, key) for role in ("heavy", "light"))
     listed = value.get("antigen", AUTO)
     listed = re.split(r"[,\s]+", listed.strip()) if isinstance(listed, str) else listed
-    antigen = [_chain_name(name, f"{key}.antigen") for name in (listed if isinstance(listed, list) else [listed])]
+    stated = [_chain_name(name, f"{key}.antigen") for name in (listed if isinstance(listed, list) else [listed])]
+    antigen = [name for name in stated if name is not None]
     if heavy is None:
         raise ConfigError(f"{key}.heavy: expected the name of the antibody's heavy chain, found {value.get('heavy')!r}")
-    if not antigen or None in antigen:
+    if not antigen or None in stated:
         raise ConfigError(f"{key}.antigen: expected a chain name or a list of them, found {value.get('antigen')!r}")
     if AUTO in antigen and len(antigen) > 1:
         raise ConfigError(f"{key}.antigen: expected names or auto, found both: {value.get('antigen')!r}")

@@ -149,12 +149,14 @@ def random_move(
     """
     centre, axes = interface_frame(antibody, antigen)
     antibody = antibody[np.linalg.norm(antibody - centre, axis=1) < _REACH]
+    limits: tuple[tuple[float, int], ...]
     if touching:
-        limits, tries, gap = BUMPS, rng.integers(1, _MOST_TRIES, endpoint=True), rng.uniform(0.0, _GAP)
+        limits, tries, gap = BUMPS, int(rng.integers(1, _MOST_TRIES, endpoint=True)), rng.uniform(0.0, _GAP)
     else:
         limits, tries, gap = ((CONTACT_DISTANCE, 0),), 1, rng.uniform(*_MISSING_GAPS)
     amplitude = rng.uniform()
-    best_size, best = -1, None
+    best_size = -1
+    best: tuple[np.ndarray, np.ndarray] | None = None
     for _ in range(tries):
         turn, slide = _turn_and_slide(rng, axes, amplitude)
         turned = (antigen - centre) @ turn.T + centre + slide
@@ -162,6 +164,7 @@ def random_move(
         size = int(_within(antibody, turned + advance, CONTACT_DISTANCE).sum())
         if size > best_size:
             best_size, best = size, (turn, centre - turn @ centre + slide + advance)
+    assert best is not None  # of at least one try
     return best
 
 
