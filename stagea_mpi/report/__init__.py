@@ -3,8 +3,14 @@
 pandas and matplotlib are loaded where a notebook or the report asks for them.
 """
 
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-def load(run_root):
+if TYPE_CHECKING:
+    from .tables import Telemetry
+
+
+def load(run_root: str | Path) -> "Telemetry":
     """Everything that a run has noted, as tables; see `tables.Telemetry`."""
     from .tables import load
 

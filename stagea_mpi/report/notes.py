@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterator
 
+import pandas as pd
+
 from ..config.values import time_limit_seconds
 from ..errors import REASONS
 from . import measures
@@ -68,7 +70,7 @@ def _failures(run: Telemetry) -> Iterator[str]:
         return
     allowed = run.config.get("stage_a", {}).get("max_failed_fraction", 0.1)
     for reason, count in run.failures["reason"].value_counts().items():
-        meaning = REASONS.get(reason, "a reason that this version does not know")
+        meaning = REASONS.get(str(reason), "a reason that this version does not know")
         change = ""
         if reason == "timeout":
             limit = run.config.get("stage_a", {}).get("model_timeout_s", 300.0)
@@ -124,7 +126,7 @@ def _losses(run: Telemetry) -> Iterator[str]:
         yield f"{head}, without one large loss: see the share of time by stage below."
 
 
-def _loss(kind: str, loss: float, run: Telemetry, seconds, ranks: int) -> str:
+def _loss(kind: str, loss: float, run: Telemetry, seconds: pd.DataFrame, ranks: int) -> str:
     if kind == "wait slowest":
         return _tail(run, seconds, ranks)
     if kind in ("wait lead", "wait end"):
@@ -161,11 +163,11 @@ def _loss(kind: str, loss: float, run: Telemetry, seconds, ranks: int) -> str:
     )
 
 
-def _tail(run: Telemetry, seconds, ranks: int) -> str:
+def _tail(run: Telemetry, seconds: pd.DataFrame, ranks: int) -> str:
     """The sentence on ranks that waited for the last models of a shard."""
-    worst = seconds.loc[(seconds["waiting"] / seconds["wall_s"]).idxmax()]
+    worst = seconds.iloc[int((seconds["waiting"] / seconds["wall_s"]).argmax())]
     built = run.models[run.models["start"].notna()]
-    largest = built.loc[built["seconds"].idxmax()]
+    largest = built.iloc[int(built["seconds"].argmax())]
     useful = measures.useful_ranks(run, ranks)
     per_shard = len(built) / max(1, built["shard"].nunique())
     sentence = (

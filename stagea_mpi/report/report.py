@@ -5,10 +5,15 @@ import importlib.util
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config.shipped import shipped_file
 from ..errors import LaunchError, StageAError
 from ..mpi.child_process import package_environment
+
+if TYPE_CHECKING:
+    from jupyter_client.manager import AsyncKernelManager
+    from nbformat import NotebookNode
 
 NOTEBOOK = "03_telemetry_report.ipynb"
 
@@ -100,7 +105,7 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def executed(path: Path, parameters: dict[str, str]):
+def executed(path: Path, parameters: dict[str, str]) -> "NotebookNode":
     """A notebook with its outputs.
 
     Parameters
@@ -141,12 +146,12 @@ def executed(path: Path, parameters: dict[str, str]):
     return notebook
 
 
-def _failed_cell(notebook) -> str:
+def _failed_cell(notebook: "NotebookNode") -> str:
     outputs = ((cell, output) for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs)
     return next((cell.source for cell, output in outputs if output.output_type == "error"), "")
 
 
-def _kernel(sockets: str):
+def _kernel(sockets: str) -> "AsyncKernelManager":
     """A kernel of this very interpreter, whatever kernels the user has installed under its name.
 
     It is spoken to through files that only this user can open: a compute node has other users, too.
@@ -170,7 +175,7 @@ def _notebook() -> Path:
         raise LaunchError(f"{error.filename} {error.strerror}; install stagea_mpi again") from error
 
 
-def _body(notebook) -> str:
+def _body(notebook: "NotebookNode") -> str:
     """Texts and outputs without the code; images are in the page itself."""
     from nbconvert import HTMLExporter
 

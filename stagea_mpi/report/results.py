@@ -43,8 +43,8 @@ def read_shards(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataF
             except RunFolderError:
                 rows[-1]["state"] = "damaged"
             failures.append(_failures_of(shard))
-    tables = (concat(part, columns) for part, columns in ((models, MODEL_COLUMNS), (failures, FAILURE_COLUMNS)))
-    return pd.DataFrame(rows, columns=list(SHARD_COLUMNS)), *tables
+    shards = pd.DataFrame(rows, columns=list(SHARD_COLUMNS))
+    return shards, concat(models, MODEL_COLUMNS), concat(failures, FAILURE_COLUMNS)
 
 
 def _state(shard: ShardFolder) -> str:

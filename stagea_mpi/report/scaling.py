@@ -113,7 +113,7 @@ def predict(table: pd.DataFrame, models: int, ranks: Iterable[int]) -> pd.DataFr
     """
     rows = []
     for n in ranks:
-        row = table.loc[table.index[np.abs(np.log(table.index / n)).argmin()]]
+        row = table.iloc[int(np.abs(np.log(table.index / n)).argmin())]
         fixed = row["start-up"] / row.name
         each = (row[list(PHASE_ORDER)].sum() - row["start-up"]) / row["models"]
         wall = fixed + each * models / n
@@ -145,7 +145,7 @@ def predicted_time(
     axes.axvspan(table.index.max(), max(*ranks, table.index.max()), color=COLOURS["light"], alpha=0.4, linewidth=0)
     title(axes, "grey: more ranks than were measured")
     axes.set(xscale="log", yscale="log", xlabel="ranks", ylabel="wall time (h)")
-    axes.set_xticks(ranks, ranks)
+    axes.set_xticks(ranks, [str(n) for n in ranks])
     axes.minorticks_off()
     axes.legend(frameon=False, fontsize=8.0)
     return figure

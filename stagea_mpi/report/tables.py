@@ -138,7 +138,7 @@ def _events(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     rows: list[dict] = []
     unread = 0
     for path in sorted(folder.glob("events_*.jsonl")):
-        current: dict[int, dict] = {}
+        current: dict[int | None, dict] = {}
         for line in _json_lines(path):
             if line.get("stage") == "start":
                 current[line["pid"]] = line | {"process": len(ranks), "started": line["start"], "outcome": np.nan}
