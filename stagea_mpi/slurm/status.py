@@ -118,9 +118,11 @@ def _shard_status(shard: ShardFolder, ended: dict[str, bool]) -> ShardStatus:
     return ShardStatus(shard.name, state, progress["n_models"], 0, 0, **_who(progress))
 
 
-def _at_work(
-    shard: ShardFolder, progress: dict[str, Any], held: tuple[dict[str, Any], float, bool], ended: dict[str, bool]
-) -> ShardStatus:
+#: What `holder_of` says of a lock: who holds it, seconds since its last heartbeat, whether it is alive.
+_Holder = tuple[dict[str, Any], float, bool]
+
+
+def _at_work(shard: ShardFolder, progress: dict[str, Any], held: _Holder, ended: dict[str, bool]) -> ShardStatus:
     holder, silence, alive = held
     job_id = progress.get("job_id") or holder.get("job_id", "")
     if alive and holder.get("host") != socket.gethostname():
