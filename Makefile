@@ -50,6 +50,7 @@ check: env ## lint and the fast tests, in about a minute: while you work
 test: env ## lint, then the serial tests, then the parallel ones on two and three ranks
 	@bash .ci/slurm_packages.sh
 	$(PY) -m ruff check .
+	$(PY) -m mypy
 	$(PY) -m pytest --doctest-modules -q stagea_mpi
 	$(PY) -m pytest -m "not mpi" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(SLOW) tests
 	$(LIMIT) $(MPIEXEC) -n 2 $(SPARE) $(PARALLEL_TESTS)
@@ -68,9 +69,10 @@ bench: env ## seconds a model by stage, speed-up and peak memory on one and two 
 fuzz: env ## ten minutes of mutated input files; what is not explained goes to build/fuzz
 	$(PY) -m tests.fuzz --seconds 600 --workers 2
 
-lint: env ## what ruff finds
+lint: env ## what ruff and mypy find
 	$(PY) -m ruff check .
+	$(PY) -m mypy
 
 clean: ## removes what make has made here (what was built stays in the user's cache)
-	rm -rf .venv demo build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
