@@ -220,8 +220,8 @@ def _run_connected(parsed: argparse.Namespace) -> int:
 def _run_on(comm, parsed: argparse.Namespace) -> int:
     from .config.run_config import load_config
     from .mpi.guard import raise_on_any_rank
+    from .pipeline.context import Options
     from .pipeline.run import run
-    from .pipeline.team import Options
     from .rundir.folders import RunFolder
     from .slurm.affinity import check_affinity, log_diagnostics
 

@@ -16,6 +16,7 @@ from stagea_mpi.graph.interface_graph import InterfaceGraph, build_graph
 from stagea_mpi.inputs import AtomTable, FileNames, list_models, read_model, stem
 from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.pipeline.inventory import ModelEntry, list_shard
+from stagea_mpi.rundir.shard_meta import ShardMeta, ShardResult
 
 _CIF_COLUMNS = (
     "group_PDB id type_symbol label_atom_id label_alt_id label_comp_id label_asym_id label_seq_id pdbx_PDB_ins_code "
@@ -119,3 +120,12 @@ def refusal(work, *arguments) -> ModelError:
     except ModelError as failure:
         return failure
     raise AssertionError(f"{work.__name__} did not refuse {arguments}")
+
+
+def meta_of(files=None, graphs_bytes=None, replaced=None) -> ShardMeta:
+    """Metadata of a shard of two models, one of them without a graph."""
+    result = ShardResult(n_models=2, n_ok=1, n_fail=1, graphs_bytes=graphs_bytes)
+    return ShardMeta(
+        do_cluster=False, result=result, numerics={}, numerics_sha256="", inputs_sha256="", wall_s=1.0,
+        files=files or {}, replaced=replaced,
+    )  # fmt: skip

@@ -5,7 +5,6 @@ import gzip
 import zlib
 from collections.abc import Container, Iterator
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -15,6 +14,7 @@ from ..graph.interface_graph import InterfaceGraph
 from ..pipeline.finish_shard import FAILURE_COLUMNS, MANIFEST_COLUMNS
 from ..rundir.folders import ShardFolder, table_cell
 from ..rundir.records import input_hash
+from ..rundir.shard_meta import ShardMeta
 from ..storage.deeprank_writer import EMPTY_GROUP, datasets
 from ..storage.packed_reader import PackedFile
 from ..storage.schema import CLUSTERS, COLUMNS, POINTERS, STATUS
@@ -29,14 +29,14 @@ _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, IndexError, EOFError, Ty
 
 
 def inconsistencies(
-    shard: ShardFolder, meta: dict[str, Any], lists_are_right: bool, damaged: Container[Path] = ()
+    shard: ShardFolder, meta: ShardMeta, lists_are_right: bool, damaged: Container[Path] = ()
 ) -> Iterator[tuple[Path, str]]:
     """What does not fit together in a shard whose packed.h5 is whole.
 
     Parameters
     ----------
     shard : ShardFolder
-    meta : dict
+    meta : ShardMeta
         Its metadata.
     lists_are_right : bool
         Whether the run's lists of inputs are whole, so that a shard can be measured by its list.
@@ -112,11 +112,11 @@ def _check_clusters(packed: PackedFile) -> Iterator[str]:
         yield f"{CLUSTERS[0]} has labels that {CLUSTERS[1]} does not know"
 
 
-def _check_inputs(shard: ShardFolder, packed: PackedFile, meta: dict[str, Any]) -> Iterator[str]:
+def _check_inputs(shard: ShardFolder, packed: PackedFile, meta: ShardMeta) -> Iterator[str]:
     """Whether the graphs are those of the files that the shard is to hold."""
     listed = shard.inputs()
-    if meta["result"].get("n_inputs") != len(listed):
-        yield f"n_inputs is {meta['result'].get('n_inputs')!r}, {shard.list_path} has {len(listed)} lines"
+    if meta.result.n_inputs != len(listed):
+        yield f"n_inputs is {meta.result.n_inputs!r}, {shard.list_path} has {len(listed)} lines"
     yield from _difference("input files", sorted(set(_sources(packed))), sorted(set(listed)))
 
 
@@ -124,24 +124,24 @@ def _sources(packed: PackedFile) -> list[str]:
     return [source.decode("utf-8", "surrogateescape") for source in packed.column("model/source").tolist()]
 
 
-def _check_meta(path: Path, packed: PackedFile, meta: dict[str, Any]) -> Iterator[str]:
+def _check_meta(path: Path, packed: PackedFile, meta: ShardMeta) -> Iterator[str]:
     n_ok = packed.statuses.count("ok")
     counts = {"n_models": len(packed.statuses), "n_ok": n_ok, "n_fail": len(packed.statuses) - n_ok}
     for key, expected in counts.items():
-        if meta["result"].get(key) != expected:
-            yield f"result.{key} is {meta['result'].get(key)!r}, packed.h5 has {expected}"
+        if getattr(meta.result, key) != expected:
+            yield f"result.{key} is {getattr(meta.result, key)!r}, packed.h5 has {expected}"
     digests = [digest.decode() for digest in packed.column("model/digest").tolist()]
     if input_hash(_sources(packed), packed.names, digests) != packed.attributes.get("inputs_sha256"):
         yield "inputs_sha256 is not that of the sources, names and digests in packed.h5"
-    for key in ("science_sha256", "inputs_sha256"):
-        if meta.get(key) != packed.attributes.get(key):
-            yield f"{key} is {meta.get(key)!r}, that of packed.h5 is {packed.attributes.get(key)!r}"
-    if bool(meta.get("do_cluster")) != packed.is_clustered:
+    for key, known in (("science_sha256", meta.numerics_sha256), ("inputs_sha256", meta.inputs_sha256)):
+        if known != packed.attributes.get(key):
+            yield f"{key} is {known!r}, that of packed.h5 is {packed.attributes.get(key)!r}"
+    if bool(meta.do_cluster) != packed.is_clustered:
         found = "clusters" if packed.is_clustered else "no clusters"
-        yield f"do_cluster is {meta.get('do_cluster')!r}, but packed.h5 has {found}"
+        yield f"do_cluster is {meta.do_cluster!r}, but packed.h5 has {found}"
 
 
-def _check_failures(path: Path, packed: PackedFile, meta: dict[str, Any]) -> Iterator[str]:
+def _check_failures(path: Path, packed: PackedFile, meta: ShardMeta) -> Iterator[str]:
     header, *rows = _rows(path.read_bytes())
     if header != list(FAILURE_COLUMNS):
         yield f"its header is {header}, expected {list(FAILURE_COLUMNS)}"
@@ -154,7 +154,7 @@ def _check_failures(path: Path, packed: PackedFile, meta: dict[str, Any]) -> Ite
     yield from _difference("rows", found, expected)
 
 
-def _check_manifest(path: Path, packed: PackedFile, meta: dict[str, Any]) -> Iterator[str]:
+def _check_manifest(path: Path, packed: PackedFile, meta: ShardMeta) -> Iterator[str]:
     header, *rows = _rows(gzip.decompress(path.read_bytes()))
     if header != list(MANIFEST_COLUMNS):
         yield f"its header is {header}, expected {list(MANIFEST_COLUMNS)}"
@@ -165,8 +165,8 @@ def _check_manifest(path: Path, packed: PackedFile, meta: dict[str, Any]) -> Ite
         yield f"the row of {bad[0][0]} does not fit itself: length and name"
         return
     n_noted = len({row[1] for row in rows if "; " in row[-1]})
-    if meta["result"].get("n_noted") != n_noted:
-        yield f"result.n_noted is {meta['result'].get('n_noted')!r}, `chosen` has notes on {n_noted} models"
+    if meta.result.n_noted != n_noted:
+        yield f"result.n_noted is {meta.result.n_noted!r}, `chosen` has notes on {n_noted} models"
     expected = [(table_cell(name), chain) for name in _with_graph(packed) for chain in "AB"]
     yield from _difference("rows", [(row[1], row[2]) for row in rows], expected)
     sequences = {(row[1], row[2]): row[4] for row in rows}
@@ -191,7 +191,7 @@ def _check_sequence(label: str, sequence: str | None, graph: InterfaceGraph, cha
         yield f"{label} has {stated[at]} as residue {numbers[at]}, its graph has {letters[at]}"
 
 
-def _check_graphs(path: Path, packed: PackedFile, meta: dict[str, Any]) -> Iterator[str]:
+def _check_graphs(path: Path, packed: PackedFile, meta: ShardMeta) -> Iterator[str]:
     with h5py.File(path, "r") as file:
         expected = _with_graph(packed)
         yield from _difference("models", sorted(file), sorted(expected))

@@ -15,10 +15,11 @@ from typing import Any
 from ..errors import DONE as OK
 from ..errors import FAILED, STOPPED_EARLY, RunFolderError
 from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder, ShardFolder
-from ..rundir.lock import ShardLock, holder_of
+from ..rundir.lock import ShardLock
 from ..rundir.numbering_cache import damaged_lines, remove_damaged_lines
 from ..rundir.records import mismatch, published_files
-from ..rundir.shard_state import is_whole
+from ..rundir.shard_meta import ShardMeta
+from ..rundir.shard_state import Published, ShardState
 from ..rundir.sharding import read_params
 from .consistency import inconsistencies
 
@@ -132,7 +133,7 @@ def _mend(folder: RunFolder, finding: Finding, lists_are_right: bool) -> int:
     lock = ShardLock(shard.path)
     lock.acquire()
     try:  # a run may have been at it until just now
-        return _remove(_examine(shard, lists_are_right).to_remove)
+        return _remove(_examine(ShardState(shard), lists_are_right).to_remove)
     finally:
         lock.release()
 
@@ -231,18 +232,18 @@ def check_shard(shard: ShardFolder, lists_are_right: bool) -> Finding:
     lists_are_right : bool
         Whether the run's lists of inputs are whole.
     """
-    held = holder_of(shard.path)
-    if held is not None and held[2]:
-        who = f"process {held[0].get('pid', '?')} on {held[0].get('host', '?')}"
+    state = ShardState(shard)
+    if state.holder is not None and state.holder[2]:
+        who = f"process {state.holder[0].get('pid', '?')} on {state.holder[0].get('host', '?')}"
         return Finding(shard.name, unfinished=f"is being written by {who}")
-    return _examine(shard, lists_are_right)
+    return _examine(state, lists_are_right)
 
 
-def _examine(shard: ShardFolder, lists_are_right: bool) -> Finding:
+def _examine(state: ShardState, lists_are_right: bool) -> Finding:
+    shard, meta = state.shard, state.meta
     finding = Finding(shard.name)
     markers = [marker for marker in (GRAPHS_DONE, DONE) if (shard.path / marker).exists()]
     paths = [shard.path / marker for marker in (DONE, GRAPHS_DONE)]
-    meta = shard.read_meta()
     _check_markers(shard, markers, finding)
     problem = _problem_of_meta(shard, meta)
     if problem and (markers or shard.meta.exists()):
@@ -256,21 +257,22 @@ def _examine(shard: ShardFolder, lists_are_right: bool) -> Finding:
         records = {path: problem for path, problem in records.items() if path.exists()}
     for path, problem in records.items():
         finding.add_problem(path, problem, *paths)
-    if meta.get("replaced"):
+    if state.is_being_replaced:
         finding.unfinished = "its files were being replaced"
     elif shard.packed.exists() and shard.packed not in records:
         for path, problem in inconsistencies(shard, meta, lists_are_right, damaged=records):
             finding.add_problem(path, problem, *paths)
-    if not finding.unfinished and DONE not in markers:
-        finding.unfinished = "the graphs are there, without clusters" if markers else "not marked as done"
+    if not finding.unfinished and state.published is not Published.DONE:
+        is_marked = state.published is Published.GRAPHS
+        finding.unfinished = "the graphs are there, without clusters" if is_marked else "not marked as done"
     return finding
 
 
-def _problem_of_meta(shard: ShardFolder, meta: dict[str, Any] | None) -> str | None:
-    if not is_whole(meta):
+def _problem_of_meta(shard: ShardFolder, meta: ShardMeta | None) -> str | None:
+    if meta is None:
         return "is damaged" if shard.meta.exists() else "is missing"
-    if meta.get("shard_id") != shard.name:
-        return f"shard_id is {meta.get('shard_id')!r}, expected {shard.name!r}"
+    if meta.shard_id != shard.name:
+        return f"shard_id is {meta.shard_id!r}, expected {shard.name!r}"
     return None
 
 

@@ -2,7 +2,6 @@
 kernel."""
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -21,7 +20,8 @@ from ..config.paths import given
 from ..config.run_config import RunConfig, load_config
 from ..errors import LaunchError
 from ..mpi.child_process import package_environment
-from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder
+from ..rundir.folders import RunFolder
+from ..rundir.shard_state import ShardState
 from ..rundir.sharding import plan_shards
 
 #: Seconds after which a run from a notebook is stopped, if nobody says otherwise.
@@ -257,16 +257,15 @@ def _listens(pid: int) -> bool:
 def progress_of(folder: RunFolder) -> pd.Series:
     """Where a run stands, from its folder."""
     shards = [folder.shard(i) for i in range(sum(1 for _ in folder.shard_lists.glob("shard_*.lst")))]
-    done = [shard for shard in shards if shard.has(DONE) or shard.has(GRAPHS_DONE)]
-    taken, models = 0, 0
+    done, taken, models = 0, 0, 0
     for shard in shards:
-        state: dict[str, Any] = {}
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            state = json.loads(shard.progress.read_text(encoding="utf-8"))
-        listed = state.get("n_models") or len(shard.inputs())
+        state = ShardState(shard)
+        progress = state.progress or {}
+        listed = progress.get("n_models") or len(shard.inputs())
+        done += state.is_marked
         models += listed
-        taken += listed if shard in done else state.get("taken", 0)
-    counts = {"shards_done": len(done), "shards": len(shards), "models_taken": taken, "models": models}
+        taken += listed if state.is_marked else progress.get("taken", 0)
+    counts = {"shards_done": done, "shards": len(shards), "models_taken": taken, "models": models}
     return pd.Series(counts, dtype=int)
 
 

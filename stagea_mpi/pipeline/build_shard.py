@@ -1,25 +1,21 @@
 """Graphs of one shard, built by a team of ranks and written collectively."""
 
-import logging
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
-from ..config.run_config import RunConfig
 from ..errors import ModelError
 from ..graph.quality import UNKNOWN_QUALITY
 from ..graph.timing import STAGES
-from ..mpi.guard import StopRequest
 from ..mpi.shared_counter import SharedCounter
 from ..mpi.worker import InlineWorker, WorkerProcess
 from ..storage.packed_writer import ModelRecord, PackedWriter, as_bytes
-from ..telemetry.events import SILENT, EventLog, WriterLine
+from ..telemetry.events import EventLog, WriterLine
 from .compute_model import ModelResult, compute_model
+from .context import TeamContext
 from .inventory import ModelEntry
-
-log = logging.getLogger(__name__)
+from .progress import Progress
 
 
 @dataclass(frozen=True)
@@ -35,125 +31,148 @@ class Failure:
 
 @dataclass
 class BuildReport:
-    """What building a shard gave, equal on all ranks."""
+    """What building a shard gave, equal on all ranks.
+
+    Attributes
+    ----------
+    stopped : bool
+        A rank was to stop: the shard is not whole.
+    failures : list of Failure
+    graphs_s : float
+        Seconds, of this rank.
+    """
 
     stopped: bool = False
     failures: list[Failure] = field(default_factory=list)
-    written: int = 0
-    annotate_s: float = 0.0
     graphs_s: float = 0.0
 
 
-def build_shard(
-    comm,
-    entries: list[ModelEntry],
-    config: RunConfig,
-    packed_path: Path,
-    attributes: dict[str, str],
-    stop: StopRequest,
-    on_model: Callable[[int, int, int], None],
-    before: Callable[[], None],
-    events: EventLog = SILENT,
-    worker: WorkerProcess | None = None,
-) -> BuildReport:
-    """Builds all graphs of a shard and writes packed.h5; collective.
+@dataclass
+class Round:
+    """What this rank has of one round.
+
+    Attributes
+    ----------
+    records : list of ModelRecord
+    failures : list of Failure
+    finished : bool
+        Whether all ranks together have come to the round's end.
+    waited : float
+        Seconds that this rank has waited for the others.
+    """
+
+    records: list[ModelRecord] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    finished: bool = False
+    waited: float = 0.0
+
+
+class GraphBuilder:
+    """Builds all graphs of a shard and writes packed.h5, in rounds so that no rank holds too many graphs at once.
+
+    Once any rank is to stop, all finish the model in hand, and the report says that the shard is not whole.
 
     Parameters
     ----------
-    comm : communicator
-        The team.
+    context : TeamContext
     entries : list of ModelEntry
         With their domains; equal on all ranks.
-    config : RunConfig
-    packed_path : Path
-        A new file; the caller gives it its final name.
-    attributes : dict
-        Root attributes of packed.h5.
-    stop : StopRequest
-        Once set on any rank, all finish the model in hand, and the report says that the shard is not whole.
-    on_model : callable
-        Told, on every rank after each of its models: models taken by all, models of the shard, failures of this rank.
+    progress : Progress or None
+        Where this rank reports how many models are taken up.
     before : callable
         Called once on every rank before its first model, when the others can already take theirs.
-    events : EventLog
-        Told of every model, of waiting and of writing.
-    worker : WorkerProcess, optional
-        Where this rank's models are computed; in this process without one.
     """
-    report, start = BuildReport(), perf_counter()
-    per_round = config.stage_a.graph_result_queue_maxsize * comm.size
-    rounds = max(1, math.ceil(len(entries) / per_round))
-    widths = {
-        "model/name": max((len(as_bytes(entry.ref.name)) for entry in entries), default=1),
-        "model/source": max((len(as_bytes(entry.ref.path)) for entry in entries), default=1),
-    }
-    writer = None
-    progress = WriterLine(events, config.stage_a.graph_writer_log_every_s, config.stage_a.graph_pipeline_telemetry)
-    for first in range(0, max(len(entries), 1), per_round):
-        indices = range(first, min(first + per_round, len(entries)))
-        records, failures, finished, waited = _build_round(
-            comm,
-            entries,
-            indices,
-            config,
-            stop,
-            on_model,
-            before if first == 0 else None,
-            events,
-            progress,
-            worker,
-        )
-        for part in comm.allgather(failures):
-            report.failures.extend(part)
-        if not all(comm.allgather(finished)):
-            report.stopped = True
-            progress.note()
-            break
-        if writer is None:
-            with events.timed("open"):
-                writer = PackedWriter(str(packed_path), comm, attributes, widths, rounds)
-        with events.timed("exchange"):
-            share = _contiguous_share(comm, records, indices)
-        with events.timed("write", models=len(share), wait_s=round(waited, 6)) as written:
-            written["bytes"] = writer.append(share)
-        progress.written()
-        report.written += sum(comm.allgather(written["bytes"]))
-    if writer is not None:
-        with events.timed("close"):
-            writer.close()
-    report.graphs_s = perf_counter() - start
-    return report
 
+    def __init__(
+        self, context: TeamContext, entries: list[ModelEntry], progress: Progress | None, before: Callable[[], None]
+    ):
+        self._comm, self._stop, self._events, self._worker = context.comm, context.stop, context.events, context.worker
+        self._settings, self._entries = context.config.stage_a, entries
+        self._progress, self._before = progress, before
+        every_s, on_log = self._settings.graph_writer_log_every_s, self._settings.graph_pipeline_telemetry
+        self._line = WriterLine(self._events, every_s, on_log)
 
-def _build_round(comm, entries, indices, config, stop, on_model, before, events, progress, worker):
-    """This rank's records and failures of one round, whether it came to its end, and for how long this rank waited."""
-    largest_first = sorted(indices, key=lambda i: (-entries[i].n_atoms, i))
-    records, failures = [], []
-    with SharedCounter(comm, len(largest_first)) as counter:
-        if before is not None:
-            before()
-        while (place := counter.take()) is not None:
-            entry, start = entries[largest_first[place]], perf_counter()
-            timeout, max_atoms = config.stage_a.model_timeout_s, config.stage_a.model_max_atoms
-            record, failure = build_model(entry, largest_first[place], comm.rank, timeout, max_atoms, worker)
-            _note_model(events, record, start)
-            if (
-                stop and failure is not None
-            ):  # perhaps for the signal that this rank has got: it says nothing of the model
-                counter.close()
+    def build(self, path: Path, attributes: dict[str, str]) -> BuildReport:
+        """Builds the graphs and writes them; collective.
+
+        Parameters
+        ----------
+        path : Path
+            A new file; the caller gives it its final name.
+        attributes : dict
+            Root attributes of packed.h5.
+        """
+        report, start, writer = BuildReport(), perf_counter(), None
+        rounds = self._rounds()
+        for indices in rounds:
+            found = self.build_round(indices)
+            for part in self._comm.allgather(found.failures):
+                report.failures.extend(part)
+            if not all(self._comm.allgather(found.finished)):
+                report.stopped = True
+                self._line.note()
                 break
-            records.append(record)
-            if failure is not None:
-                failures.append(failure)
-            progress.processed(failed=failure is not None)
-            on_model(indices[0] + place + 1, len(entries), len(failures))
-            if stop:
-                counter.close()
-        start = perf_counter()
-        finished = sum(comm.allgather(len(records))) == len(largest_first)
-        waited = perf_counter() - start
-        events.note("wait", start, waited, on="slowest")
-    return records, failures, finished, waited
+            if writer is None:
+                with self._events.timed("open"):
+                    writer = PackedWriter(str(path), self._comm, attributes, self._text_widths(), len(rounds))
+            self._write(writer, found, indices)
+        if writer is not None:
+            with self._events.timed("close"):
+                writer.close()
+        report.graphs_s = perf_counter() - start
+        return report
+
+    def _rounds(self) -> list[range]:
+        """Indices of the models of each round; without any model there is one round of none."""
+        n_models, size = len(self._entries), self._settings.graph_result_queue_maxsize * self._comm.size
+        return [range(first, min(first + size, n_models)) for first in range(0, max(n_models, 1), size)]
+
+    def _text_widths(self) -> dict[str, int]:
+        return {
+            "model/name": max((len(as_bytes(entry.ref.name)) for entry in self._entries), default=1),
+            "model/source": max((len(as_bytes(entry.ref.path)) for entry in self._entries), default=1),
+        }
+
+    def build_round(self, indices: range) -> Round:
+        """Ranks take models one by one, the largest first, until there are none; collective."""
+        largest_first = sorted(indices, key=lambda i: (-self._entries[i].n_atoms, i))
+        found = Round()
+        with SharedCounter(self._comm, len(largest_first)) as counter:
+            if indices.start == 0:
+                self._before()
+            while (place := counter.take()) is not None:
+                record, failure = self._build_model(largest_first[place])
+                if self._stop and failure is not None:
+                    # Perhaps for the signal that this rank has got: it says nothing of the model.
+                    counter.close()
+                    break
+                found.records.append(record)
+                found.failures += [failure] if failure is not None else []
+                self._line.processed(failed=failure is not None)
+                if self._progress is not None:
+                    self._progress.models(indices.start + place + 1, len(found.failures))
+                if self._stop:
+                    counter.close()
+            start = perf_counter()
+            found.finished = sum(self._comm.allgather(len(found.records))) == len(largest_first)
+            found.waited = perf_counter() - start
+            self._events.note("wait", start, found.waited, on="slowest")
+        return found
+
+    def _build_model(self, index: int) -> tuple[ModelRecord, Failure | None]:
+        start, settings = perf_counter(), self._settings
+        limits = settings.model_timeout_s, settings.model_max_atoms
+        record, failure = build_model(self._entries[index], index, self._comm.rank, *limits, self._worker)
+        _note_model(self._events, record, start)
+        return record, failure
+
+    def _write(self, writer: PackedWriter, found: Round, indices: range) -> None:
+        """Writes the graphs of one round; collective."""
+        with self._events.timed("exchange"):
+            share = _contiguous_share(self._comm, found.records, indices)
+        with self._events.timed("write", models=len(share), wait_s=round(found.waited, 6)) as written:
+            written["bytes"] = writer.append(share)
+        self._line.written()
 
 
 def _note_model(events: EventLog, record: ModelRecord, start: float) -> None:

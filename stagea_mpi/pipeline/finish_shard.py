@@ -3,19 +3,25 @@
 import logging
 from dataclasses import asdict, dataclass
 from time import perf_counter
-from typing import Any
 
+import numpy as np
+
+from ..config.run_config import RunConfig
 from ..errors import DONE as OK
 from ..errors import TOO_MANY_FAILED
 from ..rundir.folders import DONE, GRAPHS_DONE, ShardFolder, part_name, write_table
 from ..rundir.records import publish_together
+from ..rundir.shard_meta import ShardMeta, ShardResult
 from ..storage.deeprank_writer import write_graphs
 from ..storage.packed_reader import PackedFile, write_clustered
-from ..telemetry.events import SILENT, EventLog
+from ..telemetry.events import EventLog
 from .build_shard import Failure
 from .inventory import ModelEntry
 
 log = logging.getLogger(__name__)
+
+#: By index of a model: its labels of depth 0 and of depth 1.
+Clusters = dict[int, tuple[np.ndarray, np.ndarray]]
 
 FAILURE_COLUMNS = ("model", "source", "stage", "reason", "message")
 MANIFEST_COLUMNS = ("label", "mol", "chain", "length", "sequence", "input_chains", "chosen")
@@ -62,74 +68,76 @@ def write_lists(shard: ShardFolder, entries: list[ModelEntry], failures: list[Fa
     write_table(shard.manifest, MANIFEST_COLUMNS, rows)
 
 
-def finish_shard(
-    shard: ShardFolder,
-    meta: dict[str, Any],
-    phase: str,
-    cluster: bool,
-    max_failed_fraction: float,
-    events: EventLog = SILENT,
-) -> Outcome:
+def finish_shard(shard: ShardFolder, meta: ShardMeta, config: RunConfig, cluster: bool, events: EventLog) -> Outcome:
     """Publishes graphs.h5, the metadata and the markers of a shard whose packed.h5 is in place.
 
     Parameters
     ----------
     shard : ShardFolder
-    meta : dict
-        Metadata so far; its ``result`` is completed.
-    phase : str
-        ``prep_graphs`` publishes without clusters and leaves the shard to be clustered.
+    meta : ShardMeta
+        Metadata so far; they are completed.
+    config : RunConfig
+        Its phase ``prep_graphs`` publishes without clusters and leaves the shard to be clustered. With more failed
+        models than its `max_failed_fraction` the shard gets no markers.
     cluster : bool
         Whether to cluster (never in ``prep_graphs``).
-    max_failed_fraction : float
-        With more failed models than this the shard gets no markers.
     events : EventLog
-        Told of the clustering and of the publishing.
+        Receives the clustering and the publishing.
     """
-    start = perf_counter()
-    result = {"cluster_s": 0.0} | meta["result"]
-    meta["result"] = result
-    parts = {path: part_name(path) for path in (shard.packed, shard.graphs)}
+    start, meta.result.cluster_s = perf_counter(), meta.result.cluster_s or 0.0
+    drafts = {path: part_name(path) for path in (shard.packed, shard.graphs)}
     try:
         with PackedFile(shard.packed) as packed:
             packed.check()
-            clusters, clustered = {}, packed.is_clustered or (cluster and phase != "prep_graphs")
-            if packed.is_clustered:  # by an earlier start that did not come to its end
-                clusters = {i: packed.clusters(i) for i, status in enumerate(packed.statuses) if status == "ok"}
-            elif clustered:
+            clusters = _known_clusters(packed)
+            if clusters is None and cluster and config.phase != "prep_graphs":
                 with events.timed("cluster", shard=shard.index):
-                    # Only ranks that cluster need SciPy, which takes long to load.
-                    from ..graph.clustering import cluster_two_depths
-
-                    clusters = {
-                        i: cluster_two_depths(len(graph), graph.internal.nodes) for i, _, graph in packed.graphs()
-                    }
+                    clusters = _find_clusters(packed)
                 with events.timed("publish", shard=shard.index) as published:
-                    write_clustered(packed, parts[shard.packed], clusters)
-                    published["bytes"] = parts[shard.packed].stat().st_size
-                result["cluster_s"] = round(perf_counter() - start, 3)
+                    write_clustered(packed, drafts[shard.packed], clusters)
+                    published["bytes"] = drafts[shard.packed].stat().st_size
+                meta.result.cluster_s = round(perf_counter() - start, 3)
             with events.timed("publish", shard=shard.index) as published:
-                models = ((name, graph, clusters.get(i)) for i, name, graph in packed.graphs())
-                published["bytes"] = result["graphs_bytes"] = write_graphs(str(parts[shard.graphs]), models)
-        publish_together(shard, meta, {path: part for path, part in parts.items() if part.exists()})
+                models = ((name, graph, (clusters or {}).get(i)) for i, name, graph in packed.graphs())
+                published["bytes"] = meta.result.graphs_bytes = write_graphs(str(drafts[shard.graphs]), models)
+        publish_together(shard, meta, {path: draft for path, draft in drafts.items() if draft.exists()})
     finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
-    meta["do_cluster"] = clustered
-    meta["stagea_phase"] = phase
-    meta["wall_s"] = round(meta["wall_s"] + perf_counter() - start, 3)
-    shard.write_meta(meta)
-    n_models, n_ok, n_noted = result["n_models"], result["n_ok"], result.get("n_noted", 0)
-    if result["n_fail"] > max_failed_fraction * n_models:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
+    meta.do_cluster, meta.stagea_phase = clusters is not None, config.phase
+    meta.wall_s = round(meta.wall_s + perf_counter() - start, 3)
+    meta.write(shard)
+    return _mark(shard, meta.result, config)
+
+
+def _known_clusters(packed: PackedFile) -> Clusters | None:
+    """Clusters that an earlier start has found, which did not come to its end."""
+    if not packed.is_clustered:
+        return None
+    return {i: packed.clusters(i) for i, status in enumerate(packed.statuses) if status == "ok"}
+
+
+def _find_clusters(packed: PackedFile) -> Clusters:
+    # Only ranks that cluster need SciPy, which takes long to load.
+    from ..graph.clustering import cluster_two_depths
+
+    return {i: cluster_two_depths(len(graph), graph.internal.nodes) for i, _, graph in packed.graphs()}
+
+
+def _mark(shard: ShardFolder, result: ShardResult, config: RunConfig) -> Outcome:
+    """Sets the markers, unless too many models have failed."""
+    n_models, n_ok, n_noted = result.n_models, result.n_ok, result.n_noted or 0
+    allowed = config.stage_a.max_failed_fraction
+    if result.n_fail > allowed * n_models:
         message = (
-            f"{shard.name}: {result['n_fail']} of {n_models} models failed, more than max_failed_fraction = "
-            f"{max_failed_fraction:g} allows; see {shard.failures}. The shard is not marked as done; "
+            f"{shard.name}: {result.n_fail} of {n_models} models failed, more than max_failed_fraction = "
+            f"{allowed:g} allows; see {shard.failures}. The shard is not marked as done; "
             "mend the models, or raise max_failed_fraction"
         )
         log.error(message)
         return Outcome(shard.index, "built", n_models, n_ok, TOO_MANY_FAILED, message, n_noted)
     shard.mark(GRAPHS_DONE)
-    if phase != "prep_graphs":
+    if config.phase != "prep_graphs":
         shard.mark(DONE)
-    action = "clustered" if phase == "cluster_only" else "built"
+    action = "clustered" if config.phase == "cluster_only" else "built"
     return Outcome(shard.index, action, n_models, n_ok, n_noted=n_noted)

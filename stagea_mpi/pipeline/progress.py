@@ -20,37 +20,40 @@ WRITE_EVERY_S = 3.0
 
 
 class Progress:
-    """Progress of the shards that one team works on; used by the team's first rank alone.
+    """Progress of a shard; used by the first rank of its team alone.
 
     Parameters
     ----------
+    shard : ShardFolder
+    lock : ShardLock
+        Gets a heartbeat whenever progress.json is written.
     log_every_s : float
         Seconds between two lines in a log.
     show_bar : bool
         Whether this rank may draw on the terminal.
     """
 
-    def __init__(self, log_every_s: float, show_bar: bool):
+    def __init__(self, shard: ShardFolder, lock: ShardLock, log_every_s: float, show_bar: bool):
+        self._shard, self._lock = shard, lock
         self._log_every, self._bar_allowed = log_every_s, show_bar and sys.stderr.isatty()
         self._bar: tqdm | None = None
-        self._shard: ShardFolder | None = None
-        self._lock: ShardLock | None = None
 
-    def begin(self, shard: ShardFolder, lock: ShardLock, n_models: int) -> None:
-        self._shard, self._lock, self._n = shard, lock, n_models
+    def begin(self, n_models: int) -> None:
+        """Graphs of so many models are being built from now on."""
+        self._n = n_models
         self._started_at, self._start, self._last_write, self._last_log = now(), time.monotonic(), 0.0, time.monotonic()
         if self._bar_allowed:
-            self._bar = tqdm(total=n_models, desc=shard.name, unit="model", leave=False, dynamic_ncols=True)
-        self.models(0, n_models, 0)
+            self._bar = tqdm(total=n_models, desc=self._shard.name, unit="model", leave=False, dynamic_ncols=True)
+        self.models(0, 0)
 
-    def models(self, taken: int, n_models: int, failed: int) -> None:
-        """Notes that so many models have been taken up."""
+    def models(self, taken: int, failed: int) -> None:
+        """So many models have been taken up by all ranks, so many of this rank's have failed."""
         if self._bar is not None:
             self._bar.update(taken - self._bar.n)
         time_now = time.monotonic()
         if time_now - self._last_write > WRITE_EVERY_S:
             self._last_write = time_now
-            self.write("graphs", taken=taken, failed=failed)
+            self._write("graphs", n_models=self._n, started=self._started_at, taken=taken, failed=failed)
         if self._bar is None and time_now - self._last_log > self._log_every:
             self._last_log = time_now
             rate = taken / (time_now - self._start)
@@ -58,33 +61,30 @@ class Progress:
                 "%s: %d of %d models, %.1f a second, %.0f s left",
                 self._shard.name,
                 taken,
-                n_models,
+                self._n,
                 rate,
-                (n_models - taken) / rate,
+                (self._n - taken) / rate,
             )
 
-    def write(self, stage: str, **counts: Any) -> None:
-        """Replaces progress.json and gives the lock a heartbeat."""
-        write_progress(self._shard, self._lock, stage, n_models=self._n, started=self._started_at, **counts)
-
     def end(self) -> None:
+        """The graphs are built."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
+    def stopped(self) -> None:
+        """The graphs are dropped, and left to another run."""
+        self._write("stopped", n_models=self._n, started=self._started_at, taken=0)
 
-def write_progress(shard: ShardFolder, lock: ShardLock, stage: str, **counts: Any) -> None:
-    """Says in progress.json what is being done with a shard, by whom, and gives its lock a heartbeat."""
-    lock.touch()
-    state = {
-        "stage": stage,
-        **counts,
-        **job_of_this_process(),
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "updated": now(),
-    }
-    write_json(shard.progress, state, durable=False)
+    def finishing(self, n_models: int, failed: int) -> None:
+        """The graphs are being clustered and published."""
+        self._write("finishing", n_models=n_models, failed=failed)
+
+    def _write(self, stage: str, **counts: Any) -> None:
+        """Says in progress.json what is being done with the shard, by whom, and gives its lock a heartbeat."""
+        self._lock.touch()
+        who = {**job_of_this_process(), "host": socket.gethostname(), "pid": os.getpid()}
+        write_json(self._shard.progress, {"stage": stage, **counts, **who, "updated": now()}, durable=False)
 
 
 def job_of_this_process() -> dict[str, str]:

@@ -17,8 +17,9 @@ from ..mpi.teams import SerialComm, split_into_teams
 from ..rundir.folders import RunFolder
 from ..rundir.sharding import ensure_shard_plan, read_params
 from ..telemetry.recording import recording
+from .context import Options, RunContext
 from .finish_shard import Outcome
-from .team import Options, Team
+from .team import Team
 from .versions import take_versions, versions
 
 #: Seconds after which all nodes see what rank 0 has written, where they share the file system.
@@ -62,8 +63,8 @@ def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSumm
     who = {"team": index, "team_rank": team.rank, "teams": n_teams}
     interval = config.metrics_interval if config.collect_metrics else None
     with recording(comm, folder.root, config.phase, interval, **who) as events:
-        working_team = Team(team, index, folder, config, options, params, stop, events)
-        outcomes = working_team.work(_shared_out(comm, team, selected, stop))
+        context = RunContext(folder, config, options, params, stop, events)
+        outcomes = Team(team, index, context).work(_shared_out(comm, team, selected, stop))
         events.shard = None
         with events.timed("wait", on="end"):
             comm.barrier()

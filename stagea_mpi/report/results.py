@@ -1,15 +1,14 @@
 """What the shards of a run have published, as tables: shards, their models, their failures."""
 
 import csv
-import json
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..errors import RunFolderError
 from ..graph.timing import STAGES
-from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder, ShardFolder
+from ..rundir.folders import RunFolder, ShardFolder
+from ..rundir.shard_state import Published, ShardState
 from ..storage.packed_reader import PackedFile
 from ..storage.schema import POINTERS
 
@@ -33,11 +32,12 @@ def read_shards(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataF
     rows, models, failures = [], [], []
     for index in range(sum(1 for _ in folder.shard_lists.glob("shard_*.lst"))):
         shard = folder.shard(index)
-        meta, state = shard.read_meta() or {}, _state(shard)
-        progress = _read_progress(shard)
-        rows.append({"n_inputs": len(shard.inputs())} | progress | meta.get("result", {}) | {"shard": index})
-        rows[-1] |= {"wall_s": meta.get("wall_s", np.nan), "state": state}
-        if state in PUBLISHED:
+        found = ShardState(shard)
+        meta = found.meta
+        result, wall = (meta.result.as_dict(), meta.wall_s) if meta is not None else ({}, np.nan)
+        rows.append({"n_inputs": len(shard.inputs())} | (found.progress or {}) | result | {"shard": index})
+        rows[-1] |= {"wall_s": wall, "state": _state(found)}
+        if rows[-1]["state"] in PUBLISHED:
             try:
                 models.append(_packed_models(shard))
             except RunFolderError:
@@ -47,21 +47,12 @@ def read_shards(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataF
     return shards, concat(models, MODEL_COLUMNS), concat(failures, FAILURE_COLUMNS)
 
 
-def _state(shard: ShardFolder) -> str:
-    if shard.has(DONE):
-        return "done"
-    if shard.has(GRAPHS_DONE):
-        return "graphs"
-    if shard.progress.exists():
+def _state(shard: ShardState) -> str:
+    if shard.is_marked:
+        return "done" if shard.published is Published.DONE else "graphs"
+    if shard.progress is not None:
         return "building"
-    return "unmarked" if shard.packed.exists() and shard.failures.exists() else "waiting"
-
-
-def _read_progress(shard: ShardFolder) -> dict[str, Any]:
-    try:
-        return json.loads(shard.progress.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):  # none, or replaced this moment
-        return {}
+    return "waiting" if shard.published is Published.NOTHING else "unmarked"
 
 
 def _packed_models(shard: ShardFolder) -> pd.DataFrame:

@@ -21,7 +21,7 @@ import psutil
 import yaml
 
 from ..errors import RunFolderError, escape_unprintable
-from .checksums import checksummed, checksummed_text, verified, verified_text
+from .checksums import checksummed_text, verified_text
 
 GRAPHS_DONE = "STAGEA_GRAPHS_DONE"
 DONE = "STAGEA_DONE"
@@ -101,17 +101,6 @@ class ShardFolder:
                 f"`python -m stagea_mpi verify {self.path.parents[1]} --repair` the next run writes the lists anew"
             ) from error
         return text.removesuffix("\n").split("\n") if text else []  # splitlines() knows line breaks that names may have
-
-    def read_meta(self) -> dict[str, Any] | None:
-        """The shard's metadata, None where there is none that can be read."""
-        try:
-            meta = verified(read_json(self.meta))
-        except (OSError, ValueError):
-            return None
-        return meta if meta is not None and isinstance(meta.get("result"), dict) else None
-
-    def write_meta(self, meta: dict[str, Any]) -> None:
-        write_json(self.meta, checksummed(meta))
 
     def parts(self) -> list[Path]:
         """What is half written there, by a run that is at it or has been killed."""

@@ -7,11 +7,13 @@ several files are replaced they also say, under ``replaced``, what each of them 
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .checksums import hash_of
 from .folders import ShardFolder, flush_to_disk
+from .shard_meta import ShardMeta
 
 _CHUNK = 2**20
 
@@ -36,22 +38,26 @@ def published_files(shard: ShardFolder) -> tuple[Path, ...]:
     return shard.packed, shard.graphs, shard.manifest, shard.failures
 
 
-def mismatch(path: Path, meta: dict[str, Any], *, sizes_only: bool = False) -> str | None:
+def mismatch(path: Path, meta: ShardMeta, *, sizes_only: bool = False) -> str | None:
     """What is wrong with a published file, by its record; None where nothing is.
 
     Parameters
     ----------
     path : Path
-    meta : dict
+    meta : ShardMeta
         The shard's metadata.
     sizes_only : bool
         Compare sizes alone, which costs no reading.
     """
-    files, replaced = meta.get("files"), meta.get("replaced") or {}
-    expected = files.get(path.name) if isinstance(files, dict) else None
+    expected, replaced = meta.files.get(path.name), meta.replaced or {}
     if not isinstance(expected, dict):
         return f"{path}: has no record in the metadata"
-    allowed = [expected] + ([replaced[path.name]] if path.name in replaced else [])
+    return _unlike(path, [expected] + ([replaced[path.name]] if path.name in replaced else []), sizes_only=sizes_only)
+
+
+def _unlike(path: Path, allowed: list[dict[str, Any] | None], *, sizes_only: bool = False) -> str | None:
+    """In what a file is like none of some records, of which None is that of no file; messages are of the first."""
+    expected = allowed[0] or {}
     try:
         size = path.stat().st_size
         if all(known is None or known.get("bytes") != size for known in allowed):
@@ -66,32 +72,31 @@ def mismatch(path: Path, meta: dict[str, Any], *, sizes_only: bool = False) -> s
     return f"{path}: its SHA-256 is {found['sha256']}, recorded is {expected.get('sha256')}: its content has changed"
 
 
-def publish_together(shard: ShardFolder, meta: dict[str, Any], parts: dict[Path, Path]) -> None:
+def publish_together(shard: ShardFolder, meta: ShardMeta, parts: dict[Path, Path]) -> None:
     """Gives several files of a shard their final names and notes their records in `meta`, which the caller then writes.
 
     Parameters
     ----------
     shard : ShardFolder
-    meta : dict
-        ``files`` is brought up to date.
+    meta : ShardMeta
+        Its `files` are brought up to date.
     parts : dict
         By final path, where the content is.
     """
-    before = meta["files"]
+    before = meta.files
     for part in parts.values():
         flush_to_disk(part)
     after = {**before, **{path.name: record(part) for path, part in parts.items()}}
-    known = meta.get("replaced") or {}  # an earlier start that was cut short here has left one of two states
+    known = meta.replaced or {}  # an earlier start that was cut short here has left one of two states
     replaced = {path.name: known.get(path.name, before.get(path.name)) for path in parts}
     for name in known.keys() & replaced.keys():
-        if mismatch(shard.path / name, {"files": {name: before.get(name)}}) is None:
-            replaced[name] = before.get(name)
-    shard.write_meta({**meta, "files": after, "replaced": replaced})
+        if isinstance(before.get(name), dict) and _unlike(shard.path / name, [before[name]]) is None:
+            replaced[name] = before[name]
+    replace(meta, files=after, replaced=replaced).write(shard)
     for path, part in parts.items():
         os.replace(part, path)
     flush_to_disk(shard.path)
-    meta["files"] = after
-    meta.pop("replaced", None)
+    meta.files, meta.replaced = after, None
 
 
 def unpublish(shard: ShardFolder) -> None:

@@ -1,139 +1,99 @@
-"""What is published of a shard, and whether it is good for the run at hand."""
+"""What state a shard is in, as its folder says: what of it is published, and who is at it.
 
-import os
-from pathlib import Path
+It loads neither HDF5 nor MPI, so that a login node can ask for it.
+"""
+
+import json
+from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
-from ..config.run_config import RunConfig
-from ..errors import TRANSIENT_REASONS, RunFolderError
-from ..storage.packed_reader import PackedFile
-from ..storage.schema import SCHEMA_VERSION
-from .checksums import hash_of
 from .folders import DONE, GRAPHS_DONE, ShardFolder
-from .records import mismatch, published_files
-
-#: Whose definitions the features follow; graphs made under others are not mixed with these.
-FEATURES = "deeprank-ab 1.0.2"
-
-#: What the metadata of a shard have to have, and their ``result``.
-_KEYS = ("files", "science", "science_sha256", "inputs_sha256", "do_cluster", "wall_s")
-_COUNTS = ("n_models", "n_ok", "n_fail")
+from .lock import holder_of
+from .shard_meta import ShardMeta
 
 
-class Published:
-    """Judges published shards by the settings of a run.
+class Published(StrEnum):
+    """How far a shard has come, by what is published of it."""
+
+    #: No graphs, or none that metadata vouch for.
+    NOTHING = "nothing"
+    #: Graphs, in packed.h5; a run has ended before it could finish the shard.
+    UNFINISHED = "unfinished"
+    #: Everything but the markers, since too many models failed.
+    TOO_MANY_FAILED = "too many failed"
+    #: Marked as having its graphs, but not as done: they are still to be clustered.
+    GRAPHS = "graphs"
+    #: Marked as done.
+    DONE = "done"
+
+
+class ShardState:
+    """What a shard's folder says: the markers when this is made, every other fact once, when it is first asked for.
 
     Parameters
     ----------
-    config : RunConfig
-    root : Path
-        The run folder, for messages.
-    wants_clusters : bool
-        Whether graphs without clusters are to be clustered (in ``prep_graphs`` they never are).
+    shard : ShardFolder
+
+    Attributes
+    ----------
+    has_graphs_done, has_done : bool
+        The markers: the graphs are published; there is nothing more to do.
+    meta : ShardMeta or None
+    progress : dict or None
+        progress.json, which a run replaces while it is at work and removes at the end of the shard.
+    holder : tuple or None
+        Who holds the lock: see `lock.holder_of`.
     """
 
-    def __init__(self, config: RunConfig, root: Path, wants_clusters: bool):
-        self._config, self._root = config, root
-        self._wants_clusters = wants_clusters or config.phase == "cluster_only"
+    def __init__(self, shard: ShardFolder):
+        self.shard = shard
+        # Before the metadata, which are there before the markers.
+        self.has_graphs_done, self.has_done = shard.has(GRAPHS_DONE), shard.has(DONE)
 
-    def numerics(self) -> dict[str, Any]:
-        """All settings that a graph's numbers depend on."""
-        return {"features": FEATURES, "schema_version": SCHEMA_VERSION, "chains": self._config.chains.fingerprint()}
+    @property
+    def is_marked(self) -> bool:
+        return self.has_graphs_done or self.has_done
 
-    def metadata(self, shard: ShardFolder) -> dict[str, Any] | None:
-        """Metadata of a shard whose packed.h5 and lists are whole and of these settings, else None.
+    @cached_property
+    def meta(self) -> ShardMeta | None:
+        return ShardMeta.read(self.shard)
 
-        Raises
-        ------
-        RunFolderError
-            The shard is marked as done, but under other settings or with a file missing or damaged.
-        """
-        marked = shard.has(GRAPHS_DONE) or shard.has(DONE)  # before the metadata, which are there before the markers
-        meta = shard.read_meta()
-        wrong = self._mismatch(shard, meta)
-        if wrong and marked:
-            raise RunFolderError(
-                f"{wrong}, though the shard is marked as done; `python -m stagea_mpi verify {self._root} --repair` "
-                "removes what is wrong, and running again fills it in"
-            )
-        if wrong:
-            return None
-        if meta["science"] != self.numerics():
-            if marked:
-                raise RunFolderError(self._other_settings(shard, meta["science"] or {}))
-            return None
-        return meta if _is_of(shard, meta) and (marked or not self._is_worth_another_try(shard, meta)) else None
-
-    def is_up_to_date(self, shard: ShardFolder, meta: dict[str, Any] | None, paths: list[str]) -> bool:
-        """Whether a shard is done for this phase, of these settings and of input files that nobody has touched."""
-        if not is_whole(meta) or meta["science"] != self.numerics() or not self.is_complete(shard, meta):
-            return False
-        same_input = self._config.phase == "cluster_only" or meta.get("inputs_stat_sha256") == stat_hash(paths)
-        return same_input and self._mismatch(shard, meta) is None
-
-    def is_complete(self, shard: ShardFolder, meta: dict[str, Any]) -> bool:
-        """Whether this phase has nothing more to do for the shard."""
-        if meta.get("replaced"):
-            return False
-        if self._config.phase == "prep_graphs":
-            return shard.has(GRAPHS_DONE) and shard.graphs.exists()
-        return shard.has(DONE) and shard.graphs.exists() and (meta["do_cluster"] or not self._wants_clusters)
-
-    def _mismatch(self, shard: ShardFolder, meta: dict[str, Any] | None) -> str | None:
-        """What is wrong with a shard's files, by their records. Where nothing more is to be done, sizes have to do."""
-        if not is_whole(meta):
-            return f"{shard.meta}: is missing or damaged"
-        complete = self.is_complete(shard, meta)
-        files = [path for path in published_files(shard) if path != shard.graphs or complete]
-        return next(filter(None, (mismatch(path, meta, sizes_only=complete) for path in files)), None)
-
-    def _other_settings(self, shard: ShardFolder, known: dict[str, Any]) -> str:
-        now = self.numerics()
-        changed = [f"{key} was {known.get(key)!r}, is {now[key]!r}" for key in now if known.get(key) != now[key]]
-        return (
-            f"{shard.path}: its graphs were made under other settings: {'; '.join(changed)}. "
-            "Restore them, choose another run_root, or start with --force to compute the shard again"
-        )
-
-    def _is_worth_another_try(self, shard: ShardFolder, meta: dict[str, Any]) -> bool:
-        """Whether a shard has too many failed models, some for reasons that may have passed."""
-        result = meta["result"]
-        if result["n_fail"] <= self._config.stage_a.max_failed_fraction * result["n_models"]:
-            return False
-        with PackedFile(shard.packed) as packed:
-            return not TRANSIENT_REASONS.isdisjoint(packed.statuses)
-
-
-def is_whole(meta: dict[str, Any] | None) -> bool:
-    """Whether metadata have all that is asked of them."""
-    if meta is None or not all(key in meta for key in _KEYS) or not isinstance(meta["files"], dict):
-        return False
-    return all(isinstance(meta["result"].get(key), int) for key in _COUNTS)
-
-
-def _is_of(shard: ShardFolder, meta: dict[str, Any]) -> bool:
-    with PackedFile(shard.packed) as packed:
-        return all(packed.attributes.get(key) == meta[key] for key in ("science_sha256", "inputs_sha256"))
-
-
-def stat_hash(paths: list[str]) -> str:
-    """Hash of the files' sizes and times: equal ones spare reading the files again."""
-    found = []
-    for path in paths:
+    @cached_property
+    def progress(self) -> dict[str, Any] | None:
         try:
-            stat = os.stat(path)
-            found.append((path, stat.st_size, stat.st_mtime_ns))
-        except OSError:
-            found.append((path, -1, -1))
-    return hash_of(found)
+            return json.loads(self.shard.progress.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):  # none, or none that is whole
+            return None
 
+    @cached_property
+    def holder(self) -> tuple[dict[str, Any], float, bool] | None:
+        return holder_of(self.shard.path)
 
-def changed_files(shard: ShardFolder, digests: list[tuple[str, str, str]]) -> str:
-    """Which files (path, name of the model, hash) differ from those of the published graphs, for a person."""
-    with PackedFile(shard.packed) as packed:
-        sources = [source.decode("utf-8", "surrogateescape") for source in packed.column("model/source").tolist()]
-        known = dict(zip(sources, (digest.decode() for digest in packed.column("model/digest").tolist()), strict=True))
-    now = {path: digest for path, _, digest in digests}
-    changed = sorted({path for path in known.keys() | now.keys() if known.get(path) != now.get(path)})
-    more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
-    return ", ".join(changed[:5]) + more or "the names of its models"
+    @cached_property
+    def has_packed(self) -> bool:
+        """Whether there are graphs, and metadata that vouch for them."""
+        return self.meta is not None and self.shard.packed.exists()
+
+    @property
+    def published(self) -> Published:
+        if self.has_done:
+            return Published.DONE
+        if self.has_graphs_done:
+            return Published.GRAPHS
+        if not self.has_packed:
+            return Published.NOTHING
+        return Published.UNFINISHED if self.meta.result.graphs_bytes is None else Published.TOO_MANY_FAILED
+
+    @property
+    def is_being_replaced(self) -> bool:
+        """Whether a run has ended, or is, in the middle of replacing published files."""
+        return self.meta is not None and bool(self.meta.replaced)
+
+    @property
+    def work(self) -> dict[str, Any]:
+        """What the lock's holder says in progress.json; ``stage`` is ``reading`` where it has said nothing yet."""
+        progress = self.progress
+        if progress is None or progress["stage"] == "stopped" or progress["pid"] != self.holder[0].get("pid"):
+            return {"stage": "reading"}  # what is there is an earlier run's
+        return progress

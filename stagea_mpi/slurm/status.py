@@ -7,12 +7,11 @@ import socket
 import sys
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ..errors import RunFolderError
-from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder, ShardFolder
-from ..rundir.lock import holder_of
+from ..rundir.folders import RunFolder
+from ..rundir.shard_state import Published, ShardState
 from ..rundir.sharding import read_params
 from .queue import is_gone
 from .submissions import Submissions
@@ -24,6 +23,13 @@ MOST_ROWS = 40
 
 #: What can be said of a shard, in the order in which it comes about.
 STATES = ("waiting", "reading", "graphs", "finishing", "graphs done", "done", "stopped", "gone", "failed")
+#: Of shards that nobody is at, and of which there are graphs.
+_STATE_OF = {
+    Published.UNFINISHED: "gone",  # killed between packed.h5 and the markers: the next start finishes it
+    Published.TOO_MANY_FAILED: "failed",
+    Published.GRAPHS: "graphs done",
+    Published.DONE: "done",
+}
 
 
 @dataclass
@@ -93,7 +99,7 @@ def read_status(folder: RunFolder) -> dict[str, Any]:
             f"{folder.root}: is not the folder of a run: {folder.params} is missing; name the run_root of a run"
         )
     ended: dict[str, bool] = {}
-    shards = [_shard_status(folder.shard(index), ended) for index in range(params["n_shards"])]
+    shards = [_shard_status(ShardState(folder.shard(index)), ended) for index in range(params["n_shards"])]
     return {
         "run_root": str(folder.root),
         "n_shards": params["n_shards"],
@@ -103,34 +109,27 @@ def read_status(folder: RunFolder) -> dict[str, Any]:
     }
 
 
-def _shard_status(shard: ShardFolder, ended: dict[str, bool]) -> ShardStatus:
-    progress, held = _read(shard.progress), holder_of(shard.path)
-    if held is not None:
-        if progress is None or progress["stage"] == "stopped" or progress["pid"] != held[0].get("pid"):
-            progress = {"stage": "reading"}
-        return _at_work(shard, progress, held, ended)
-    meta = shard.read_meta()
-    if meta is not None and "n_models" in meta["result"] and shard.packed.exists():
-        return _published(shard, meta)
+def _shard_status(shard: ShardState, ended: dict[str, bool]) -> ShardStatus:
+    progress, name = shard.progress, shard.shard.name
+    if shard.holder is not None:
+        return _at_work(shard, ended)
+    if shard.has_packed:
+        return _published(shard)
     if progress is None:
-        return ShardStatus(shard.name, "waiting")
+        return ShardStatus(name, "waiting")
     state = "stopped" if progress["stage"] == "stopped" else "gone"
-    return ShardStatus(shard.name, state, progress["n_models"], 0, 0, **_who(progress))
+    return ShardStatus(name, state, progress["n_models"], 0, 0, **_who(progress))
 
 
-#: What `holder_of` says of a lock: who holds it, seconds since its last heartbeat, whether it is alive.
-_Holder = tuple[dict[str, Any], float, bool]
-
-
-def _at_work(shard: ShardFolder, progress: dict[str, Any], held: _Holder, ended: dict[str, bool]) -> ShardStatus:
-    holder, silence, alive = held
+def _at_work(shard: ShardState, ended: dict[str, bool]) -> ShardStatus:
+    progress, (holder, silence, alive) = shard.work, shard.holder
     job_id = progress.get("job_id") or holder.get("job_id", "")
     if alive and holder.get("host") != socket.gethostname():
         # The pid says nothing here. Where Slurm can be asked, it knows before the silence has become long.
         if job_id not in ended:
             ended[job_id] = is_gone(job_id) is True
         alive = not ended[job_id]
-    found = ShardStatus(shard.name, progress["stage"] if alive else "gone", progress.get("n_models", 0))
+    found = ShardStatus(shard.shard.name, progress["stage"] if alive else "gone", progress.get("n_models", 0))
     found.job_id, found.node = job_id, progress.get("node") or holder.get("host", "")
     found.last_sign_s = round(silence, 1)
     found.done, found.failed = progress.get("taken", 0), progress.get("failed", 0)
@@ -143,17 +142,15 @@ def _at_work(shard: ShardFolder, progress: dict[str, Any], held: _Holder, ended:
     return found
 
 
-def _published(shard: ShardFolder, meta: dict[str, Any]) -> ShardStatus:
-    result = meta["result"]
-    state = "done" if shard.has(DONE) else "graphs done" if shard.has(GRAPHS_DONE) else "failed"
-    if state == "failed" and "graphs_bytes" not in result:
-        state = "gone"  # killed between packed.h5 and the markers: the next start finishes it
-    rate = round(result["n_models"] / meta["wall_s"], 3) if meta.get("wall_s") else 0.0
-    who = {"job_id": meta.get("job_id", ""), "node": meta.get("node", "")}
-    sign = round(time.time() - shard.meta.stat().st_mtime, 1)
+def _published(shard: ShardState) -> ShardStatus:
+    meta, result = shard.meta, shard.meta.result
+    rate = round(result.n_models / meta.wall_s, 3) if meta.wall_s else 0.0
+    who = {"job_id": meta.job_id or "", "node": meta.node or ""}
+    sign = round(time.time() - shard.shard.meta.stat().st_mtime, 1)
     return ShardStatus(
-        shard.name, state, result["n_models"], result["n_ok"], result["n_fail"], rate, None, **who, last_sign_s=sign
-    )
+        shard.shard.name, _STATE_OF[shard.published], result.n_models, result.n_ok, result.n_fail, rate, None, **who,
+        last_sign_s=sign,
+    )  # fmt: skip
 
 
 def _total(shards: list[ShardStatus], n_files: int) -> dict[str, Any]:
@@ -226,11 +223,3 @@ def _seconds_between(start: str, end: str) -> float:
 def _who(progress: dict[str, Any]) -> dict[str, Any]:
     silence = time.time() - datetime.datetime.fromisoformat(progress["updated"]).timestamp()
     return {"job_id": progress["job_id"], "node": progress["node"], "last_sign_s": round(silence, 1)}
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    """A JSON file that others replace meanwhile; None where there is none, or none that is whole."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None

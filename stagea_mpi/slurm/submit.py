@@ -12,8 +12,9 @@ from ..config.paths import expanded
 from ..config.run_config import RunConfig
 from ..config.values import time_limit_seconds
 from ..errors import ConfigError, RunFolderError, SlurmError
-from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder, write_text
+from ..rundir.folders import RunFolder, write_text
 from ..rundir.lock import ShardLock
+from ..rundir.shard_state import Published, ShardState
 from ..rundir.sharding import ensure_shard_plan, plan_shards
 from . import queue
 from .scripts import activation, fill, log_pattern, read_script
@@ -305,8 +306,10 @@ def _forget(folder: RunFolder, n_shards: int) -> None:
 
 
 def _is_done(folder: RunFolder, config: RunConfig, n_shards: int) -> bool:
-    marker = GRAPHS_DONE if config.phase == "prep_graphs" else DONE
-    return all(folder.shard(index).has(marker) for index in range(n_shards))
+    states = (ShardState(folder.shard(index)) for index in range(n_shards))
+    if config.phase == "prep_graphs":
+        return all(state.has_graphs_done for state in states)
+    return all(state.published is Published.DONE for state in states)
 
 
 def _advice_on_after(config: RunConfig) -> list[str]:

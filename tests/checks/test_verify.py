@@ -13,8 +13,8 @@ from stagea_mpi.checks.verify import verify
 from stagea_mpi.errors import StageAError
 from stagea_mpi.mpi.guard import StopRequest
 from stagea_mpi.mpi.teams import SerialComm
+from stagea_mpi.pipeline.context import Options
 from stagea_mpi.pipeline.run import run
-from stagea_mpi.pipeline.team import Options
 from stagea_mpi.rundir.checksums import checksummed
 from stagea_mpi.rundir.folders import DONE
 from stagea_mpi.rundir.records import record

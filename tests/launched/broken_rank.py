@@ -20,7 +20,9 @@ from stagea_mpi.graph import clustering
 from stagea_mpi.mpi.guard import StopRequest
 from stagea_mpi.mpi.teams import connect
 from stagea_mpi.mpi.worker import WorkerProcess
-from stagea_mpi.pipeline import build_shard, finish_shard, run, team
+from stagea_mpi.pipeline import build_shard, context, finish_shard, run, shard
+from stagea_mpi.pipeline.build_shard import GraphBuilder
+from stagea_mpi.pipeline.shard import Shard
 from stagea_mpi.rundir import folders
 from stagea_mpi.storage import packed_writer
 from tests.launched import broken_worker
@@ -28,19 +30,19 @@ from tests.launched import broken_worker
 #: Where a run can be broken, in the order in which it gets there: who has the function, and its name.
 STAGES = {
     "cut": (run, "ensure_shard_plan"),
-    "take": (team.Team, "root_open"),
-    "list": (team, "list_shard"),
-    "decide": (team.Team, "root_decide"),
-    "number": (team, "with_domains"),
-    "models": (build_shard, "_build_round"),
+    "take": (Shard, "root_open"),
+    "list": (Shard, "inventory"),
+    "decide": (Shard, "root_decide"),
+    "number": (Shard, "number"),
+    "models": (GraphBuilder, "build_round"),
     "model": (build_shard, "build_model"),
     "exchange": (build_shard, "_contiguous_share"),
     "open": (build_shard, "PackedWriter"),
     "write": (packed_writer.PackedWriter, "append"),
     "columns": (packed_writer, "_columns_of"),  # while the file is open
     "close": (packed_writer.PackedWriter, "close"),
-    "publish": (team.Team, "root_publish_packed"),
-    "lists": (team, "write_lists"),
+    "publish": (Shard, "root_publish"),
+    "lists": (shard, "write_lists"),
     "cluster": (clustering, "cluster_two_depths"),
     "graphs": (finish_shard, "write_graphs"),
     "mark": (folders.ShardFolder, "mark"),
@@ -73,7 +75,7 @@ def break_something(fault: str, comm, stop: StopRequest) -> None:
     words = fault.split()
     if fault in broken_worker.FAULTS:
         os.environ[broken_worker.VARIABLE] = fault
-        team.WorkerProcess = HastyWorker
+        context.WorkerProcess = HastyWorker
     elif words[0] == "held":
         break_at(build_shard, "build_model", "before", lambda: hold(Path(words[1]), stop))
     elif fault == "short limits":

@@ -5,8 +5,8 @@ import pytest
 from stagea_mpi.demo.poses import COMPLEXES, write_poses
 from stagea_mpi.mpi.guard import StopRequest
 from stagea_mpi.mpi.teams import SerialComm
+from stagea_mpi.pipeline.context import Options
 from stagea_mpi.pipeline.run import run
-from stagea_mpi.pipeline.team import Options
 
 pytestmark = pytest.mark.mpi
 

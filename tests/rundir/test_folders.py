@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from stagea_mpi.rundir.folders import RunFolder, publish, write_json, write_table
+from stagea_mpi.rundir.folders import RunFolder, publish, write_table
 
 
 def test_a_file_has_its_final_name_only_when_it_is_whole(tmp_path):
@@ -43,20 +43,6 @@ def test_equal_rows_give_equal_bytes_also_when_gzipped(tmp_path):
 def test_a_line_break_or_a_tab_in_a_value_does_not_break_the_table(tmp_path):
     write_table(tmp_path / "t.tsv", ("a", "b"), [("two\nlines", "a\ttab")])
     assert (tmp_path / "t.tsv").read_text() == "a\tb\ntwo lines\ta tab\n"
-
-
-def test_metadata_that_cannot_be_read_counts_as_none(tmp_path):
-    folder = RunFolder(tmp_path)
-    folder.create()
-    shard = folder.shard(3)
-    shard.path.mkdir()
-    assert shard.read_meta() is None
-    shard.meta.write_text('{"stage": "A"')
-    assert shard.read_meta() is None
-    write_json(shard.meta, {"stage": "A", "result": {}})
-    assert shard.read_meta() is None, "nothing vouches for them"
-    shard.write_meta({"stage": "A", "result": {}})
-    assert shard.read_meta() == {"stage": "A", "result": {}}
 
 
 def test_what_a_killed_run_left_half_written_is_removed(tmp_path):

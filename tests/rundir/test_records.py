@@ -1,9 +1,11 @@
 import os
 
 import pytest
+from made import meta_of
 
 from stagea_mpi.rundir.folders import DONE, GRAPHS_DONE, RunFolder
 from stagea_mpi.rundir.records import mismatch, publish_together, record, unpublish
+from stagea_mpi.rundir.shard_meta import ShardMeta
 
 
 @pytest.fixture
@@ -13,7 +15,7 @@ def shard(tmp_path):
     made = folder.shard(0)
     made.path.mkdir()
     made.packed.write_bytes(b"old")
-    made.write_meta({"result": {}, "files": {"packed.h5": record(made.packed)}})
+    meta_of(files={"packed.h5": record(made.packed)}).write(made)
     return made
 
 
@@ -37,7 +39,7 @@ def test_a_file_is_compared_with_its_record(content, sizes_only, words, shard):
     shard.packed.unlink()
     if content is not None:
         shard.packed.write_bytes(content)
-    told = mismatch(shard.packed, shard.read_meta(), sizes_only=sizes_only)
+    told = mismatch(shard.packed, ShardMeta.read(shard), sizes_only=sizes_only)
     assert (told is None) if words is None else (words in told)
 
 
@@ -48,7 +50,7 @@ def test_the_metadata_vouch_for_what_is_there_wherever_replacing_is_cut_short(
     parts = {shard.packed: shard.path / ".packed.part", shard.graphs: shard.path / ".graphs.part"}
     for part in parts.values():
         part.write_bytes(b"new content")
-    meta, renamed = shard.read_meta(), []
+    meta, renamed = ShardMeta.read(shard), []
     rename = os.replace
 
     def replace_some(source, target):
@@ -63,9 +65,9 @@ def test_the_metadata_vouch_for_what_is_there_wherever_replacing_is_cut_short(
         publish_together(shard, meta, parts)
     except KeyboardInterrupt:
         assert replaced_before_the_end < 2
-    left = shard.read_meta()
+    left = ShardMeta.read(shard)
     assert [mismatch(path, left) for path in parts] == [None, None]
-    assert left["replaced"].keys() == {"packed.h5", "graphs.h5"}
+    assert left.replaced.keys() == {"packed.h5", "graphs.h5"}
     shard.packed.write_bytes(b"neither")
     assert mismatch(shard.packed, left) is not None
 
