@@ -250,7 +250,7 @@ def _examine(state: ShardState, lists_are_right: bool) -> Finding:
         finding.add_problem(shard.meta, f"{shard.meta}: {problem}", *paths)
     elif problem:
         finding.unfinished = "nothing is published yet"
-    if problem:
+    if problem or meta is None:
         return finding
     records = {path: problem for path in published_files(shard) if (problem := mismatch(path, meta))}
     if not markers:

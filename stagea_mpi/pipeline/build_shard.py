@@ -194,24 +194,24 @@ def build_model(
     if result.failure is None:
         try:
             result = (worker or InlineWorker()).call(timeout, compute_model, entry, timeout)
-        except ModelError as failure:  # of the worker process
-            result = replace(result, failure=failure)
-    failure = result.failure
+        except ModelError as problem:  # of the worker process
+            result = replace(result, failure=problem)
+    failure, (heavy, light) = result.failure, _domain_types(entry)
     record = ModelRecord(
         index, entry.ref.name, entry.ref.path, entry.digest, entry.n_atoms, rank, result.seconds, result.graph,
-        failure.reason if failure else None, **asdict(result.quality), **_domain_types(entry),
+        failure.reason if failure else None, heavy_type=heavy, light_type=light, **asdict(result.quality),
     )  # fmt: skip
     if failure is None:
         return record, None
     return record, Failure(entry.ref.name, entry.ref.path, failure.stage or "graph", failure.reason, str(failure))
 
 
-def _domain_types(entry: ModelEntry) -> dict[str, str]:
+def _domain_types(entry: ModelEntry) -> tuple[str, str]:
     """Types of the labelled domains; ``-`` for a chain without one, empty for no chain."""
-    if entry.checked is None:
-        return {}
+    if entry.checked is None or entry.chains is None:
+        return "", ""
     heavy, light = (domain.chain_type if domain else "-" for domain in (entry.checked.heavy, entry.checked.light))
-    return {"heavy_type": heavy, "light_type": light if entry.chains.light is not None else ""}
+    return heavy, light if entry.chains.light is not None else ""
 
 
 def _too_large(entry: ModelEntry, max_atoms: int) -> ModelError | None:

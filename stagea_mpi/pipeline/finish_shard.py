@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -62,7 +63,7 @@ def write_lists(shard: ShardFolder, entries: list[ModelEntry], failures: list[Fa
     rows = [
         (f"{entry.ref.name}.{chain}", entry.ref.name, chain, len(sequence), sequence, side, entry.chosen)
         for entry in entries
-        if entry.ref.name not in failed
+        if entry.ref.name not in failed and entry.chains is not None
         for chain, sequence, side in zip("AB", entry.sequences, entry.chains.sides(), strict=True)
     ]
     write_table(shard.manifest, MANIFEST_COLUMNS, rows)
@@ -94,12 +95,10 @@ def finish_shard(shard: ShardFolder, meta: ShardMeta, config: RunConfig, cluster
                 with events.timed("cluster", shard=shard.index):
                     clusters = _find_clusters(packed)
                 with events.timed("publish", shard=shard.index) as published:
-                    write_clustered(packed, drafts[shard.packed], clusters)
-                    published["bytes"] = drafts[shard.packed].stat().st_size
+                    published["bytes"] = _write_packed(packed, drafts[shard.packed], clusters)
                 meta.result.cluster_s = round(perf_counter() - start, 3)
             with events.timed("publish", shard=shard.index) as published:
-                models = ((name, graph, (clusters or {}).get(i)) for i, name, graph in packed.graphs())
-                published["bytes"] = meta.result.graphs_bytes = write_graphs(str(drafts[shard.graphs]), models)
+                published["bytes"] = meta.result.graphs_bytes = _write_graphs(packed, drafts[shard.graphs], clusters)
         publish_together(shard, meta, {path: draft for path, draft in drafts.items() if draft.exists()})
     finally:
         for draft in drafts.values():
@@ -122,6 +121,18 @@ def _find_clusters(packed: PackedFile) -> Clusters:
     from ..graph.clustering import cluster_two_depths
 
     return {i: cluster_two_depths(len(graph), graph.internal.nodes) for i, _, graph in packed.graphs()}
+
+
+def _write_packed(packed: PackedFile, draft: Path, clusters: Clusters) -> int:
+    """Writes packed.h5 anew with its clusters; how many bytes it has."""
+    write_clustered(packed, draft, clusters)
+    return draft.stat().st_size
+
+
+def _write_graphs(packed: PackedFile, draft: Path, clusters: Clusters | None) -> int:
+    """Writes graphs.h5; how many bytes it has."""
+    labels = clusters or {}
+    return write_graphs(str(draft), ((name, graph, labels.get(i)) for i, name, graph in packed.graphs()))
 
 
 def _mark(shard: ShardFolder, result: ShardResult, config: RunConfig) -> Outcome:

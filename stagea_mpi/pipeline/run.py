@@ -53,8 +53,8 @@ def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSumm
     if comm.rank == 0:
         try:
             prepared = _prepare_run(folder, config, options), versions()
-        except StageAError as found:
-            error = found
+        except StageAError as problem:
+            error = problem
     raise_on_any_rank(comm, error)
     params, found_versions = comm.bcast(prepared)
     take_versions(found_versions)
@@ -68,7 +68,7 @@ def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSumm
         events.shard = None
         with events.timed("wait", on="end"):
             comm.barrier()
-        if stop:
+        if stop.signal is not None:
             events.note("stop", perf_counter(), 0.0, stop.signal.name)
     gathered = comm.gather((outcomes if team.rank == 0 else [], bool(stop)))
     if comm.rank != 0:

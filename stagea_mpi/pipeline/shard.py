@@ -64,7 +64,7 @@ class Shard:
         Held by the first rank from `root_open` to the end of `root_finish`.
     progress : Progress
         The first rank's.
-    meta : ShardMeta or None
+    meta : ShardMeta
         On the first rank, once there are graphs.
     outcome : Outcome or None
         On the first rank, where the shard does not come to its last step.
@@ -75,7 +75,7 @@ class Shard:
         self.lock = ShardLock(folder.path)
         every_s = context.config.stage_a.graph_writer_log_every_s
         self.progress = Progress(folder, self.lock, every_s, show_bar=context.index == 0)
-        self.meta: ShardMeta | None = None
+        self.meta: ShardMeta
         self.outcome: Outcome | None = None
         self._start, self._prep_s, self._number_s = perf_counter(), 0.0, 0.0
 
@@ -114,9 +114,9 @@ class Shard:
         if not self.folder.path.is_dir():
             self.folder.path.mkdir(parents=True)
         paths, state = self.folder.inputs(), ShardState(self.folder)
-        if not force and judge.is_up_to_date(state, paths):
+        if not force and state.meta is not None and judge.is_up_to_date(state, paths):
             self._root_tidy(state)
-            self._root_skip(state)
+            self._root_skip(state.meta)
             return None
         try:
             self.lock.acquire()
@@ -128,7 +128,7 @@ class Shard:
         state = ShardState(self.folder)  # another run may have been at it until just now
         published = None if force else judge.usable(state)
         if published is not None and judge.is_up_to_date(state, paths):
-            self._root_skip(state)
+            self._root_skip(published)
             return None
         clusters_only = self.context.config.phase == "cluster_only"  # and then the input does not matter any more
         if published is not None and (clusters_only or published.inputs_stat_sha256 == stat_hash(paths)):
@@ -154,12 +154,12 @@ class Shard:
         self.folder.progress.unlink(missing_ok=True)
         self.lock.release()
 
-    def _root_skip(self, state: ShardState) -> None:
-        result = state.meta.result
+    def _root_skip(self, meta: ShardMeta) -> None:
+        result = meta.result
         log.info("%s: done already", self.folder.name)
         self.lock.release()
-        counts = {"n_models": result.n_models, "n_ok": result.n_ok, "n_noted": result.n_noted or 0}
-        self.outcome = Outcome(self.folder.index, "skipped", **counts)
+        n_noted = result.n_noted or 0
+        self.outcome = Outcome(self.folder.index, "skipped", result.n_models, result.n_ok, n_noted=n_noted)
 
     def _root_await_finish(self, meta: ShardMeta) -> None:
         self.meta = meta
@@ -185,7 +185,7 @@ class Shard:
             published.inputs_stat_sha256 = stat_hash(paths)  # touched, but of the same content
             if judge.is_complete(state):
                 published.write(self.folder)
-                self._root_skip(state)
+                self._root_skip(published)
             else:
                 self._root_await_finish(published)
             return None
@@ -227,8 +227,8 @@ class Shard:
         """Publishes what all ranks have written, the lists first, and has the shard wait for its end."""
         vanished = _vanished(entries, {failure.model for failure in report.failures})
         if report.stopped:
-            stop = self.context.stop
-            who = stop.signal.name if stop else "a signal"
+            got = self.context.stop.signal
+            who = got.name if got is not None else "a signal"
             self._root_leave("stopped", f"stopped by {who} before all models were built", draft)
             return
         if vanished:

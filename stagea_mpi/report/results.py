@@ -34,7 +34,7 @@ def read_shards(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataF
         shard = folder.shard(index)
         found = ShardState(shard)
         meta = found.meta
-        result, wall = (meta.result.as_dict(), meta.wall_s) if meta is not None else ({}, np.nan)
+        result, wall = (meta.as_dict()["result"], meta.wall_s) if meta is not None else ({}, np.nan)
         rows.append({"n_inputs": len(shard.inputs())} | (found.progress or {}) | result | {"shard": index})
         rows[-1] |= {"wall_s": wall, "state": _state(found)}
         if rows[-1]["state"] in PUBLISHED:

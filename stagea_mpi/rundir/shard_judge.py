@@ -46,19 +46,20 @@ class ShardJudge:
         RunFolderError
             The shard is marked as done, but under other settings or with a file missing or damaged.
         """
-        wrong = self._mismatch(state)
+        meta, wrong = state.meta, self._mismatch(state)
         if wrong and state.is_marked:
             raise RunFolderError(
                 f"{wrong}, though the shard is marked as done; `python -m stagea_mpi verify {self._root} --repair` "
                 "removes what is wrong, and running again fills it in"
             )
-        if wrong:
+        if wrong or meta is None:
             return None
-        if state.meta.numerics != self.numerics():
+        if meta.numerics != self.numerics():
             if state.is_marked:
-                raise RunFolderError(self._other_settings(state))
+                raise RunFolderError(self._other_settings(state.shard, meta))
             return None
-        return state.meta if _is_of(state) and (state.is_marked or not self._is_worth_another_try(state)) else None
+        is_good = _is_of(state.shard, meta) and (state.is_marked or not self._is_worth_another_try(state.shard, meta))
+        return meta if is_good else None
 
     def is_up_to_date(self, state: ShardState, paths: list[str]) -> bool:
         """Whether a shard is done for this phase, of these settings and of input files that nobody has touched."""
@@ -69,8 +70,8 @@ class ShardJudge:
         return same_input and self._mismatch(state) is None
 
     def is_complete(self, state: ShardState) -> bool:
-        """Whether this phase has nothing more to do for a shard that has metadata."""
-        if state.is_being_replaced:
+        """Whether this phase has nothing more to do for the shard."""
+        if state.meta is None or state.is_being_replaced:
             return False
         if self._config.phase == "prep_graphs":
             return state.has_graphs_done and state.shard.graphs.exists()
@@ -86,28 +87,29 @@ class ShardJudge:
         files = [path for path in published_files(shard) if path != shard.graphs or complete]
         return next(filter(None, (mismatch(path, meta, sizes_only=complete) for path in files)), None)
 
-    def _other_settings(self, state: ShardState) -> str:
-        now, known = self.numerics(), state.meta.numerics or {}
+    def _other_settings(self, shard: ShardFolder, meta: ShardMeta) -> str:
+        now, known = self.numerics(), meta.numerics or {}
         changed = [f"{key} was {known.get(key)!r}, is {now[key]!r}" for key in now if known.get(key) != now[key]]
         return (
-            f"{state.shard.path}: its graphs were made under other settings: {'; '.join(changed)}. "
+            f"{shard.path}: its graphs were made under other settings: {'; '.join(changed)}. "
             "Restore them, choose another run_root, or start with --force to compute the shard again"
         )
 
-    def _is_worth_another_try(self, state: ShardState) -> bool:
+    def _is_worth_another_try(self, shard: ShardFolder, meta: ShardMeta) -> bool:
         """Whether a shard has too many failed models, some for reasons that may have passed."""
-        result = state.meta.result
+        result = meta.result
         if result.n_fail <= self._config.stage_a.max_failed_fraction * result.n_models:
             return False
-        with PackedFile(state.shard.packed) as packed:
+        with PackedFile(shard.packed) as packed:
             return not TRANSIENT_REASONS.isdisjoint(packed.statuses)
 
 
-def _is_of(state: ShardState) -> bool:
+def _is_of(shard: ShardFolder, meta: ShardMeta) -> bool:
     """Whether packed.h5 is the one that the metadata speak of."""
-    known = state.meta.numerics_sha256, state.meta.inputs_sha256
-    with PackedFile(state.shard.packed) as packed:
-        return known == tuple(packed.attributes.get(key) for key in ("science_sha256", "inputs_sha256"))
+    with PackedFile(shard.packed) as packed:
+        return (meta.numerics_sha256, meta.inputs_sha256) == tuple(
+            packed.attributes.get(key) for key in ("science_sha256", "inputs_sha256")
+        )
 
 
 def stat_hash(paths: list[str]) -> str:

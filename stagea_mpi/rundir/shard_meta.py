@@ -14,36 +14,8 @@ _COUNTS = ("n_models", "n_ok", "n_fail")
 
 
 @dataclass(kw_only=True)
-class _JsonObject:
-    """Fields in the order in which they stand in the file; None where a key is not there.
-
-    `others` holds keys that this version does not know, such as those of later stages: they survive.
-    """
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        rest = dict(values)
-        known = {name: rest.pop(key) for name, key in _keys_of(cls).items() if key in rest}
-        return cls(**known, others=rest)
-
-    def as_dict(self) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if item.name == "others":
-                values |= value
-            elif value is not None:
-                values[_KEYS.get(item.name, item.name)] = value
-        return values
-
-
-def _keys_of(kind: type) -> dict[str, str]:
-    return {item.name: _KEYS.get(item.name, item.name) for item in fields(kind) if item.name != "others"}
-
-
-@dataclass(kw_only=True)
-class ShardResult(_JsonObject):
-    """What building a shard gave.
+class ShardResult:
+    """What building a shard gave; its fields stand in the order of the file, as None where a key is not there.
 
     Attributes
     ----------
@@ -57,6 +29,8 @@ class ShardResult(_JsonObject):
         Seconds of looking at the shard and its files, of numbering, of building and writing, and of clustering.
     graphs_bytes : int
         Size of graphs.h5; there once the shard has been finished, with or without markers.
+    others : dict
+        What this version does not know, such as keys of later stages: it survives.
     """
 
     cluster_s: float | None = None
@@ -74,8 +48,8 @@ class ShardResult(_JsonObject):
 
 
 @dataclass(kw_only=True)
-class ShardMeta(_JsonObject):
-    """The metadata of a shard.
+class ShardMeta:
+    """The metadata of a shard; its fields stand in the order of the file, as None where a key is not there.
 
     Attributes
     ----------
@@ -102,6 +76,8 @@ class ShardMeta(_JsonObject):
         By name of a published file its record: ``bytes`` and ``sha256``.
     job_id, node : str
         Who has finished the shard.
+    others : dict
+        What this version does not know.
     replaced : dict or None
         While files are replaced: by name the record of what each of them was before, None where there was none.
     """
@@ -140,10 +116,29 @@ class ShardMeta(_JsonObject):
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        return super().from_dict(values | {"result": ShardResult.from_dict(values["result"])})
+        result = ShardResult(**_arguments(ShardResult, values["result"]))
+        return cls(**_arguments(cls, values | {"result": result}))
 
     def as_dict(self) -> dict[str, Any]:
-        return super().as_dict() | {"result": self.result.as_dict()}
+        return _as_dict(self) | {"result": _as_dict(self.result)}
+
+
+def _arguments(kind: type[ShardMeta | ShardResult], values: dict[str, Any]) -> dict[str, Any]:
+    """A JSON object as arguments of a class, which takes what it does not know as `others`."""
+    keys = {_KEYS.get(item.name, item.name): item.name for item in fields(kind) if item.name != "others"}
+    others = {key: value for key, value in values.items() if key not in keys}
+    return {name: values[key] for key, name in keys.items() if key in values} | {"others": others}
+
+
+def _as_dict(item: ShardMeta | ShardResult) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in (own.name for own in fields(item)):
+        value = getattr(item, name)
+        if name == "others":
+            values |= value
+        elif value is not None:
+            values[_KEYS.get(name, name)] = value
+    return values
 
 
 def _is_whole(values: dict[str, Any]) -> bool:

@@ -70,18 +70,13 @@ class ShardState:
     def holder(self) -> tuple[dict[str, Any], float, bool] | None:
         return holder_of(self.shard.path)
 
-    @cached_property
-    def has_packed(self) -> bool:
-        """Whether there are graphs, and metadata that vouch for them."""
-        return self.meta is not None and self.shard.packed.exists()
-
     @property
     def published(self) -> Published:
         if self.has_done:
             return Published.DONE
         if self.has_graphs_done:
             return Published.GRAPHS
-        if not self.has_packed:
+        if self.meta is None or not self.shard.packed.exists():
             return Published.NOTHING
         return Published.UNFINISHED if self.meta.result.graphs_bytes is None else Published.TOO_MANY_FAILED
 
@@ -93,7 +88,7 @@ class ShardState:
     @property
     def work(self) -> dict[str, Any]:
         """What the lock's holder says in progress.json; ``stage`` is ``reading`` where it has said nothing yet."""
-        progress = self.progress
-        if progress is None or progress["stage"] == "stopped" or progress["pid"] != self.holder[0].get("pid"):
+        progress, holder = self.progress, self.holder[0] if self.holder is not None else {}
+        if progress is None or progress["stage"] == "stopped" or progress["pid"] != holder.get("pid"):
             return {"stage": "reading"}  # what is there is an earlier run's
         return progress

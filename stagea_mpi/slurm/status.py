@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import RunFolderError
 from ..rundir.folders import RunFolder
+from ..rundir.shard_meta import ShardMeta
 from ..rundir.shard_state import Published, ShardState
 from ..rundir.sharding import read_params
 from .queue import is_gone
@@ -112,17 +113,17 @@ def read_status(folder: RunFolder) -> dict[str, Any]:
 def _shard_status(shard: ShardState, ended: dict[str, bool]) -> ShardStatus:
     progress, name = shard.progress, shard.shard.name
     if shard.holder is not None:
-        return _at_work(shard, ended)
-    if shard.has_packed:
-        return _published(shard)
+        return _at_work(shard, shard.holder, ended)
+    if shard.meta is not None and shard.shard.packed.exists():
+        return _published(shard, shard.meta)
     if progress is None:
         return ShardStatus(name, "waiting")
     state = "stopped" if progress["stage"] == "stopped" else "gone"
     return ShardStatus(name, state, progress["n_models"], 0, 0, **_who(progress))
 
 
-def _at_work(shard: ShardState, ended: dict[str, bool]) -> ShardStatus:
-    progress, (holder, silence, alive) = shard.work, shard.holder
+def _at_work(shard: ShardState, held: tuple[dict[str, Any], float, bool], ended: dict[str, bool]) -> ShardStatus:
+    progress, (holder, silence, alive) = shard.work, held
     job_id = progress.get("job_id") or holder.get("job_id", "")
     if alive and holder.get("host") != socket.gethostname():
         # The pid says nothing here. Where Slurm can be asked, it knows before the silence has become long.
@@ -142,8 +143,8 @@ def _at_work(shard: ShardState, ended: dict[str, bool]) -> ShardStatus:
     return found
 
 
-def _published(shard: ShardState) -> ShardStatus:
-    meta, result = shard.meta, shard.meta.result
+def _published(shard: ShardState, meta: ShardMeta) -> ShardStatus:
+    result = meta.result
     rate = round(result.n_models / meta.wall_s, 3) if meta.wall_s else 0.0
     who = {"job_id": meta.job_id or "", "node": meta.node or ""}
     sign = round(time.time() - shard.shard.meta.stat().st_mtime, 1)
