@@ -28,6 +28,17 @@ CODES = {"raises": {1}, "stops": {0, 75}}  # after the last shard has begun, the
 OPERATIONS = 150
 
 
+def test_a_run_comes_to_every_stage_on_the_ranks_that_have_it(poses, tmp_path):
+    """Or a fault there would never happen, and the tests of it would prove nothing."""
+    path, folder = write_run_yaml(tmp_path / "run.yaml", poses, **SETTINGS), tmp_path / "stages"
+    folder.mkdir()
+    noted = Victim(2, f"noted {folder}", "run", path, module=BROKEN)
+    assert noted.wait() == 0, noted.output
+    ranks = {stage: (0,) if stage in ROOT_ONLY else (0, 1) for stage in STAGES}
+    expected = {f"{stage}.{rank}" for stage in STAGES for rank in ranks[stage]}
+    assert {path.name for path in folder.iterdir()} - {"model.1"} == expected - {"model.1"}  # one rank may take all
+
+
 @pytest.mark.parametrize("fault", FAULTS if LONG else SHORT)
 def test_a_fault_of_one_rank_ends_all_soon_and_a_rerun_finishes(fault, poses, tmp_path, undisturbed):
     path = write_run_yaml(tmp_path / "run.yaml", poses, **SETTINGS)

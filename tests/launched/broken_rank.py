@@ -1,8 +1,8 @@
 """The command line with a fault in one rank: ``python -m tests.launched.broken_rank FAULT run run.yaml``.
 
 FAULT is ``KIND WHEN STAGE on RANK`` (raises before write on last), ``dies at file operation N``, ``short limits``,
-``no fault``, ``held FOLDER`` (each rank before a model; see `holding.Hold`; a stop signal lets it go, too), or one of
-`broken_worker.FAULTS`.
+``no fault``, ``noted FOLDER`` (each rank notes there to which stages it comes), ``held FOLDER`` (each rank before a
+model; see `holding.Hold`; a stop signal lets it go, too), or one of `broken_worker.FAULTS`.
 """
 
 import functools
@@ -82,6 +82,9 @@ def break_something(fault: str, comm, stop: StopRequest) -> None:
         hmm_search._LIMIT, hmm_search._LIMIT_A_SEQUENCE = 2.0, 0.0
     elif fault == "no fault":
         return
+    elif words[0] == "noted":
+        for stage, (owner, name) in STAGES.items():
+            break_at(owner, name, "before", functools.partial(note, Path(words[1]) / f"{stage}.{comm.rank}"))
     elif words[0:4] == ["dies", "at", "file", "operation"]:
         numbers, last = itertools.count(1), int(words[4])
         for name in _FILE_OPERATIONS:
@@ -106,6 +109,10 @@ def break_at(owner, name: str, when: str, fault) -> None:
         return result
 
     setattr(owner, name, broken)
+
+
+def note(path: Path) -> None:
+    path.touch()
 
 
 def hold(folder: Path, stop: StopRequest) -> None:
