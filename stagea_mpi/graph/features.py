@@ -160,7 +160,7 @@ def one_hot(width: int) -> Callable[[np.ndarray], np.ndarray]:
     return lambda codes: np.eye(width, dtype=np.float32)[codes]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class NodeFeatures:
     """The table of features of nodes, in the order of packed.h5."""
 
@@ -201,7 +201,7 @@ class NodeFeatures:
     )]  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class EdgeFeatures:
     """The table of features of edges, in the order of packed.h5. Each undirected edge stands once."""
 

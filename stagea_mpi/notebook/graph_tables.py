@@ -73,7 +73,8 @@ def edge_table(columns: Mapping[str, np.ndarray], internal: bool) -> pd.DataFram
         The two nodes (`ENDS`), `dist` (Å), `elec`, `vdw` (kcal/mol), `voro_area` (Å²).
     """
     pd = pandas_module()
-    ends = dict(zip(ENDS[internal], columns["nodes"].T, strict=True))
+    first, second = columns["nodes"].T
+    ends = dict(zip(ENDS[internal], (first, second), strict=True))
     return pd.DataFrame(ends | table_columns(EDGE_FEATURES, columns))
 
 

@@ -33,7 +33,7 @@ PYG_EDGE_FEATURES = ("dist", "voro_area", "elec", "vdw", "covalent", "orientatio
 class InterfaceGraph(interface_graph.InterfaceGraph):
     """One model's interface: nodes are atoms in contact, edges the contacts and the bonds among them.
 
-    Its arrays (`chain`, `position`, `interface.dist`, …) are described at `stagea_mpi.graph.interface_graph`.
+    Its arrays (`chain`, `position`, `interface.dist`, …) have a row each in `stagea_mpi.graph.features`.
     `len(graph)` counts nodes, `==` compares all arrays, and as the last line of a notebook's cell it is a picture.
     """
 
