@@ -13,7 +13,7 @@ from ..structure.dialects import standard_names
 from ..structure.residues import is_amino_acid, is_water
 from .columns import are_chains_segments, atom_lines, check_columns, has_foreign_elements, split_repeated
 from .containers import ModelRef, text_of
-from .formats import HEAD_BYTES, MMCIF, format_of
+from .formats import HEAD_BYTES, text_format_of
 from .locations import changes, choose_locations
 from .long_names import with_short_names
 from .mmcif import mmcif_structure
@@ -135,7 +135,7 @@ def _told_of(ref: ModelRef, failure: ModelError) -> ModelError:
 
 
 @dataclass(frozen=True)
-class _Piece:
+class Piece:
     """The model, or a part of it where gemmi would take residues of one number for one residue.
 
     Attributes
@@ -152,15 +152,21 @@ class _Piece:
     shared_chain: str | None = None
 
 
-def _pieces(ref: ModelRef) -> list[_Piece]:
+def _pieces(ref: ModelRef) -> list[Piece]:
     content = text_of(ref)
-    if format_of(ref.member or ref.path, content[:HEAD_BYTES]) == MMCIF:
-        structure, numbers = mmcif_structure(without_waters_in_mmcif(content), ref.serial)
-        return [_Piece(structure, numbers, _split_shared_chain(structure, _subchain_of))]
-    return _pdb_pieces(content)
+    kind = text_format_of(ref.member or ref.path, content[:HEAD_BYTES])
+    pieces: list[Piece] = kind.read_with(content, ref.serial)
+    return pieces
 
 
-def _pdb_pieces(content: bytes) -> list[_Piece]:
+def pieces_of_mmcif(content: bytes, serial: int | None) -> list[Piece]:
+    """A model in mmCIF; the first where no number is given."""
+    structure, numbers = mmcif_structure(without_waters_in_mmcif(content), serial)
+    return [Piece(structure, numbers, _split_shared_chain(structure, _subchain_of))]
+
+
+def pieces_of_pdb(content: bytes, serial: int | None = None) -> list[Piece]:
+    """A model in PDB, the only one in its text."""
     if b"\n" not in content:
         content = content.replace(b"\r", b"\n")
     starts, lengths = atom_lines(content)
@@ -179,13 +185,13 @@ def _pdb_pieces(content: bytes) -> list[_Piece]:
     return [_read_pdb(piece, is_old, by_segment) for piece in split_repeated(content, starts, by_segment)]
 
 
-def _read_pdb(content: bytes, is_old: bool, by_segment: bool) -> _Piece:
+def _read_pdb(content: bytes, is_old: bool, by_segment: bool) -> Piece:
     try:
         structure = gemmi.read_pdb_string(_cut(content) if is_old else content)
     except RuntimeError:
         structure = gemmi.read_pdb_string(_cut(content))
     shared = _split_shared_chain(structure, _segment_of, least=1) if by_segment else None  # it may be one of pieces
-    return _Piece(structure, None, shared)
+    return Piece(structure, None, shared)
 
 
 def _cut(content: bytes) -> bytes:
@@ -246,7 +252,7 @@ class _Columns:
     xyz: np.ndarray
 
 
-def _columns(piece: _Piece) -> _Columns:
+def _columns(piece: Piece) -> _Columns:
     flat, chain = _flat(piece.structure)
     number = np.asarray(flat.resnums).astype(np.int64)
     return _Columns(

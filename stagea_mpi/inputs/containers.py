@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from ..errors import ModelError
 from .compression import DAMAGE, MAGIC_BYTES, codec_of
 from .ensembles import HashedStream, Span, find_models, stated_names
-from .formats import ARCHIVES, TAR, ZIP, format_of, format_of_name, is_container_name, without_mark
+from .formats import format_of, format_of_name, is_container_name, without_mark
 from .model_names import FileNames, stem
 from .unpacking import check_member_size, open_unpacked, read_range, read_whole, readable, unpacked
 from .zipped import check_member, read_zip_member, zip_members
@@ -100,14 +100,13 @@ def list_models(path: str, names: str | FileNames | None = None) -> FileListing:
     with readable(path), open_unpacked(path) as file:
         source = HashedStream(file)
         kind = format_of(path, source.peek())
-        if kind == TAR:
-            return list_archive(source, path, names)
-        if kind == ZIP:
-            if not isinstance(file, io.BufferedReader):
-                raise ModelError(
-                    "unreadable", f"{path}: is a zip archive, compressed once more; unpack it once", "read"
-                )
-            return list_zip(source, path, names)
+        if not kind.may_be_compressed and not isinstance(file, io.BufferedReader):
+            raise ModelError(
+                "unreadable", f"{path}: is a {kind.name} archive, compressed once more; unpack it once", "read"
+            )
+        if kind.is_archive:
+            listing: FileListing = kind.list_with(source, path, names)
+            return listing
         spans = find_models(source, path)
         return FileListing([_ref(path, names, span) for span in spans], source.digest())
 
@@ -170,11 +169,13 @@ def list_zip(source: HashedStream, path: str, names: FileNames) -> FileListing:
 
 def _is_structure_name(member: str) -> bool:
     """Whether a member counts; what macOS adds to an archive under the name of each file (``._x.pdb``) does not."""
-    return format_of_name(member) not in (None, *ARCHIVES) and not os.path.basename(member).startswith("._")
+    kind = format_of_name(member)
+    return kind is not None and not kind.is_archive and not os.path.basename(member).startswith("._")
 
 
 def _is_archive_name(member: str) -> bool:
-    return format_of_name(member) in ARCHIVES and not os.path.basename(member).startswith("._")
+    kind = format_of_name(member)
+    return kind is not None and kind.is_archive and not os.path.basename(member).startswith("._")
 
 
 def _nested(path: str, member: str) -> tuple[ModelRef, ModelError]:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from ..errors import ModelError
 from .compression import Readable
-from .formats import HEAD_BYTES, MMCIF, QUIVER, format_of, without_mark
+from .formats import HEAD_BYTES, expected, text_format_of, without_mark
 from .mmcif import model_numbers
 from .model_names import FileNames, model_name, stem
 from .recognition import foreign_format, foreign_text
@@ -88,38 +88,60 @@ def find_models(source: HashedStream, path: str) -> list[Span]:
         ``unreadable`` for what is no structure, ``no_models`` or ``too_large``.
     """
     head = source.peek()
-    kind = format_of(path, head)
     foreign = foreign_format(head)
     if foreign is not None:
         raise _foreign(path, foreign)
-    if kind == MMCIF:
-        content = source.read(MAX_MODEL_BYTES + 1)
-        check_size(len(content), path)
-        try:
-            return _numbered_in_mmcif(content)
-        except ModelError as failure:
-            raise ModelError(failure.reason, f"{path}: {failure}", failure.stage) from failure
-        except (ValueError, RuntimeError):  # gemmi says where, which helps only where it is mmCIF indeed
-            foreign = foreign_text(head)
-            if foreign in (None, "mmCIF"):
-                raise
-            raise _foreign(path, foreign) from None
-    text = _scan(source, path)
-    if not text.has_atoms:
-        foreign = foreign_text(head)
-        if foreign is not None:
-            raise _foreign(path, foreign)
-        what = "the file is empty" if not text.size else f"no ATOM or HETATM line in {text.size} bytes"
-        raise ModelError("no_models", f"{path}: {what}", "read")
-    spans = _tagged(text) if kind == QUIVER else _numbered(text) or _ended(text)
-    if not spans or (len(spans) == 1 and kind != QUIVER):
-        check_size(text.size, path)
-        return [Span()]
+    spans: list[Span] = text_format_of(path, head).list_with(source, path, head)
     return spans
 
 
+def models_of_mmcif(source: HashedStream, path: str, head: bytes) -> list[Span]:
+    """Models by their numbers."""
+    content = source.read(MAX_MODEL_BYTES + 1)
+    check_size(len(content), path)
+    try:
+        return _numbered_in_mmcif(content)
+    except ModelError as failure:
+        raise ModelError(failure.reason, f"{path}: {failure}", failure.stage) from failure
+    except (ValueError, RuntimeError):  # gemmi says where, which helps only where it is mmCIF indeed
+        foreign = foreign_text(head)
+        if foreign in (None, "mmCIF"):
+            raise
+        raise _foreign(path, foreign) from None
+
+
+def models_of_quiver(source: HashedStream, path: str, head: bytes) -> list[Span]:
+    """Models by their tags."""
+    text = _scan_atoms(source, path, head)
+    return _tagged(text) or [_whole(text, path)]
+
+
+def models_of_pdb(source: HashedStream, path: str, head: bytes) -> list[Span]:
+    """Models by the lines that tell them apart."""
+    text = _scan_atoms(source, path, head)
+    spans = _numbered(text) or _ended(text)
+    return spans if len(spans) > 1 else [_whole(text, path)]
+
+
+def _scan_atoms(source: HashedStream, path: str, head: bytes) -> "_Text":
+    """What is known of a text in lines of atoms; refuses one without any."""
+    text = _scan(source, path)
+    if text.has_atoms:
+        return text
+    foreign = foreign_text(head)
+    if foreign is not None:
+        raise _foreign(path, foreign)
+    what = "the file is empty" if not text.size else f"no ATOM or HETATM line in {text.size} bytes"
+    raise ModelError("no_models", f"{path}: {what}", "read")
+
+
+def _whole(text: "_Text", path: str) -> Span:
+    check_size(text.size, path)
+    return Span()
+
+
 def _foreign(path: str, what: str) -> ModelError:
-    return ModelError("unreadable", f"{path}: is {what}; expected PDB, mmCIF, Quiver, or a tar or zip archive", "read")
+    return ModelError("unreadable", f"{path}: is {what}; expected {expected()}", "read")
 
 
 #: A line that tells models apart: its first word, first byte, the byte behind the last, and what it says.

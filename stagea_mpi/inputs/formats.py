@@ -1,23 +1,115 @@
-"""Formats of input files, recognised by the name's ending and, where the content says otherwise, by the content."""
+"""The formats of input files, one row each: by what a file is recognised, how its models are listed, how one is read.
 
+A format's functions are in modules that need this table themselves, so its row names them, and they are loaded when a
+file of it comes. What a text's bytes are compressed by is no format (`compression`).
+"""
+
+import importlib
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-PDB, MMCIF, TAR, ZIP, QUIVER = "PDB", "mmCIF", "tar", "zip", "Quiver"
-#: Formats that hold members with names of their own.
-ARCHIVES = (TAR, ZIP)
-
-_ENDINGS = {
-    ".pdb": PDB, ".ent": PDB, ".pdb1": PDB, ".cif": MMCIF, ".mmcif": MMCIF, ".qv": QUIVER, ".tar": TAR, ".zip": ZIP,
-    ".tgz": TAR, ".tbz2": TAR, ".tbz": TAR, ".txz": TAR, ".tzst": TAR,
-}  # fmt: skip
-_COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
-
-#: A file's first bytes by which its format is recognised.
+#: A file's first bytes by which its format is told.
 HEAD_BYTES = 4096
+_COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
 #: With which editors of Windows begin a text in UTF-8.
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _DATA_BLOCK = re.compile(rb"\A\s*(#[^\n]*\n\s*)*data_", re.IGNORECASE)
 _PDB_LINE = re.compile(rb"^(ATOM  |HETATM|HEADER|REMARK|CRYST1|MODEL )", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format. Functions are named as ``module:function``, a module of this folder with a dot before it.
+
+    Attributes
+    ----------
+    name : str
+        As messages have it.
+    endings : tuple of str
+        Of names, in small letters.
+    begins : callable
+        Whether the first `HEAD_BYTES` of an unpacked content are those of no other format, whatever the file is called.
+    models : str
+        Of a format of text: from a `HashedStream`, the path and the first bytes to a list of `Span`
+        (`ensembles.find_models`). Of an archive: from the stream, the path and a `FileNames` to a `FileListing`
+        (`containers.list_models`).
+    atoms : str
+        From one model's text and its serial number or None to a list of `atoms.Piece` (`atoms.read_model`). Empty for
+        an archive, whose members are of the other formats.
+    names_models : bool
+        Whether models have names of their own in it.
+    gives_way : bool
+        Whether a file with such an ending that begins like PDB is PDB.
+    may_be_compressed : bool
+    """
+
+    name: str
+    endings: tuple[str, ...]
+    begins: Callable[[bytes], bool]
+    models: str
+    atoms: str = ""
+    names_models: bool = False
+    gives_way: bool = False
+    may_be_compressed: bool = True
+
+    @property
+    def is_archive(self) -> bool:
+        return not self.atoms
+
+    def list_with(self, *arguments: Any) -> Any:
+        """Calls `models`."""
+        return _function(self.models)(*arguments)
+
+    def read_with(self, *arguments: Any) -> Any:
+        """Calls `atoms`."""
+        return _function(self.atoms)(*arguments)
+
+
+def _function(reference: str) -> Callable[..., Any]:
+    module, name = reference.split(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module, __package__), name)
+    return function
+
+
+def _begins_zip(head: bytes) -> bool:
+    return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
+
+
+def _begins_quiver(head: bytes) -> bool:
+    return head.lstrip(b"\n").startswith((b"QV_TAG", b"QV_SCORE")) or b"\nQV_TAG " in head
+
+
+#: All formats, in the order in which a content is tried for them. Texts of which nothing is known are of the last.
+FORMATS = (
+    Format(
+        "tar", (".tar", ".tgz", ".tbz2", ".tbz", ".txz", ".tzst"), lambda head: head[257:262] == b"ustar",
+        models=".containers:list_archive", names_models=True,
+    ),
+    Format(
+        "zip", (".zip",), _begins_zip,
+        models=".containers:list_zip", names_models=True, gives_way=True, may_be_compressed=False,
+    ),
+    Format(
+        "Quiver", (".qv",), _begins_quiver,
+        models=".ensembles:models_of_quiver", atoms=".atoms:pieces_of_pdb", names_models=True,
+    ),
+    Format(
+        "mmCIF", (".cif", ".mmcif"), lambda head: _DATA_BLOCK.match(head) is not None,
+        models=".ensembles:models_of_mmcif", atoms=".atoms:pieces_of_mmcif", gives_way=True,
+    ),
+    Format(
+        "PDB", (".pdb", ".ent", ".pdb1"), lambda head: False,  # other texts have lines of it, too
+        models=".ensembles:models_of_pdb", atoms=".atoms:pieces_of_pdb",
+    ),
+)  # fmt: skip
+
+
+def expected() -> str:
+    """What a file can be, for messages."""
+    texts, archives = ([kind.name for kind in FORMATS if kind.is_archive == wanted] for wanted in (False, True))
+    return f"{', '.join(reversed(texts))}, or a {' or '.join(archives)} archive"
 
 
 def without_mark(text: bytes) -> bytes:
@@ -25,14 +117,17 @@ def without_mark(text: bytes) -> bytes:
     return b"\n\n\n" + text[3:] if text.startswith(_BYTE_ORDER_MARK) else text
 
 
-def _parts(name: str) -> tuple[str, str, str]:
-    """A name as what is left of it, a known format's ending, and a compression's."""
+def _parts(name: str) -> tuple[str, str, str, Format | None]:
+    """A name as what is left of it, a known format's ending, and a compression's; and that format."""
     lower = name.lower()
     packed = next((ending for ending in _COMPRESSED if lower.endswith(ending)), "")
     bare = name[: len(name) - len(packed)]
-    ending = next((ending for ending in _ENDINGS if bare.lower().endswith(ending)), "")
+    lower = bare.lower()
+    kind, ending = next(
+        ((kind, ending) for kind in FORMATS for ending in kind.endings if lower.endswith(ending)), (None, "")
+    )
     end = len(bare) - len(ending)
-    return bare[:end], bare[end:], name[len(bare) :]
+    return bare[:end], bare[end:], name[len(bare) :], kind
 
 
 def without_format(name: str) -> str:
@@ -42,21 +137,22 @@ def without_format(name: str) -> str:
 
 def ending_of(name: str) -> str:
     """The ending by which a name's format is known, with its compression's; empty where it is of none."""
-    _, ending, packed = _parts(name)
+    _, ending, packed, _ = _parts(name)
     return ending + packed if ending else ""
 
 
-def format_of_name(name: str) -> str | None:
-    """`PDB`, `MMCIF`, `TAR`, `ZIP`, `QUIVER`, or None where the ending is of none of these."""
-    return _ENDINGS.get(_parts(name)[1].lower())
+def format_of_name(name: str) -> Format | None:
+    """The format by a name's ending, None where it is of none."""
+    return _parts(name)[3]
 
 
 def is_container_name(name: str) -> bool:
     """Whether a file of this name holds models under names of their own."""
-    return format_of_name(name) in (*ARCHIVES, QUIVER)
+    kind = format_of_name(name)
+    return kind is not None and kind.names_models
 
 
-def format_of(name: str, head: bytes) -> str:
+def format_of(name: str, head: bytes) -> Format:
     """A file's format; the first bytes decide, and where they fit several formats its name.
 
     Parameters
@@ -65,15 +161,14 @@ def format_of(name: str, head: bytes) -> str:
     head : bytes
         The first `HEAD_BYTES` of the unpacked content.
     """
-    if head[257:262] == b"ustar":
-        return TAR
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return ZIP
-    if head.lstrip(b"\n").startswith((b"QV_TAG", b"QV_SCORE")) or b"\nQV_TAG " in head:
-        return QUIVER
-    if _DATA_BLOCK.match(head):
-        return MMCIF
-    kind = format_of_name(name) or PDB
-    if kind in (MMCIF, ZIP) and _PDB_LINE.search(head):
-        return PDB
-    return kind
+    certain = next((kind for kind in FORMATS if kind.begins(head)), None)
+    if certain is not None:
+        return certain
+    kind = format_of_name(name) or FORMATS[-1]
+    return FORMATS[-1] if kind.gives_way and _PDB_LINE.search(head) else kind
+
+
+def text_format_of(name: str, head: bytes) -> Format:
+    """As `format_of`, of what is known to be no archive."""
+    kind = format_of(name, head)
+    return FORMATS[-1] if kind.is_archive else kind
