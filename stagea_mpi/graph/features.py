@@ -239,8 +239,8 @@ def _rows(table: type) -> tuple[Feature, ...]:
 NODE_FEATURES, EDGE_FEATURES = _rows(NodeFeatures), _rows(EdgeFeatures)
 
 
-def computed(features: Iterable[Feature], inputs: NodeInputs | EdgeInputs) -> dict[str, np.ndarray]:
-    """The values of features, by name."""
+def computed(features: Iterable[Feature], inputs: NodeInputs | EdgeInputs) -> dict[str, Any]:
+    """The values of features by name, each an ndarray."""
     return {feature.name: np.asarray(feature.of(inputs)).astype(feature.dtype, copy=False) for feature in features}
 
 

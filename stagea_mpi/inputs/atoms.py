@@ -107,7 +107,7 @@ def atoms_of_structure(structure: gemmi.Structure, serial: int, source: str) -> 
     with readable(source):
         is_pdb = structure.input_format == gemmi.CoorFormat.Pdb
         shared_chain = _split_shared_chain(structure, _segment_of if is_pdb else _subchain_of)
-        table = _as_table([_columns(_Piece(structure, None, shared_chain))], shared_chain)
+        table = _as_table([_columns(Piece(structure, None, shared_chain))], shared_chain)
     return _usable(table, source, serial)
 
 
