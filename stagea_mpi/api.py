@@ -17,7 +17,7 @@ from .antibody.chain_rules import AUTO, ChainRule, ChainTable
 from .antibody.complexes import Chains, chain_sequences, merge_chains
 from .config.chains import CHAIN_KEYS, parse_chains
 from .config.paths import given
-from .errors import ConfigError, ModelError, StageAError
+from .errors import ConfigError, ModelError, StageAError, listed
 from .graph import interface_graph
 from .inputs import AtomTable, ModelRef, atoms_of_structure, list_models, read_model
 from .mpi.guard import time_limit
@@ -28,9 +28,6 @@ from .pipeline.shared_numbering import Numbering
 
 if TYPE_CHECKING:
     import gemmi
-
-#: Models that a message lists.
-_MOST_LISTED = 8
 
 
 def build_graph(
@@ -158,7 +155,7 @@ def _from_structure(structure: gemmi.Structure, model: str | int | None) -> tupl
         raise ModelError("no_models", f"{name}: the structure holds no model", "read")
     number = numbers[0] if model is None else model
     if str(number) not in map(str, numbers):
-        raise ConfigError(f"build_graph: model: {name} has no model {number}; there are {_listed(map(str, numbers))}")
+        raise ConfigError(f"build_graph: model: {name} has no model {number}; there are {listed(map(str, numbers))}")
     name = name if len(numbers) == 1 else f"{name}_model_{number}"
     return name, atoms_of_structure(structure, int(number), name)
 
@@ -177,17 +174,11 @@ def _chosen(path: str, model: str | int | None) -> ModelRef:
         fitting = [ref for ref in listing.models if ref.name == model or (ref.serial or 1) == model]
     if len(fitting) == 1:
         return fitting[0]
-    names = _listed(ref.name if ref.serial is None else f"{ref.name} ({ref.serial})" for ref in listing.models)
+    names = listed(ref.name if ref.serial is None else f"{ref.name} ({ref.serial})" for ref in listing.models)
     if model is None:
         raise ConfigError(f"{path}: {len(listing.models)} models; expected one of them as model=: {names}")
     what = "no model is" if not fitting else f"{len(fitting)} models are"
     raise ConfigError(f"{path}: {what} {model!r}; expected one of {names}")
-
-
-def _listed(names) -> str:
-    names = list(names)
-    rest = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
-    return (", ".join(names[:_MOST_LISTED]) or "none") + rest
 
 
 def _graph_of(

@@ -5,6 +5,7 @@ run with `exit_code`.
 """
 
 import os
+from collections.abc import Iterable
 
 DONE = 0
 FAILED = 1
@@ -25,6 +26,17 @@ def escape_unprintable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def listed(names: Iterable[str], most: int = 8) -> str:
+    """Names as a message lists them.
+
+    >>> listed(["a", "b", "c"], most=2), listed([])
+    ('a, b and 1 more', 'none')
+    """
+    names = list(names)
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(names[:most]) or "none") + rest
 
 
 class StageAError(Exception):

@@ -50,6 +50,10 @@ def test_the_package_alone_loads_nothing():
     assert loaded_after("import stagea_mpi; dir(stagea_mpi); stagea_mpi.__version__; stagea_mpi.ModelError") == []
 
 
+def test_type_checkers_are_told_that_it_has_types():
+    assert (Path(stagea_mpi.__file__).parent / "py.typed").is_file()
+
+
 def test_a_graph_is_built_without_hdf5_mpi_or_pandas():
     built = f"import stagea_mpi; repr(stagea_mpi.build_graph({str(FAB)!r}, heavy='H', light='L', antigen='A'))"
     assert not {"h5py", "mpi4py", "pandas", "matplotlib"} & set(loaded_after(built))

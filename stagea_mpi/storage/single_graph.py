@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from .. import __version__
-from ..errors import ConfigError
+from ..errors import ConfigError, listed
 from ..graph.interface_graph import Clusters, InterfaceGraph
 from ..graph.timing import STAGES
 from ..mpi.teams import SerialComm
@@ -72,11 +72,6 @@ def read_graph(path: str | Path, model: str | None = None) -> tuple[str, Interfa
         name = next(iter(index_of)) if model is None and len(index_of) == 1 else model
         if name is None or name not in index_of:
             what = "expected the name of one graph as model=" if name is None else f"no graph is called {name}"
-            raise ConfigError(f"{path}: {what}; there are {_listed(list(index_of))}")
+            raise ConfigError(f"{path}: {what}; there are {listed(index_of)}")
         index = index_of[name]
         return name, packed.graph(index), packed.clusters(index) if packed.is_clustered else None
-
-
-def _listed(names: list[str], most: int = 8) -> str:
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(names[:most]) or "none") + rest
