@@ -11,11 +11,17 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import __version__
 from .config.paths import given
 from .errors import FAILED, ConfigError, LaunchError, StageAError, escape_unprintable
+from .mpi.communicator import Communicator
 from .mpi.guard import StopRequest, abort_on_error, report
+
+if TYPE_CHECKING:
+    from .pipeline.run import RunSummary
+    from .rundir.folders import RunFolder
 
 log = logging.getLogger("stagea_mpi")
 
@@ -217,7 +223,7 @@ def _run_connected(parsed: argparse.Namespace) -> int:
             return error.exit_code
 
 
-def _run_on(comm, parsed: argparse.Namespace) -> int:
+def _run_on(comm: Communicator, parsed: argparse.Namespace) -> int:
     from .config.run_config import load_config
     from .mpi.guard import raise_on_any_rank
     from .pipeline.context import Options
@@ -248,7 +254,7 @@ def _run_on(comm, parsed: argparse.Namespace) -> int:
     return code
 
 
-def _log_to_stderr(comm) -> None:
+def _log_to_stderr(comm: Communicator) -> None:
     level = logging.INFO if comm.rank == 0 else logging.WARNING
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_LegibleFormatter(f"%(asctime)s rank {comm.rank} %(message)s", datefmt="%H:%M:%S"))
@@ -266,7 +272,7 @@ def _warn(message: str) -> None:
     print(f"stagea_mpi: warning: {message}", file=sys.stderr)
 
 
-def _tell(summary, folder, stop: StopRequest) -> None:
+def _tell(summary: "RunSummary", folder: "RunFolder", stop: StopRequest) -> None:
     """The last lines of a run: how many models are where, what failed, where to look."""
     actions = Counter(outcome.action for outcome in summary.outcomes)
     finished = [o for o in summary.outcomes if o.action in ("built", "clustered", "skipped")]
@@ -298,7 +304,7 @@ def _tell(summary, folder, stop: StopRequest) -> None:
         print(f"stagea_mpi: stopped early by {name}; run the same command again to finish", flush=True)
 
 
-def _first_note(folder, shard: int) -> str:
+def _first_note(folder: "RunFolder", shard: int) -> str:
     """The first model of a shard with something odd about its chains, and what it is."""
     with gzip.open(folder.shard(shard).manifest, "rt", encoding="utf-8", errors="replace") as lines:
         for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
@@ -308,7 +314,7 @@ def _first_note(folder, shard: int) -> str:
     return folder.shard(shard).name
 
 
-def _failure_counts(folder, shards: list[int]) -> Counter:
+def _failure_counts(folder: "RunFolder", shards: list[int]) -> Counter:
     counts: Counter[str] = Counter()
     for index in shards:
         with open(folder.shard(index).failures, encoding="utf-8", errors="replace") as lines:

@@ -41,7 +41,7 @@ def anarci_module() -> ModuleType:
     return module
 
 
-def _print_to_files(*values, file=None, **options) -> None:
+def _print_to_files(*values: Any, file: Any = None, **options: Any) -> None:
     """Stands in for `print` in ANARCI's modules: what is for a terminal is dropped."""
     if file not in (None, sys.stdout, sys.stderr):
         print(*values, file=file, **options)

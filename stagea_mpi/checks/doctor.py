@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..mpi.resources import CHECKS_VARIABLE, first_problem, needs, ranks_here, room
 from ..slurm.affinity import cpu_ranges
@@ -242,7 +243,7 @@ def _report_mpi() -> None:
     )
 
 
-def _print_fact(**facts) -> None:
+def _print_fact(**facts: Any) -> None:
     print(json.dumps(facts), flush=True)
 
 

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import multiprocessing
 import os
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,8 +66,8 @@ class Finding:
         self.problems = list(dict.fromkeys(self.problems))
 
 
-def verify(run_root: str | Path, *, repair: bool = False, tell=print) -> int:
-    """Checks a run folder, tells what is wrong, and returns the exit code.
+def verify(run_root: str | Path, *, repair: bool = False, tell: Callable[[str], object] = print) -> int:
+    """Checks a run folder, reports what is wrong, and returns the exit code.
 
     Parameters
     ----------

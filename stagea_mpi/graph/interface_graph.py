@@ -85,7 +85,7 @@ class InterfaceGraph(NodeFeatures):
         return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
 
 
-def _have_equal_arrays(kind: type, one, other) -> bool:
+def _have_equal_arrays(kind: type, one: object, other: object) -> bool:
     """Whether two objects have equal values in the fields of a dataclass that are arrays; NaN equals NaN."""
     pairs = [(getattr(one, field.name), getattr(other, field.name)) for field in fields(kind)]
     return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs if isinstance(a, np.ndarray))

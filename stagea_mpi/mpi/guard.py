@@ -9,8 +9,12 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
 
 from ..errors import FAILED, STOPPED_EARLY, ModelError, StageAError, StorageError, escape_unprintable
+from .communicator import Communicator
 
 #: Signals that ask for an early, orderly end: Slurm's, a user's, a time limit's forerunner.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
@@ -27,7 +31,7 @@ _STORAGE = (
 
 
 @contextlib.contextmanager
-def abort_on_error(comm):
+def abort_on_error(comm: Communicator) -> Iterator[None]:
     """Aborts all ranks when one raises, with the reason first.
 
     It must stand *inside* the scope of an open parallel file: closing that is collective and would wait for ever.
@@ -52,7 +56,7 @@ def report(error: BaseException, rank: int | None = None) -> None:
         print(who + "unexpected error\n" + "".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
 
 
-def raise_on_any_rank(comm, error: StageAError | None) -> None:
+def raise_on_any_rank(comm: Communicator, error: StageAError | None) -> None:
     """Raises on all ranks when any rank has an error; collective. The lowest rank's error is the one that is raised."""
     errors = [e for e in comm.allgather(error) if e is not None]
     if errors:
@@ -79,7 +83,7 @@ class StopRequest:
     def __enter__(self) -> "StopRequest":
         return self.listen()
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(self, *error: object) -> None:
         self._put_back()
 
     def listen(self) -> "StopRequest":
@@ -128,7 +132,7 @@ class StopRequest:
             watch.join()
             self._wakeup = None
 
-    def _note(self, number: int, frame) -> None:
+    def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal = signal.Signals(number)
 
     def _watch(self, source: int) -> None:
@@ -144,7 +148,7 @@ class StopRequest:
 
 
 @contextlib.contextmanager
-def time_limit(seconds: float | None, what: str, key: str = "model_timeout_s"):
+def time_limit(seconds: float | None, what: str, key: str = "model_timeout_s") -> Iterator[None]:
     """Ends the block with ModelError ``timeout`` when it takes longer.
 
     On the main thread a signal does it, which also ends a system call that waits. Python has no such thing for other
@@ -168,8 +172,8 @@ def time_limit(seconds: float | None, what: str, key: str = "model_timeout_s"):
 
 
 @contextlib.contextmanager
-def _on_main_thread(seconds: float, message: str):
-    def expire(number, frame):
+def _on_main_thread(seconds: float, message: str) -> Iterator[None]:
+    def expire(number: int, frame: FrameType | None) -> None:
         raise ModelError("timeout", message)
 
     previous = signal.signal(signal.SIGALRM, expire)
@@ -182,14 +186,14 @@ def _on_main_thread(seconds: float, message: str):
 
 
 @contextlib.contextmanager
-def _on_this_thread(seconds: float, message: str):
+def _on_this_thread(seconds: float, message: str) -> Iterator[None]:
     class Expired(ModelError):
         """The interpreter is told of a class alone, and calls it without arguments."""
 
         def __init__(self) -> None:
             super().__init__("timeout", message)
 
-        def __reduce__(self):
+        def __reduce__(self) -> tuple[Any, ...]:
             return ModelError, ("timeout", message)
 
     thread, lock, is_over = threading.get_ident(), threading.Lock(), False

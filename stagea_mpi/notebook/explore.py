@@ -178,7 +178,9 @@ class Run(Mapping):
             raise ConfigError(f"chunks: expected a number of models, from 1 on, found {chunks}")
         return self._read_tables(table_of, chunks)
 
-    def _read_tables(self, table_of, chunks: int | None) -> Iterator[pd.DataFrame]:
+    def _read_tables(
+        self, table_of: Callable[[PackedFile, int, int], pd.DataFrame], chunks: int | None
+    ) -> Iterator[pd.DataFrame]:
         for shard in self._shards.values():
             with PackedFile(shard.packed) as packed:
                 has_graph = np.flatnonzero(np.array(packed.statuses) == "ok")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ EDGE_COLUMNS = ("nodes", *(feature.name for feature in EDGE_FEATURES if feature.
 ENDS = {False: ("antibody", "antigen"), True: ("first", "second")}
 
 
-def pandas_module():
+def pandas_module() -> Any:
     """pandas, which takes long to load and which only tables need.
 
     Raises

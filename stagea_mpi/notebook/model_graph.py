@@ -85,7 +85,7 @@ class InterfaceGraph(interface_graph.InterfaceGraph):
         """
         return graph_tables.contact_map(self.nodes(), self.edges())
 
-    def to_pyg(self):
+    def to_pyg(self) -> Any:
         """The graph as PyTorch Geometric has it.
 
         Returns

@@ -8,6 +8,7 @@ from time import perf_counter
 from ..errors import ModelError
 from ..graph.quality import UNKNOWN_QUALITY
 from ..graph.timing import STAGES
+from ..mpi.communicator import Communicator
 from ..mpi.shared_counter import SharedCounter
 from ..mpi.worker import InlineWorker, WorkerProcess
 from ..storage.packed_writer import ModelRecord, PackedWriter, as_bytes
@@ -221,7 +222,7 @@ def _too_large(entry: ModelEntry, max_atoms: int) -> ModelError | None:
     return ModelError("too_large", message, "read")
 
 
-def _contiguous_share(comm, records: list[ModelRecord], indices: range) -> list[ModelRecord]:
+def _contiguous_share(comm: Communicator, records: list[ModelRecord], indices: range) -> list[ModelRecord]:
     """Hands records over among the ranks so that each holds a contiguous range of models; collective."""
     bounds = [indices.start + len(indices) * r // comm.size for r in range(comm.size + 1)]
     parcels = [

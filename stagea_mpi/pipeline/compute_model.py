@@ -51,10 +51,10 @@ def compute_model(entry: ModelEntry, timeout: float) -> ModelResult:
     try:
         with time_limit(timeout, entry.ref.name):
             atoms = read_model(entry.ref)
-            complex_ = merge_chains(atoms, entry.chains, entry.ref.name)
+            complex_ = merge_chains(atoms, entry.known_chains, entry.ref.name)
             clock.lap("read")
-            graph = build_graph(complex_, antibody_regions(complex_, entry.checked), timeout, clock)
-            quality = assess(complex_, graph, entry.checked, left_out(atoms, entry.chains))
+            graph = build_graph(complex_, antibody_regions(complex_, entry.known_domains), timeout, clock)
+            quality = assess(complex_, graph, entry.known_domains, left_out(atoms, entry.known_chains))
             return ModelResult(graph, quality, tuple(clock.seconds.values()))
     except ModelError as found:
         failure = found

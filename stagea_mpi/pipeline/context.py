@@ -5,6 +5,7 @@ from typing import Any
 
 from ..config.run_config import RunConfig
 from ..inputs import RunNames
+from ..mpi.communicator import Communicator
 from ..mpi.guard import StopRequest
 from ..mpi.worker import WorkerProcess
 from ..rundir.folders import RunFolder
@@ -83,7 +84,7 @@ class TeamContext:
         Where this rank reads files and computes graphs; whoever has made the context sets it up and stops it.
     """
 
-    def __init__(self, comm, index: int, run: RunContext):
+    def __init__(self, comm: Communicator, index: int, run: RunContext):
         self.comm, self.index, self.run = comm, index, run
         self.folder, self.config, self.options, self.stop, self.events = (
             run.folder, run.config, run.options, run.stop, run.events

@@ -5,7 +5,7 @@ import logging
 import os
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..antibody.complexes import Chains, chain_sequences, merge_chains
 from ..errors import LaunchError, ModelError
 from ..inputs import FileNames, ModelRef, list_models, read_model
 from ..inputs.unpacking import MAX_MODEL_BYTES
+from ..mpi.communicator import Communicator
 from ..mpi.guard import time_limit
 from ..mpi.worker import InlineWorker, WorkerProcess
 from .shared_numbering import Numbering
@@ -63,6 +64,20 @@ class ModelEntry:
     failure: ModelError | None = None
 
     @property
+    def known_chains(self) -> Chains:
+        """`chains`, where they must be known by now."""
+        if self.chains is None:
+            raise ValueError(f"{self.ref.name}: its chains are not known yet")
+        return self.chains
+
+    @property
+    def known_domains(self) -> CheckedChains:
+        """`checked`, where it must be known by now."""
+        if self.checked is None:
+            raise ValueError(f"{self.ref.name}: its domains are not known yet")
+        return self.checked
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know of the chains."""
         return () if self.checked is None else self.checked.notes
@@ -74,7 +89,7 @@ class ModelEntry:
 
 
 def list_shard(
-    comm,
+    comm: Communicator,
     files: list[tuple[str, FileNames]],
     chains: Chains | ChainRule | ChainTable,
     numbering: Numbering | None = None,
@@ -111,7 +126,7 @@ def list_shard(
     return _shared(comm, entries, lambda entry: _with_sequences(reader, entry))
 
 
-def _shared(comm, items: list, work: Callable) -> list:
+def _shared(comm: Communicator, items: Sequence, work: Callable) -> list:
     """What `work` makes of each item, all on all ranks, each on one."""
     mine = {i: work(items[i]) for i in range(comm.rank, len(items), comm.size)}
     done = {i: result for part in comm.allgather(mine) for i, result in part.items()}
@@ -131,7 +146,7 @@ class _Reader:
     def __init__(self, worker: WorkerProcess | InlineWorker, timeout: float):
         self._worker, self._timeout = worker, timeout
 
-    def read(self, name: str, work: Callable, *args, n_bytes: int = 0) -> tuple[Any, ModelError | None]:
+    def read(self, name: str, work: Callable, *args: Any, n_bytes: int = 0) -> tuple[Any, ModelError | None]:
         """What `work` makes of its arguments, or why it could not.
 
         Parameters
@@ -151,7 +166,7 @@ class _Reader:
             return None, ModelError(failure.reason, str(failure), "read")
 
 
-def _attempt(name: str, limit: float, work: Callable, *args) -> tuple[Any, ModelError | None]:
+def _attempt(name: str, limit: float, work: Callable, *args: Any) -> tuple[Any, ModelError | None]:
     try:
         with time_limit(limit, name):
             return work(*args), None
@@ -175,7 +190,7 @@ def _list_file(reader: _Reader, path: str, names: FileNames) -> list[ModelEntry]
 
 
 def _with_chains(
-    comm, reader: _Reader, entries: list[ModelEntry], rule: ChainRule | ChainTable, numbering: Numbering
+    comm: Communicator, reader: _Reader, entries: list[ModelEntry], rule: ChainRule | ChainTable, numbering: Numbering
 ) -> list[ModelEntry]:
     """Entries with their chains, where these are not stated; the sequences of all are searched for domains at once."""
     inventories: dict[int, dict[str, str]] = {}
@@ -186,8 +201,8 @@ def _with_chains(
             return entry
         try:
             own = rule.for_model(entry.ref)
-        except ModelError as failure:
-            return replace(entry, failure=failure)
+        except ModelError as unstated:
+            return replace(entry, failure=unstated)
         if own.is_stated:
             return replace(entry, chains=own.stated(), chain_source="stated in the table")
         found, failure = reader.read(entry.ref.name, _inventory, entry.ref)
@@ -206,8 +221,8 @@ def _with_chains(
             return entry
         try:
             known = {sequence: numbering[sequence] for sequence in inventories[index].values()}
-        except ModelError as failure:
-            return replace(entry, failure=ModelError(failure.reason, str(failure), "chains"))
+        except ModelError as unnumbered:
+            return replace(entry, failure=ModelError(unnumbered.reason, str(unnumbered), "chains"))
         own = rule.for_model(entry.ref)
         choice, failure = reader.read(entry.ref.name, _choose, own, inventories[index], known, entry.ref)
         if failure is not None:
@@ -236,7 +251,7 @@ def with_domains(entries: list[ModelEntry], numbering: Numbering) -> list[ModelE
 
 def _checked(entry: ModelEntry, numbering: Numbering) -> ModelEntry:
     try:
-        checked = check_numbered(entry.chains, entry.heavy, entry.light, entry.antigen, numbering)
+        checked = check_numbered(entry.known_chains, entry.heavy, entry.light, entry.antigen, numbering)
     except ModelError as failure:
         return replace(entry, failure=ModelError(failure.reason, str(failure), failure.stage or "annotate"))
     return replace(entry, checked=checked)
@@ -250,7 +265,7 @@ def _with_sequences(reader: _Reader, entry: ModelEntry) -> ModelEntry:
 
 
 def _sequences(entry: ModelEntry) -> dict[str, Any]:
-    merged = merge_chains(read_model(entry.ref), entry.chains, entry.ref.name)
+    merged = merge_chains(read_model(entry.ref), entry.known_chains, entry.ref.name)
     return {
         "n_atoms": len(merged.chain),
         "sequences": merged.sequences,

@@ -10,7 +10,6 @@ from time import perf_counter
 from ..antibody.hmm_search import anarci_module
 from ..config.run_config import RunConfig, StageA
 from ..config.values import time_limit_seconds
-from ..graph.clustering import cluster_two_depths
 from ..inputs import RunNames
 from ..mpi.teams import SerialComm
 from ..rundir.sharding import ShardPlan, plan_shards
@@ -87,7 +86,8 @@ def _cost_of_one(entry: ModelEntry, config: RunConfig) -> list[str]:
     record, failure = build_model(entry, 0, 0, config.stage_a.model_timeout_s, config.stage_a.model_max_atoms)
     if failure is not None:
         return [failure.message]
-    cluster_two_depths(len(record.graph), record.graph.internal.nodes)
+    if record.graph is not None:
+        record.graph.cluster()
     return []
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..config.run_config import RunConfig
 from ..errors import FAILED, STOPPED_EARLY, RunFolderError, StageAError
+from ..mpi.communicator import Communicator
 from ..mpi.files import serial_h5py
 from ..mpi.guard import StopRequest, raise_on_any_rank
 from ..mpi.shared_counter import SharedCounter
@@ -43,7 +44,7 @@ class RunSummary:
         return max([outcome.exit_code for outcome in self.outcomes] + [FAILED * forgotten], default=0)
 
 
-def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSummary:
+def run(comm: Communicator, config: RunConfig, options: Options, stop: StopRequest) -> RunSummary:
     """Runs a phase; collective. The summary is whole on rank 0."""
     folder = RunFolder(config.run_root)
     team, index, n_teams = split_into_teams(comm, config.stage_a.team)
@@ -71,7 +72,7 @@ def run(comm, config: RunConfig, options: Options, stop: StopRequest) -> RunSumm
         if stop.signal is not None:
             events.note("stop", perf_counter(), 0.0, stop.signal.name)
     gathered = comm.gather((outcomes if team.rank == 0 else [], bool(stop)))
-    if comm.rank != 0:
+    if gathered is None:
         return RunSummary()
     found = sorted((o for part, _ in gathered for o in part), key=lambda outcome: outcome.shard)
     unfinished = len({o.shard for o in found if o.action != "stopped"}) < len(selected)
@@ -116,7 +117,7 @@ def _selected(options: Options, n_shards: int) -> list[int]:
     return list(options.shards)
 
 
-def _shared_out(comm, team, selected: list[int], stop: StopRequest) -> Iterator[int]:
+def _shared_out(comm: Communicator, team: Communicator, selected: list[int], stop: StopRequest) -> Iterator[int]:
     """Shards for this team, in order, until there are none or a rank of the team is to stop.
 
     Collective. Every rank of the team gets the same shards, and all leave by the end of this function, together with

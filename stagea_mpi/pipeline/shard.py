@@ -93,7 +93,7 @@ class Shard:
         self.build(entries, origin)
         self.context.numbering.forget()
 
-    def _on_root(self, action: Callable, *args) -> Any:
+    def _on_root(self, action: Callable, *args: Any) -> Any:
         """Runs something on the first rank and gives its result, or raises its error, on all."""
         result, error = None, None
         context = self.context

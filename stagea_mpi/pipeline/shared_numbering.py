@@ -6,6 +6,7 @@ from time import perf_counter
 
 from ..antibody.numbering import Domain, find_domains
 from ..errors import ModelError
+from ..mpi.communicator import Communicator
 from ..rundir.numbering_cache import NumberingCache
 from ..telemetry.events import SILENT, EventLog
 
@@ -33,7 +34,12 @@ class Numbering:
     """
 
     def __init__(
-        self, comm, cache: NumberingCache | None = None, batches: int = 1, name: str = "", events: EventLog = SILENT
+        self,
+        comm: Communicator,
+        cache: NumberingCache | None = None,
+        batches: int = 1,
+        name: str = "",
+        events: EventLog = SILENT,
     ):
         self._comm, self._batches, self._name, self._events = comm, batches, name, events
         self._known: NumberingCache | dict[str, tuple[Domain, ...]] = {} if cache is None else cache
@@ -74,8 +80,11 @@ class Numbering:
         for share, results in shares:
             for sequence, result in zip(share, results, strict=True):
                 self._failed.pop(sequence, None)
-                (self._failed if isinstance(result, ModelError) else self._known)[sequence] = result
-        if self._comm.rank == 0 and new and self._name:
+                if isinstance(result, ModelError):
+                    self._failed[sequence] = result
+                else:
+                    self._known[sequence] = result
+        if self._comm.rank == 0 and new and self._name and isinstance(self._known, NumberingCache):
             self._known.save(self._name, [sequence for sequence in new if sequence not in self._failed])
 
     def forget(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ..mpi.communicator import Communicator
 from .context import RunContext, TeamContext
 from .finish_shard import Outcome
 from .shard import FinishQueue, Shard
@@ -19,7 +20,7 @@ class Team:
     run : RunContext
     """
 
-    def __init__(self, comm, index: int, run: RunContext):
+    def __init__(self, comm: Communicator, index: int, run: RunContext):
         self._context = TeamContext(comm, index, run)
         self._queue = FinishQueue()
 

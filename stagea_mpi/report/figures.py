@@ -3,7 +3,7 @@ where data lack."""
 
 import base64
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -11,6 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
 
 #: Okabe & Ito's palette (Color Universal Design, 2008).
 COLOURS = {
@@ -29,12 +32,12 @@ COLOURS = {
 CYCLE = tuple(COLOURS[name] for name in ("blue", "orange", "green", "vermilion", "purple", "sky", "black", "grey"))
 
 #: For texts with names in them: a dollar sign begins no formula.
-AS_IS = {"parse_math": False}
+AS_IS: dict[str, Any] = {"parse_math": False}
 
 #: Inches; fits the text width of a printed A4 page.
 WIDTH = 7.5
 _DPI = 144
-STYLE = {
+STYLE: "dict[RcKeyType, Any]" = {
     "font.size": 9.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -48,7 +51,7 @@ class Picture(Figure):
 
     description = ""
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         image = io.BytesIO()
         with rc_context(STYLE):
             self.savefig(image, format="png", dpi=_DPI)
@@ -65,9 +68,9 @@ class Missing(str):
 
 
 def picture(
-    description: str, height: float, rows: int = 1, columns: int = 1, given: Any = None, **options
+    description: str, height: float, rows: int = 1, columns: int = 1, given: Any = None, **options: Any
 ) -> tuple[Figure, Any]:
-    """A figure and its axes: a new one, or that of the axes that the caller has.
+    """A figure and its axes, an array of these where there are several: a new one, or that of the caller's axes.
 
     Parameters
     ----------
@@ -99,7 +102,7 @@ def picture(
 
 def legend_above(axes: Axes, columns: int) -> None:
     """A legend between title and plot, where it covers nothing."""
-    place = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.2}
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.2}
     axes.legend(**place, ncols=columns, columnspacing=1.2, frameon=False, fontsize=8.0)
 
 

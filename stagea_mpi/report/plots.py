@@ -2,13 +2,14 @@
 missing. `ax`, or `axes` where several are drawn on, are the caller's to draw on instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import AutoLocator, MaxNLocator
 
 from ..graph.timing import STAGES
 from . import measures
@@ -48,7 +49,7 @@ def rank_timeline(run: Telemetry, ax: Axes | None = None) -> Figure | Missing:
     start, lanes = run.ranks["started"].min(), len(order)
     figure, axes = picture("phases of each rank over time", min(9.0, 1.6 + 0.28 * lanes), given=ax)
     for phase, part in events.groupby("phase"):
-        _bars(axes, part, order, start, phase)
+        _bars(axes, part, order, start, str(phase))
     axes.set(xlabel="time since the first start (s)", ylim=(lanes - 0.4, -0.6), xlim=(0, None))
     if lanes <= _MOST_NAMED:
         axes.set_yticks(range(lanes), [label for _, label in sorted(order.values())])
@@ -80,7 +81,7 @@ def _bars(axes: Axes, events: pd.DataFrame, order: dict, start: float, phase: st
         breaks = np.flatnonzero(begin[1:] > end[:-1] + 0.01) + 1
         firsts, lasts = np.append(0, breaks), np.append(breaks, len(begin)) - 1
         spans = [(begin[a], end[b] - begin[a]) for a, b in zip(firsts, lasts, strict=True)]
-        style = {"facecolor": colour, "edgecolor": COLOURS["black"], "linewidth": 0.0, "hatch": hatch}
+        style: dict[str, Any] = {"facecolor": colour, "edgecolor": COLOURS["black"], "linewidth": 0.0, "hatch": hatch}
         axes.broken_barh(spans, (order[process][0] - 0.4, 0.8), **style)
 
 
@@ -102,7 +103,7 @@ def time_by_stage(run: Telemetry, axes: Sequence[Axes] | None = None) -> Figure 
         "share of time by phase and by stage", 1.2 + 0.24 * max(len(shares), len(stages)), 1, 2, given=axes
     )
     for place, (phase, share) in enumerate(shares.items()):
-        colour, hatch = PHASE_STYLE[phase]
+        colour, hatch = PHASE_STYLE[str(phase)]
         left.barh(place, 100 * share, facecolor=colour, hatch=hatch, edgecolor=COLOURS["black"], linewidth=0.5)
         left.annotate(f" {share:.1%}", (100 * share, place), va="center", fontsize=8)
     left.set_yticks(range(len(shares)), shares.index)
@@ -195,13 +196,18 @@ def node_network(run: Telemetry, ax: Axes | None = None) -> Figure | Missing:
     return _node_lines(run, {"net_rx_MBps": "received", "net_tx_MBps": "sent"}, "network (MiB/s)", 1.0, None, ax)
 
 
-def _limit(values, label: str) -> tuple[float, str] | None:
+def _limit(values: Iterable[int], label: str) -> tuple[float, str] | None:
     known = sorted(set(values))
     return (known[-1], f"{label}: {known[-1]}") if known else None
 
 
 def _node_lines(
-    run: Telemetry, columns: dict[str, str], ylabel: str, unit: float, limit, ax: Axes | None = None
+    run: Telemetry,
+    columns: dict[str, str],
+    ylabel: str,
+    unit: float,
+    limit: tuple[float, str] | None,
+    ax: Axes | None = None,
 ) -> Figure | Missing:
     """Lines over time, a colour a node and a dash a column; of many nodes the median and the range."""
     samples = run.samples.dropna(subset=list(columns), how="all")
@@ -218,7 +224,7 @@ def _node_lines(
             _envelope(axes, samples, column, name, start, unit, dash)
             continue
         for (node, part), colour in zip(nodes, CYCLE, strict=False):
-            label = " ".join(filter(None, (node, name)))
+            label = " ".join(filter(None, (str(node), name)))
             axes.plot(
                 part["time"] - start, part[column] * unit, dash, marker=".", color=colour, label=label, linewidth=1.4
             )
@@ -255,12 +261,12 @@ def collective_writes(run: Telemetry, axes: Sequence[Axes] | None = None) -> Fig
     right.scatter(1e3 * writes["seconds"], 1e3 * writes["wait_s"], s=24, marker="s", color=COLOURS["vermilion"])
     right.set(xlabel="duration of the write (ms)", ylabel="longest wait of a rank (ms)")
     title(right, "wait before each write")
-    for axes, across, up in (
+    for side, across, up in (
         (left, size, writes["mb_per_s"]),
         (right, 1e3 * writes["seconds"], 1e3 * writes["wait_s"]),
     ):
-        axes.set(xlim=(0, 1.1 * across.max() or 1.0), ylim=(0, 1.1 * up.max() or 1.0))
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        side.set(xlim=(0, 1.1 * across.max() or 1.0), ylim=(0, 1.1 * up.max() or 1.0))
+        side.xaxis.set_major_locator(MaxNLocator(5))
     return figure
 
 
@@ -293,7 +299,9 @@ def failures_by_reason(run: Telemetry, ax: Axes | None = None) -> Figure | Missi
     for place, count in enumerate(counts):
         axes.annotate(f" {count}", (count, place), va="center")
     axes.set(xlabel=f"models, of {len(run.models)}", xlim=(0, 1.12 * counts.max()), ylim=(len(counts) - 0.4, -0.6))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    whole_numbers = AutoLocator()
+    whole_numbers.set_params(integer=True)
+    axes.xaxis.set_major_locator(whole_numbers)
     return figure
 
 

@@ -68,8 +68,8 @@ def speed_up(table: pd.DataFrame, axes: Sequence[Axes] | None = None) -> Figure 
     right.plot(ranks, 100 * build / ranks, "s--", color=COLOURS["orange"], label="graphs only")
     right.plot(ranks, 100 * table["efficiency"], "o-", color=COLOURS["blue"], label="whole run")
     right.set(xlabel="ranks", ylabel="efficiency (%)", xticks=ranks, xlim=(0, None), ylim=(0, 110))
-    for axes in (left, right):
-        legend_above(axes, 3)
+    for side in (left, right):
+        legend_above(side, 3)
     return figure
 
 
