@@ -89,13 +89,13 @@ class StopRequest:
     def listen(self) -> "StopRequest":
         """Installs the handlers."""
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._note) for number in STOP_SIGNALS}
             # The main thread may wait in MPI, and Python's handlers with it: a second signal is for another thread.
             source, sink = os.pipe()
             os.set_blocking(sink, False)
             watch = threading.Thread(target=self._watch, args=(source,), name="second stop signal", daemon=True)
             watch.start()
             self._wakeup = sink, signal.set_wakeup_fd(sink, warn_on_full_buffer=False), watch
+            self._previous = {number: signal.signal(number, self._note) for number in STOP_SIGNALS}
         return self
 
     def decline(self) -> None:
