@@ -4,12 +4,12 @@ The numbers are those of a run: a model goes through the same functions. What th
 once, on all ranks, is done here for one.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import gemmi
 
 from .antibody.chain_checking import antibody_regions, check_numbered
 from .antibody.chain_finding import find_chains
@@ -25,9 +25,6 @@ from .mpi.teams import SerialComm
 from .notebook.model_graph import InterfaceGraph
 from .pipeline.inventory import unexpected
 from .pipeline.shared_numbering import Numbering
-
-if TYPE_CHECKING:
-    import gemmi
 
 
 def build_graph(
@@ -123,13 +120,9 @@ def _check_timeout(timeout: Any) -> None:
         raise ConfigError(f"build_graph: timeout: expected seconds above 0, or None, found {timeout!r}")
 
 
-def _is_structure(source: Any) -> bool:
-    return type(source).__module__.split(".")[0] == "gemmi" and type(source).__name__ == "Structure"
-
-
 def _name_of(source: Any) -> str:
     """What messages call the source before its model has a name."""
-    if _is_structure(source):
+    if isinstance(source, gemmi.Structure):
         return source.name or "structure"
     if not isinstance(source, (str, os.PathLike)):
         raise ConfigError(
@@ -142,7 +135,7 @@ def _read(source: Any, model: str | int | None) -> tuple[str, AtomTable]:
     """The chosen model's name and atoms."""
     if model is not None and (isinstance(model, bool) or not isinstance(model, (str, int))):
         raise ConfigError(f"build_graph: model: expected a name or a number, found {model!r}")
-    if _is_structure(source):
+    if isinstance(source, gemmi.Structure):
         return _from_structure(source, model)
     ref = _chosen(given(source, "build_graph"), model)
     return ref.name, read_model(ref)
@@ -171,7 +164,7 @@ def _chosen(path: str, model: str | int | None) -> ModelRef:
         for ref, failure in listing.failures:
             if ref.name == model:
                 raise failure
-        fitting = [ref for ref in listing.models if ref.name == model or (ref.serial or 1) == model]
+        fitting = [ref for ref in listing.models if model in (ref.name, 1 if ref.serial is None else ref.serial)]
     if len(fitting) == 1:
         return fitting[0]
     names = listed(ref.name if ref.serial is None else f"{ref.name} ({ref.serial})" for ref in listing.models)
