@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from stagea_mpi.pipeline import plan
+from stagea_mpi.pipeline import build_shard, plan
 from stagea_mpi.pipeline.plan import Cost, describe_plan
 from stagea_mpi.rundir.folders import RunFolder
 from stagea_mpi.slurm.submit import plan_jobs
@@ -106,7 +106,7 @@ def test_enough_is_not_noted(described, stage_a):
 
 def test_models_above_the_limit_are_not_computed_and_not_counted_as_if(poses, config_for, monkeypatch):
     built = []
-    monkeypatch.setattr(plan, "cluster_two_depths", lambda *graph: built.append(graph))
+    monkeypatch.setattr(build_shard, "compute_model", lambda *arguments: built.append(arguments))
     text = describe_plan(config_for(poses, model_max_atoms=1000), "run.yaml")
     assert built == []
     atoms = {int(number) for number in re.findall(r"one fails: it has (\d+) atoms, more than model_max_atoms", text)}
