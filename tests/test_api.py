@@ -1,6 +1,7 @@
 """The public API: one graph from one file, against the numbers of DeepRank-Ab and of a run."""
 
 import gzip
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -138,6 +139,13 @@ def test_of_a_file_with_several_models_one_has_to_be_chosen(ensemble):
         build_graph(ensemble, chains=FAB_CHAINS)
     with pytest.raises(ConfigError, match=rf"no model is 'pose_9'; expected one of {listed}"):
         build_graph(ensemble, chains=FAB_CHAINS, model="pose_9")
+
+
+def test_models_may_be_counted_from_0(ensemble, tmp_path):
+    text = re.sub(r"(?m)^MODEL +(\d+)", lambda line: f"MODEL     {int(line[1]) - 1:4d}", ensemble.read_text())
+    (tmp_path / "from_0.pdb").write_text(text)
+    found = [build_graph(tmp_path / "from_0.pdb", chains=FAB_CHAINS, model=number) for number in (0, 1)]
+    assert found == [built.graph for built in three_poses()[:2]]
 
 
 def test_a_file_of_one_model_has_number_1():
