@@ -12,6 +12,9 @@ from .folders import DONE, GRAPHS_DONE, ShardFolder
 from .lock import holder_of
 from .shard_meta import ShardMeta
 
+#: What `holder_of` says of a lock: who holds it, seconds since its last heartbeat, whether it is alive.
+Holder = tuple[dict[str, Any], float, bool]
+
 
 class Published(StrEnum):
     """How far a shard has come, by what is published of it."""
@@ -42,8 +45,8 @@ class ShardState:
     meta : ShardMeta or None
     progress : dict or None
         progress.json, which a run replaces while it is at work and removes at the end of the shard.
-    holder : tuple or None
-        Who holds the lock: see `lock.holder_of`.
+    holder : Holder or None
+        Who holds the lock.
     """
 
     def __init__(self, shard: ShardFolder):
@@ -67,7 +70,7 @@ class ShardState:
             return None
 
     @cached_property
-    def holder(self) -> tuple[dict[str, Any], float, bool] | None:
+    def holder(self) -> Holder | None:
         return holder_of(self.shard.path)
 
     @property

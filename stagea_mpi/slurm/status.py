@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import RunFolderError
 from ..rundir.folders import RunFolder
 from ..rundir.shard_meta import ShardMeta
-from ..rundir.shard_state import Published, ShardState
+from ..rundir.shard_state import Holder, Published, ShardState
 from ..rundir.sharding import read_params
 from .queue import is_gone
 from .submissions import Submissions
@@ -122,7 +122,7 @@ def _shard_status(shard: ShardState, ended: dict[str, bool]) -> ShardStatus:
     return ShardStatus(name, state, progress["n_models"], 0, 0, **_who(progress))
 
 
-def _at_work(shard: ShardState, held: tuple[dict[str, Any], float, bool], ended: dict[str, bool]) -> ShardStatus:
+def _at_work(shard: ShardState, held: Holder, ended: dict[str, bool]) -> ShardStatus:
     progress, (holder, silence, alive) = shard.work, held
     job_id = progress.get("job_id") or holder.get("job_id", "")
     if alive and holder.get("host") != socket.gethostname():
