@@ -113,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="checks every published file of a run, and names what is wrong")
     verify.add_argument("run_root", help="the run folder")
     verify.add_argument("--repair", action="store_true", help="remove what is wrong, so that a run fills it in")
+    verify.add_argument("--deep", action="store_true", help="make every dataset of graphs.h5 again, and compare")
     verify.set_defaults(command=_verify)
 
     report_ = commands.add_parser("report", help="executes the telemetry notebook, writes it as one file of HTML")
@@ -175,7 +176,7 @@ def _verify(parsed: argparse.Namespace) -> int:
     from .checks.verify import verify
 
     run_root = given(parsed.run_root, "RUN_ROOT")
-    return verify(run_root, repair=parsed.repair, tell=lambda line: print(escape_unprintable(line)))
+    return verify(run_root, repair=parsed.repair, deep=parsed.deep, tell=lambda line: print(escape_unprintable(line)))
 
 
 def _report(parsed: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ from ..rundir.records import mismatch, published_files
 from ..rundir.shard_meta import ShardMeta
 from ..rundir.shard_state import Published, ShardState
 from ..rundir.sharding import read_params
-from .consistency import inconsistencies
+from .consistency import Extent, inconsistencies
 
 #: Shards that are worth a process of their own to check them.
 _SHARDS_A_WORKER = 5
@@ -66,7 +66,9 @@ class Finding:
         self.problems = list(dict.fromkeys(self.problems))
 
 
-def verify(run_root: str | Path, *, repair: bool = False, tell: Callable[[str], object] = print) -> int:
+def verify(
+    run_root: str | Path, *, repair: bool = False, deep: bool = False, tell: Callable[[str], object] = print
+) -> int:
     """Checks a run folder, reports what is wrong, and returns the exit code.
 
     Parameters
@@ -74,6 +76,8 @@ def verify(run_root: str | Path, *, repair: bool = False, tell: Callable[[str], 
     run_root : path
     repair : bool
         Remove what is wrong. Shards that a living run holds are left alone.
+    deep : bool
+        See `Extent.deep`.
     tell : callable
         Given one line at a time.
 
@@ -93,9 +97,9 @@ def verify(run_root: str | Path, *, repair: bool = False, tell: Callable[[str], 
             f"{folder.root}: is not the folder of a run: {folder.shard_lists} is missing; name a run_root"
         )
     run, n_shards = _check_cut(folder)
-    lists_are_right = not run.problems and not run.unfinished
+    extent = Extent(lists_are_right=not run.problems and not run.unfinished, deep=deep)
     _check_annotations(folder, run)
-    findings = [run, *_check_shards([folder.shard(index) for index in range(n_shards)], lists_are_right)]
+    findings = [run, *_check_shards([folder.shard(index) for index in range(n_shards)], extent)]
     _check_config(folder, run, is_needed=any(not finding.unfinished for finding in findings[1:]))
     wrong = [finding for finding in findings if finding.problems]
     unfinished = [finding for finding in findings if finding.unfinished and not finding.problems]
@@ -114,7 +118,7 @@ def verify(run_root: str | Path, *, repair: bool = False, tell: Callable[[str], 
     )
     is_mendable = any(finding.to_remove or finding.damaged_caches for finding in wrong)
     if is_mendable and repair:
-        removed = sum(_mend(folder, finding, lists_are_right) for finding in wrong)
+        removed = sum(_mend(folder, finding, extent) for finding in wrong)
         tell(f"stagea_mpi: removed {removed} files; run the same command as before, and it fills in what is missing")
     elif is_mendable:
         tell(
@@ -124,7 +128,7 @@ def verify(run_root: str | Path, *, repair: bool = False, tell: Callable[[str], 
     return FAILED if wrong else STOPPED_EARLY if unfinished else OK
 
 
-def _mend(folder: RunFolder, finding: Finding, lists_are_right: bool) -> int:
+def _mend(folder: RunFolder, finding: Finding, extent: Extent) -> int:
     """Removes what is wrong; how many files it was."""
     for path in finding.damaged_caches:
         remove_damaged_lines(path)
@@ -134,7 +138,7 @@ def _mend(folder: RunFolder, finding: Finding, lists_are_right: bool) -> int:
     lock = ShardLock(shard.path)
     lock.acquire()
     try:  # a run may have been at it until just now
-        return _remove(_examine(ShardState(shard), lists_are_right).to_remove)
+        return _remove(_examine(ShardState(shard), extent).to_remove)
     finally:
         lock.release()
 
@@ -215,32 +219,31 @@ def _check_annotations(folder: RunFolder, run: Finding) -> None:
             run.damaged_caches.append(path)
 
 
-def _check_shards(shards: list[ShardFolder], lists_are_right: bool) -> list[Finding]:
+def _check_shards(shards: list[ShardFolder], extent: Extent) -> list[Finding]:
     """Findings of all shards, on all cores that this process may use where there are shards enough."""
     workers = min(len(os.sched_getaffinity(0)), len(shards) // _SHARDS_A_WORKER)
     if workers < 2:
-        return [check_shard(shard, lists_are_right) for shard in shards]
+        return [check_shard(shard, extent) for shard in shards]
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
-        return list(pool.map(check_shard, shards, itertools.repeat(lists_are_right)))
+        return list(pool.map(check_shard, shards, itertools.repeat(extent)))
 
 
-def check_shard(shard: ShardFolder, lists_are_right: bool) -> Finding:
+def check_shard(shard: ShardFolder, extent: Extent) -> Finding:
     """What is wrong with one shard, and what has to go so that a rerun fills it in.
 
     Parameters
     ----------
     shard : ShardFolder
-    lists_are_right : bool
-        Whether the run's lists of inputs are whole.
+    extent : Extent
     """
     state = ShardState(shard)
     if state.holder is not None and state.holder[2]:
         who = f"process {state.holder[0].get('pid', '?')} on {state.holder[0].get('host', '?')}"
         return Finding(shard.name, unfinished=f"is being written by {who}")
-    return _examine(state, lists_are_right)
+    return _examine(state, extent)
 
 
-def _examine(state: ShardState, lists_are_right: bool) -> Finding:
+def _examine(state: ShardState, extent: Extent) -> Finding:
     shard, meta = state.shard, state.meta
     finding = Finding(shard.name)
     markers = [marker for marker in (GRAPHS_DONE, DONE) if (shard.path / marker).exists()]
@@ -261,7 +264,7 @@ def _examine(state: ShardState, lists_are_right: bool) -> Finding:
     if state.is_being_replaced:
         finding.unfinished = "its files were being replaced"
     elif shard.packed.exists() and shard.packed not in records:
-        for path, problem in inconsistencies(shard, meta, lists_are_right, damaged=records):
+        for path, problem in inconsistencies(shard, meta, extent, damaged=records):
             finding.add_problem(path, problem, *paths)
     if not finding.unfinished and state.published is not Published.DONE:
         is_marked = state.published is Published.GRAPHS
