@@ -24,7 +24,7 @@ SEED = int(os.environ.get("FAULT_SEED", "1"))
 #: Three shards of the six poses.
 SETTINGS = {"max_per_shard": 2, "min_per_shard": 1}
 #: Processes of ours beside each rank and on each node: the last part of their module's name.
-BESIDE_RANKS = ("worker process", "sampler")
+BESIDE_RANKS = ("worker", "sampler")
 _MARK = "STAGEA_FAULT_ROUND"
 #: Seconds within which the other processes of a run have to follow the one that was started.
 _OTHERS_END_WITHIN = 120.0

@@ -8,6 +8,8 @@ import sys
 import threading
 from types import SimpleNamespace
 
+import h5py
+
 from stagea_mpi import cli
 from stagea_mpi.mpi import files, shared_counter, teams
 from stagea_mpi.mpi.limits import LIMIT_VARIABLE, start_limit
@@ -37,11 +39,16 @@ def fail(*args, **options) -> None:
     raise OSError("made for the test")
 
 
+def h5py_with(file) -> SimpleNamespace:
+    """h5py that opens files by a function of ours."""
+    return SimpleNamespace(**{**vars(h5py), "File": file})
+
+
 HOLD = {
     "starting MPI": lambda: setattr(teams, "first_problem", stay_away),
     "making the counter of models": lambda: setattr(shared_counter, "window_problem", stay_away),
-    "opening ": lambda: setattr(files, "h5py", SimpleNamespace(File=stay_away)),
-    "fails": lambda: setattr(files, "h5py", SimpleNamespace(File=fail)),
+    "opening ": lambda: setattr(files, "h5py", h5py_with(stay_away)),
+    "fails": lambda: setattr(files, "h5py", h5py_with(fail)),
 }
 
 
