@@ -97,14 +97,12 @@ def connect() -> Communicator:
                 return SerialComm()
             advice = (
                 "Start with `srun --mpi=pmix` (in run.yaml, stage_a.srun_mpi: pmix); where `srun --mpi=list` has no "
-                "pmix, use "
-                "mpiexec (stage_a.use_srun_bind: 0)"
+                "pmix, use mpiexec (stage_a.use_srun_bind: 0)"
             )
             if "PMI_FD" not in os.environ:
                 raise LaunchError(
                     f"srun started {expected} ranks without PMIx (--mpi=none, or the cluster's default), which "
-                    f"{library} needs "
-                    f"to make them one world. {advice}"
+                    f"{library} needs to make them one world. {advice}"
                 )
             if is_first_process():  # some are built for pmi2; those that are not end here, with a page of their own
                 print(f"stagea_mpi: {library} under --mpi=pmi2. If it ends here: {advice}", file=sys.stderr, flush=True)

@@ -90,8 +90,7 @@ def check_affinity(comm: Communicator, cores_per_rank: int, strict: bool) -> Non
         return
     error = AffinityError(
         f"strict_affinity: {told}. Start with srun --cpus-per-task=N --cpu-bind=cores and without --overcommit, ask "
-        "for fewer ranks "
-        "or cores_per_rank, or set stage_a.strict_affinity to 0"
+        "for fewer ranks or cores_per_rank, or set stage_a.strict_affinity to 0"
     )
     error.raised_on = comm.size
     raise error

@@ -281,8 +281,7 @@ def _refuse_other_chains(folder: RunFolder, config: RunConfig, force: bool) -> N
     if known != wanted:
         raise RunFolderError(
             f"{folder.config}: the run was made with chains {known!r}, now they are {wanted!r}. Restore them, choose "
-            "another run_root, "
-            "or submit with --force to compute everything again"
+            "another run_root, or submit with --force to compute everything again"
         )
 
 
@@ -292,8 +291,7 @@ def _check_time(config: RunConfig) -> None:
     if limit <= ahead:
         raise ConfigError(
             f"stage_a.signal_ahead_s: {ahead} s is no less than stage_a.time = {config.stage_a.time} ({limit} s): a "
-            "job would be "
-            "cut short as it starts; ask for more time"
+            "job would be cut short as it starts; ask for more time"
         )
 
 
