@@ -6,6 +6,7 @@ once, on all ranks, is done here for one.
 
 import os
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from .mpi.teams import SerialComm
 from .notebook.model_graph import InterfaceGraph
 from .pipeline.inventory import unexpected
 from .pipeline.shared_numbering import Numbering
+
+#: Four months: a limit above it is none.
+_LONGEST_S = 1e7
 
 
 def build_graph(
@@ -72,7 +76,7 @@ def build_graph(
         A program that computes is not installed.
     """
     rule = _rule(heavy, light, antigen, chains)
-    _check_timeout(timeout)
+    timeout = _seconds(timeout)
     name = _name_of(source)
     try:
         with time_limit(timeout, name, "timeout"):
@@ -111,13 +115,15 @@ def _parsed(value: Any, key: str) -> Chains | ChainRule:
 
 
 def _as_list(antigen: Any) -> Any:
-    return list(antigen) if isinstance(antigen, Sequence) and not isinstance(antigen, str) else antigen
+    return list(antigen) if isinstance(antigen, Sequence) and not isinstance(antigen, (str, bytes)) else antigen
 
 
-def _check_timeout(timeout: Any) -> None:
-    is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+def _seconds(timeout: Any) -> float | None:
+    """The limit, where it is one: clocks take no more than `_LONGEST_S`."""
+    is_number = isinstance(timeout, Real) and not isinstance(timeout, bool)
     if timeout is not None and not (is_number and timeout > 0):
         raise ConfigError(f"build_graph: timeout: expected seconds above 0, or None, found {timeout!r}")
+    return None if timeout is None or timeout > _LONGEST_S else float(timeout)
 
 
 def _name_of(source: Any) -> str:
@@ -147,6 +153,8 @@ def _from_structure(structure: gemmi.Structure, model: str | int | None) -> tupl
     if not numbers:
         raise ModelError("no_models", f"{name}: the structure holds no model", "read")
     number = numbers[0] if model is None else model
+    if isinstance(number, str):
+        number = number.removeprefix(f"{name}_model_")
     if str(number) not in map(str, numbers):
         raise ConfigError(f"build_graph: model: {name} has no model {number}; there are {listed(map(str, numbers))}")
     name = name if len(numbers) == 1 else f"{name}_model_{number}"

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +12,13 @@ from pathlib import Path
 import gemmi
 import numpy as np
 import pytest
-from holding import HANG_S
+from holding import HANG_S, wait_until
 from launching import ROOT, launch_environment
 from peer_comparison import differences
 from shipped import FAB_CHAINS, NANOBODY_CHAINS, STRUCTURES, fab, nanobody, three_poses
 
 import stagea_mpi
-from stagea_mpi import Chains, ConfigError, ModelError, build_graph
+from stagea_mpi import Chains, ConfigError, ModelError, StageAError, build_graph
 from stagea_mpi.antibody.chain_rules import ChainRule
 from stagea_mpi.demo import poses as demo_poses
 from stagea_mpi.inputs import list_models
@@ -250,3 +251,55 @@ def test_a_model_of_a_run_computes_on_any_thread():
         result = pool.submit(compute_model, entry, HANG_S).result(HANG_S)
     assert result.failure is None
     assert result.graph == fab().graph
+
+
+def test_a_limit_beyond_what_clocks_take_is_none():
+    for timeout in (float("inf"), 1e300, 1e10, np.int64(10**9)):
+        assert build_graph(FAB, heavy="H", light="L", antigen="A", timeout=timeout) == fab().graph
+
+
+def test_a_callers_own_alarm_comes_after_a_limit_that_was_kept():
+    came = []
+    before = signal.signal(signal.SIGALRM, lambda number, frame: came.append(number))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        build_graph(FAB, heavy="H", light="L", antigen="A", timeout=HANG_S)
+        wait_until(lambda: came, "the alarm")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_of_models_with_one_number_in_a_structure_the_first_counts(ensemble):
+    structure = gemmi.read_structure(str(ensemble))
+    expected = build_graph(structure, model=1)
+    structure[1].num = 1
+    assert build_graph(structure, model=1) == expected
+    assert build_graph(structure, model=expected.name) == expected
+
+
+def test_threads_may_save_to_one_path(tmp_path):
+    graph, path = build_graph(FAB, heavy="H", light="L", antigen="A"), tmp_path / "graph.h5"
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: graph.save(path), range(16))) == [None] * 16
+    assert stagea_mpi.InterfaceGraph.load(path) == graph
+    assert [entry.name for entry in tmp_path.iterdir()] == ["graph.h5"]
+
+
+@pytest.mark.parametrize("path", [None, 3, b"x"])
+def test_what_is_no_path_is_named(path):
+    for use in (stagea_mpi.InterfaceGraph.load, stagea_mpi.Run):
+        with pytest.raises(ConfigError, match="expected a path, found"):
+            use(path)
+
+
+def test_a_damaged_file_of_a_graph_is_called_so(tmp_path):
+    path = tmp_path / "graph.h5"
+    build_graph(FAB, heavy="H", light="L", antigen="A").save(path)
+    content = bytearray(path.read_bytes())
+    content[100:160] = b"\xff" * 60
+    path.write_bytes(content)
+    with pytest.raises(StageAError, match=re.escape(str(path))):
+        stagea_mpi.InterfaceGraph.load(path)
+    with pytest.raises(StageAError, match="is missing"):
+        stagea_mpi.InterfaceGraph.load(tmp_path / "absent.h5")

@@ -94,7 +94,13 @@ def given(path: str | Path, key: str) -> str:
 
     A shell has replaced already what it could, so a name that exists is meant as it stands.
     """
-    path = os.fspath(path)
+    try:
+        text = os.fspath(path)
+    except TypeError:
+        text = None
+    if not isinstance(text, str):
+        raise ConfigError(f"{key}: expected a path, found {path!r}")
+    path = text
     if os.path.lexists(path) or not ("$" in path or path.startswith("~")):
         return path
     return str(expanded(path, key))

@@ -101,8 +101,9 @@ def atoms_of_structure(structure: gemmi.Structure, serial: int, source: str) -> 
         As `read_model`.
     """
     structure = structure.clone()
+    chosen = next((i for i, model in enumerate(structure) if model.num == serial), None)
     for i in reversed(range(len(structure))):
-        if structure[i].num != serial:
+        if i != chosen:
             del structure[i]
     with readable(source):
         is_pdb = structure.input_format == gemmi.CoorFormat.Pdb

@@ -176,13 +176,15 @@ def _on_main_thread(seconds: float, message: str) -> Iterator[None]:
     def expire(number: int, frame: FrameType | None) -> None:
         raise ModelError("timeout", message)
 
-    previous = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    previous, started = signal.signal(signal.SIGALRM, expire), time.monotonic()
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, previous)
+        if left:  # the caller's own alarm, which may be due by now
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - started), 1e-6), interval)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 import functools
 import gzip
+import numbers
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,7 +21,7 @@ import numpy as np
 from ..config.paths import given
 from ..errors import ConfigError, RunFolderError
 from ..rundir.folders import RunFolder, ShardFolder
-from ..storage.packed_reader import PackedFile
+from ..storage.packed_reader import PackedFile, reading
 from ..storage.schema import CLUSTERS, POINTERS
 from . import graph_tables
 from .model_graph import InterfaceGraph
@@ -52,7 +54,8 @@ class Run(Mapping):
     def __init__(self, run_root: str | Path):
         folder = RunFolder(given(run_root, "run_root"))
         self.root = folder.root
-        indices = sorted(int(path.parent.name[-6:]) for path in folder.shards.glob("shard_*/packed.h5"))
+        found = (re.fullmatch(r"shard_(\d{6,})", path.parent.name) for path in folder.shards.glob("shard_*/packed.h5"))
+        indices = sorted(int(match[1]) for match in found if match is not None)
         self._shards = {index: folder.shard(index) for index in indices}
         if not self._shards:
             raise RunFolderError(f"{run_root}: no shard is published (no shards/*/packed.h5); run it first")
@@ -62,16 +65,15 @@ class Run(Mapping):
         shard, name = key if isinstance(key, tuple) else (self._shard_with(key), key)
         if shard not in self._shards:
             raise KeyError(f"shard {shard} is not published")
-        with PackedFile(self._shards[shard].packed) as packed:
-            names = packed.names
-            if name not in names:
-                raise KeyError(f"{name} is no model of shard {shard}; near are {_near(name, names)}")
-            index = names.index(name)
-            status = packed.statuses[index]
-            if status != "ok":
-                raise KeyError(f"{name} has no graph: {status}")
-            clusters = packed.clusters(index) if packed.is_clustered else None
-            return InterfaceGraph.of(packed.graph(index), name, clusters)
+        with reading(self._shards[shard].packed) as packed:
+            names, statuses = packed.names, packed.statuses
+            index = names.index(name) if name in names else None
+            if index is not None and statuses[index] == "ok":
+                clusters = packed.clusters(index) if packed.is_clustered else None
+                return InterfaceGraph.of(packed.graph(index), name, clusters)
+        if index is None:
+            raise KeyError(f"{name} is no model of shard {shard}; near are {_near(name, names)}")
+        raise KeyError(f"{name} has no graph: {statuses[index]}")
 
     def __iter__(self) -> Iterator[str]:
         """Names of the models that have a graph."""
@@ -174,19 +176,20 @@ class Run(Mapping):
     def _tables(
         self, table_of: Callable[[PackedFile, int, int], pd.DataFrame], chunks: int | None
     ) -> Iterator[pd.DataFrame]:
-        if chunks is not None and chunks < 1:
-            raise ConfigError(f"chunks: expected a number of models, from 1 on, found {chunks}")
+        is_number = isinstance(chunks, numbers.Integral) and not isinstance(chunks, bool)
+        if chunks is not None and not (is_number and chunks >= 1):
+            raise ConfigError(f"chunks: expected a number of models, from 1 on, found {chunks!r}")
         return self._read_tables(table_of, chunks)
 
     def _read_tables(
         self, table_of: Callable[[PackedFile, int, int], pd.DataFrame], chunks: int | None
     ) -> Iterator[pd.DataFrame]:
         for shard in self._shards.values():
-            with PackedFile(shard.packed) as packed:
+            with reading(shard.packed) as packed:
                 has_graph = np.flatnonzero(np.array(packed.statuses) == "ok")
             for first in range(0, len(has_graph), chunks or len(has_graph)):
                 part = has_graph[first:][:chunks]
-                with PackedFile(shard.packed) as packed:
+                with reading(shard.packed) as packed:
                     table = table_of(packed, int(part[0]), int(part[-1]) + 1)
                 yield table
 
@@ -200,6 +203,8 @@ class Run(Mapping):
             1).
         """
         pd = graph_tables.pandas_module()
+        if isinstance(names, str):
+            raise ConfigError(f"similarity: expected several names of models, found {names!r}")
         names = list(names)
         contacts = [self[name].residue_pairs for name in names]
         values = [[len(a & b) / max(1, len(a | b)) for b in contacts] for a in contacts]
@@ -252,7 +257,7 @@ def _listed_names(shard: ShardFolder) -> list[str]:
             place = next(file).split("\t").index("mol")
             return list(dict.fromkeys(line.split("\t", place + 1)[place] for line in file))
     except (OSError, EOFError, zlib.error, ValueError, LookupError, StopIteration):
-        with PackedFile(shard.packed) as packed:
+        with reading(shard.packed) as packed:
             return [name for name, status in zip(packed.names, packed.statuses, strict=True) if status == "ok"]
 
 
@@ -263,7 +268,7 @@ def _failures_of(shard: ShardFolder) -> dict[str, str]:
         model, reason = (header.split("\t").index(name) for name in ("model", "reason"))
         return {cells[model]: cells[reason] for cells in (row.split("\t") for row in rows)}
     except (OSError, ValueError, LookupError):
-        with PackedFile(shard.packed) as packed:
+        with reading(shard.packed) as packed:
             found = zip(packed.names, packed.statuses, strict=True)
             return {name: status for name, status in found if status != "ok"}
 
@@ -274,7 +279,7 @@ def _near(name: str, names: list[str]) -> str:
 
 def _models_of(shard: ShardFolder) -> pd.DataFrame:
     pd = graph_tables.pandas_module()
-    with PackedFile(shard.packed) as packed:
+    with reading(shard.packed) as packed:
         pointers = {table: packed.column(pointer) for table, pointer in POINTERS.items()}
         sums = {
             name: _sums(packed.column(f"edge/{column}"), pointers["edge"])

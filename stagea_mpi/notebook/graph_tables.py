@@ -74,7 +74,7 @@ def edge_table(columns: Mapping[str, np.ndarray], internal: bool) -> pd.DataFram
     """
     pd = pandas_module()
     first, second = columns["nodes"].T
-    ends = dict(zip(ENDS[internal], (first, second), strict=True))
+    ends = dict(zip(ENDS[bool(internal)], (first, second), strict=True))
     return pd.DataFrame(ends | table_columns(EDGE_FEATURES, columns))
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import socket
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,8 +198,10 @@ def publish(path: Path, part: Path | None = None) -> Iterator[Path]:
 
 
 def part_name(path: Path) -> Path:
-    """Where a file is written before it gets its final name: hidden, in the same folder, its own for each process."""
-    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}{_PART}")
+    """Where a file is written before it gets its final name: hidden, in the same folder, its own for each thread."""
+    is_main = threading.current_thread() is threading.main_thread()
+    name = path.name if is_main else f"{path.name}.{threading.get_native_id()}"
+    return path.with_name(f".{name}.{socket.gethostname()}.{os.getpid()}{_PART}")
 
 
 def flush_to_disk(path: Path) -> None:

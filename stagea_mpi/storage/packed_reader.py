@@ -1,5 +1,7 @@
 """packed.h5, read again; and written anew with clusters."""
 
+import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -17,6 +19,10 @@ from .schema import CLUSTERS, POINTERS, SCHEMA, SCHEMA_VERSION, STATUS
 #: In the clustered file, which one rank writes, columns of so many bytes are compressed, in chunks of so many rows.
 _COMPRESS_FROM = 1024
 _COMPRESSED_CHUNK_ROWS = 16384
+
+
+#: What HDF5 and NumPy raise of damaged content.
+_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, IndexError, TypeError)
 
 
 class PackedFile:
@@ -129,6 +135,27 @@ class PackedFile:
             rows = {len(dataset) for dataset in self._file[table].values()}
             if len(pointer) != n + 1 or pointer[0] != 0 or (np.diff(pointer) < 0).any() or rows != {int(pointer[-1])}:
                 raise RunFolderError(f"{self.path}: {path} and the columns of {table} do not fit; run the shard again")
+
+
+@contextlib.contextmanager
+def reading(path: str | Path) -> Iterator[PackedFile]:
+    """A packed.h5 for those who do not look for damage: what HDF5 raises of it is an error of ours.
+
+    Raises
+    ------
+    RunFolderError
+        The file is missing, damaged, or of another schema.
+    """
+    if not os.path.isfile(path):
+        raise RunFolderError(f"{path}: is missing, or is no file; expected a packed.h5")
+    try:
+        with PackedFile(path) as packed:
+            yield packed
+    except _DAMAGE as error:
+        raise RunFolderError(
+            f"{path}: cannot be read: {' '.join(str(error).split())}; it is damaged: `python -m stagea_mpi verify "
+            "RUN_ROOT --repair` for a run's file, or write it anew"
+        ) from error
 
 
 def write_clustered(source: PackedFile, path: str | Path, clusters: dict[int, tuple[np.ndarray, np.ndarray]]) -> None:

@@ -8,7 +8,7 @@ from ..errors import ConfigError, listed
 from ..graph.interface_graph import Clusters, InterfaceGraph
 from ..graph.timing import STAGES
 from ..mpi.teams import SerialComm
-from .packed_reader import PackedFile, write_clustered
+from .packed_reader import PackedFile, reading, write_clustered
 from .packed_writer import ModelRecord, PackedWriter, as_bytes
 from .schema import root_attributes
 
@@ -62,16 +62,14 @@ def read_graph(path: str | Path, model: str | None = None) -> tuple[str, Interfa
     RunFolderError
         The file is missing, damaged, or something else.
     """
-    with PackedFile(path) as packed:
+    with reading(path) as packed:
         packed.check()
-        index_of = {
-            name: k
-            for k, (name, status) in enumerate(zip(packed.names, packed.statuses, strict=True))
-            if status == "ok"
-        }
-        name = next(iter(index_of)) if model is None and len(index_of) == 1 else model
-        if name is None or name not in index_of:
-            what = "expected the name of one graph as model=" if name is None else f"no graph is called {name}"
-            raise ConfigError(f"{path}: {what}; there are {listed(index_of)}")
+        models = list(zip(packed.names, packed.statuses, strict=True))
+    index_of = {name: k for k, (name, status) in enumerate(models) if status == "ok"}
+    name = next(iter(index_of)) if model is None and len(index_of) == 1 else model
+    if name is None or name not in list(index_of):
+        what = "expected the name of one graph as model=" if name is None else f"no graph is called {name}"
+        raise ConfigError(f"{path}: {what}; there are {listed(index_of)}")
+    with reading(path) as packed:
         index = index_of[name]
         return name, packed.graph(index), packed.clusters(index) if packed.is_clustered else None

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from stagea_mpi.errors import ConfigError, LaunchError, RunFolderError
-from stagea_mpi.notebook import explore
 from stagea_mpi.notebook.explore import Run
 from stagea_mpi.notebook.model_graph import PYG_EDGE_FEATURES, PYG_NODE_FEATURES
+from stagea_mpi.storage import packed_reader
 from stagea_mpi.storage.packed_reader import PackedFile
 
 
@@ -104,7 +104,7 @@ def opened(monkeypatch) -> list[str]:
             super().__init__(path)
             shards.append(path.parent.name)
 
-    monkeypatch.setattr(explore, "PackedFile", Counted)
+    monkeypatch.setattr(packed_reader, "PackedFile", Counted)
     return shards
 
 
@@ -206,3 +206,17 @@ def test_chunks_are_the_table_in_parts_of_so_many_models(run, chunks, opened):
 def test_chunks_of_no_models_are_refused(run):
     with pytest.raises(ConfigError, match="chunks: expected a number of models, from 1 on, found 0"):
         run.edges(chunks=0)
+
+
+def test_a_damaged_shard_is_an_error_and_no_missing_model(run_copy):
+    packed = next(run_copy.glob("shards/shard_000000/packed.h5"))
+    content = bytearray(packed.read_bytes())
+    content[100:160] = b"\xff" * 60
+    packed.write_bytes(content)
+    (run_copy / "shards" / "shard_x").mkdir()
+    (run_copy / "shards" / "shard_x" / "packed.h5").touch()
+    damaged = Run(run_copy)
+    name = next(iter(damaged))
+    for read in (lambda: damaged[name], lambda: damaged.get(name), lambda: damaged.models, damaged.nodes):
+        with pytest.raises(RunFolderError, match="packed.h5"):
+            read()
