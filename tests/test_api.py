@@ -26,6 +26,8 @@ from stagea_mpi.pipeline.compute_model import compute_model
 from stagea_mpi.pipeline.inventory import ModelEntry
 from stagea_mpi.storage.deeprank_writer import write_graphs
 
+pytestmark = pytest.mark.slow
+
 FAB = STRUCTURES / "7DAA_model.pdb.gz"
 NANOBODY = STRUCTURES / "7CFN.cif.gz"
 DATA = Path(__file__).parent / "data"

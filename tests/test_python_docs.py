@@ -4,10 +4,13 @@ import shutil
 import subprocess
 import sys
 
+import pytest
 from holding import HANG_S
 from launching import ROOT, launch_environment
 
 from stagea_mpi.demo.poses import COMPLEXES, write_poses
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_examples_print_what_the_docs_say(tmp_path):

@@ -14,6 +14,8 @@ from stagea_mpi.cli import main
 from stagea_mpi.storage.packed_reader import PackedFile
 from stagea_mpi.structure.residues import REGIONS
 
+pytestmark = pytest.mark.slow
+
 HEAVY, LIGHT = (Domain("H", 0, 110),), (Domain("K", 0, 107),)
 RECEPTOR = (Domain("B", 0, 110),)
 FAB, UNCHECKED = Chains("H", "L", ("A",)), Chains("H", "L", ("A",), check=False)

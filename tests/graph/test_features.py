@@ -74,6 +74,8 @@ from stagea_mpi.storage.deeprank_writer import write_graphs
 from stagea_mpi.storage.packed_reader import PackedFile
 from stagea_mpi.storage.packed_writer import ModelRecord, PackedWriter
 
+pytestmark = pytest.mark.slow
+
 graph = fab().graph
 expected = [edges.dist.astype(float) ** 2 for edges in (graph.interface, graph.internal)]
 widths = {"model/name": 1, "model/source": 1}

@@ -14,6 +14,8 @@ from made import fv_lines, graph_of, moved, refusal, same_graphs, text_of, write
 from stagea_mpi.inputs import compression, list_models, read_model, stem
 from stagea_mpi.inputs.compression import BZIP2, XZ, ZSTD, StreamRanges, zstd
 
+pytestmark = pytest.mark.slow
+
 PACK = {"gz": gzip.compress, "zst": zstd.compress, "bz2": bz2.compress, "xz": lzma.compress}
 OTHERS = {"zst": ZSTD, "bz2": BZIP2, "xz": XZ}
 

@@ -7,6 +7,8 @@ from shipped import FAB_CHAINS
 
 from stagea_mpi.antibody.complexes import Complex, merge_chains
 
+pytestmark = pytest.mark.slow
+
 #: Residues that some tests change, one a chain.
 _PLACES = (("H", 99), ("L", 92), ("A", 60))
 

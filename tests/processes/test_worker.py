@@ -12,6 +12,8 @@ from stagea_mpi.errors import LaunchError, ModelError
 from stagea_mpi.mpi import worker as worker_module
 from stagea_mpi.mpi.worker import WorkerProcess
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def worker(monkeypatch):
