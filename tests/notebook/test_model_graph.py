@@ -98,7 +98,7 @@ def test_of_a_shards_file_a_model_is_chosen(two_rank_run):
 
 
 def test_a_file_that_is_none_and_a_folder_that_is_none_are_told(graph, tmp_path):
-    with pytest.raises(RunFolderError, match=r"graph\.h5: cannot be opened"):
+    with pytest.raises(RunFolderError, match=r"graph\.h5: is missing"):
         InterfaceGraph.load(tmp_path / "graph.h5")
     with pytest.raises(StorageError, match="No such file or directory"):
         graph.save(tmp_path / "folder" / "graph.h5")
