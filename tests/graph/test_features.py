@@ -74,8 +74,6 @@ from stagea_mpi.storage.deeprank_writer import write_graphs
 from stagea_mpi.storage.packed_reader import PackedFile
 from stagea_mpi.storage.packed_writer import ModelRecord, PackedWriter
 
-pytestmark = pytest.mark.slow
-
 graph = fab().graph
 expected = [edges.dist.astype(float) ** 2 for edges in (graph.interface, graph.internal)]
 widths = {"model/name": 1, "model/source": 1}
@@ -102,6 +100,7 @@ assert "| `edge/dist_squared` | f4 | Å² | squared distance | `edge_data/dist_s
 """
 
 
+@pytest.mark.slow
 def test_a_kernel_and_a_row_bring_a_feature_everywhere(tmp_path):
     kernel, row = (
         textwrap.dedent(block)
