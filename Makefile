@@ -34,7 +34,7 @@ SLOW := tests/faults tests/launched tests/slurm tests/notebook
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-env: ## .venv and whatever it needs (MPI, parallel HDF5, hmmer, voronota)
+env: ## .venv and whatever it needs (MPI, parallel HDF5, hmmer, voronota); builds the kernels in C
 	@PYTHON=$(PYTHON) bash .ci/env.sh
 
 demo: env ## docking poses to graphs on two MPI ranks, into demo/run
@@ -74,5 +74,5 @@ lint: env ## what ruff and mypy find
 	$(PY) -m mypy
 
 clean: ## removes what make has made here (what was built stays in the user's cache)
-	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv demo build *.egg-info stagea_mpi/kernels/*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # Makes .venv and whatever it needs: Debian packages, h5py built against Open MPI's HDF5, the Python dependencies.
-# Called again it does nothing until this file, the constraints or pyproject.toml change; killed at any moment, it
-# starts anew from what is whole. PYTHON names the interpreter (default python3).
+# Called again it does nothing until this file, the constraints, pyproject.toml or the kernels in C change (these alone
+# are then built anew); killed at any moment, it starts anew from what is whole. PYTHON names the interpreter (default
+# python3).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 PYTHON=${PYTHON:-python3}
 VENV=.venv
 STAMP=$VENV/made-from
+KERNELS=stagea_mpi/kernels
+BUILT=$KERNELS/compiled.abi3.so
+KERNELS_STAMP=$VENV/kernels-made-from
 CONSTRAINTS=.ci/constraints.txt
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/stagea_mpi
 
@@ -19,16 +23,20 @@ main() {
     local wanted
     wanted=$(fingerprint)
     if [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$wanted" ]; then
+        build_kernels
         return
     fi
     make_venv
     install_h5py
     say "installing the Python dependencies"
+    rm -f "$BUILT"
     pip install -c "$CONSTRAINTS" --no-build-isolation -e '.[test,notebooks]'
-    echo "$wanted" >"$STAMP.part"
-    mv "$STAMP.part" "$STAMP"
+    stamp "$KERNELS_STAMP" "$(kernels_fingerprint)"
+    stamp "$STAMP" "$wanted"
     say "ready: $VENV/bin/python"
 }
+
+stamp() { echo "$2" >"$1.part" && mv "$1.part" "$1"; }
 
 say() { echo "env: $*"; }
 die() { echo "env: $*" >&2; exit 1; }
@@ -45,6 +53,21 @@ check_python() {
 # What the environment was made from; a .venv holds absolute paths, so its place belongs to it.
 fingerprint() {
     { pwd -P; "$PYTHON" -VV; mpi_version; cat pyproject.toml "$CONSTRAINTS" .ci/env.sh; } | sha256sum | cut -d' ' -f1
+}
+
+kernels_fingerprint() { cat "$KERNELS"/*.[ch] | sha256sum | cut -d' ' -f1; }
+
+# In its place, as the editable installation has it. A Python that has the earlier one loaded keeps it.
+build_kernels() {
+    local wanted
+    wanted=$(kernels_fingerprint)
+    if [ -f "$BUILT" ] && [ -f "$KERNELS_STAMP" ] && [ "$(cat "$KERNELS_STAMP")" = "$wanted" ]; then
+        return
+    fi
+    say "building the kernels"
+    rm -f "$BUILT" "$KERNELS_STAMP"
+    "$VENV/bin/python" -W ignore -c 'import setuptools; setuptools.setup()' -q build_ext --inplace --force
+    stamp "$KERNELS_STAMP" "$wanted"
 }
 
 install_debian_packages() {

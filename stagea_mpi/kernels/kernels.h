@@ -1,0 +1,111 @@
+/* What the kernels share, and each of their functions: plain C, which knows nothing of Python.
+
+   A kernel takes arrays whose shapes, indices and numbers module.c has checked, and has no state of its own. Memory is
+   asked for through `make_room` and `grown`, which refuse what no machine has. It runs without Python's lock; so that a
+   time limit or Ctrl-C ends it, it calls `is_interrupted` where it comes by often, gives back its memory when that is
+   true, and returns INTERRUPTED. */
+
+#ifndef STAGEA_MPI_KERNELS_H
+#define STAGEA_MPI_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+/* How a kernel ended. */
+typedef enum { DONE, NO_MEMORY, INTERRUPTED } Status;
+
+/* Whether to go on is asked each time that so much work has been done: some tens of milliseconds. */
+#define WORK_BETWEEN_CHECKS 20000000
+
+/* module.c makes one for each call of a kernel, and looks at Python's signals in `may_go_on`. */
+typedef struct Checkpoint {
+    bool (*may_go_on)(struct Checkpoint *);
+    int64_t work;
+} Checkpoint;
+
+/* Books some work, in units of about a nanosecond; true when the kernel has to end. */
+static inline bool is_interrupted(Checkpoint *checkpoint, int64_t work)
+{
+    checkpoint->work += work;
+    if (checkpoint->work < WORK_BETWEEN_CHECKS)
+        return false;
+    checkpoint->work = 0;
+    return !checkpoint->may_go_on(checkpoint);
+}
+
+/* Room for n items of a size, not set to anything; NULL where there is none. Of no items it is not NULL either. */
+static inline void *make_room(ptrdiff_t n, size_t size)
+{
+    if (n < 0 || (size_t)n > (size_t)PTRDIFF_MAX / size)
+        return NULL;
+    return malloc(n ? (size_t)n * size : 1);
+}
+
+/* The same items with room for n of them; NULL, and the items are where they were, when there is none. */
+static inline void *grown(void *items, ptrdiff_t n, size_t size)
+{
+    if (n <= 0 || (size_t)n > (size_t)PTRDIFF_MAX / size)
+        return NULL;
+    return realloc(items, (size_t)n * size);
+}
+
+/* cells.c: points sorted into cubes, so that those near a place are found without looking at all. */
+
+/* A cube that holds points, with the box that they fill. */
+typedef struct {
+    int64_t key[3];            /* its place in the grid */
+    ptrdiff_t first, n_points; /* its points stand together in `Cells.points` */
+    double low[3], high[3];
+} Cell;
+
+typedef struct {
+    double size; /* edge of a cube */
+    ptrdiff_t n_points, n_cells;
+    Cell *cell;
+    ptrdiff_t *point;   /* indices of the points, by cell, ascending in each */
+    double (*xyz)[3];   /* their places, in the same order */
+    ptrdiff_t *slot;    /* hash table: number of a cell, or -1 */
+    size_t n_slots;
+} Cells;
+
+/* The cells around a place, as far as they are there. */
+typedef struct {
+    int64_t key[3];
+    int n;              /* -1 before the first question */
+    ptrdiff_t cell[27];
+} Surroundings;
+
+/* Sorts n points, shape (n, 3), into cubes of a size above zero. Free it also when it says NO_MEMORY. */
+Status make_cells(Cells *cells, const double *xyz, ptrdiff_t n, double size);
+void free_cells(Cells *cells);
+
+/* The cells that can hold points up to `cells->size` from a place. Cheap when the last place was in the same cube. */
+void look_around(const Cells *cells, const double place[3], Surroundings *around);
+
+/* Squared distance from a place to the nearest point of a cell's box. */
+double squared_distance_to_box(const Cell *cell, const double place[3]);
+
+/* neighbours.c */
+
+/* Where pairs of points go, and their distances: the first `capacity`, in the order in which they come. */
+typedef struct {
+    int64_t *pairs; /* shape (capacity, 2) */
+    double *distance;
+    ptrdiff_t capacity, n; /* all that there are */
+} PairList;
+
+/* Pairs (i, j) of points of two sets with a distance up to a cutoff, ascending in i, then in j. */
+Status pairs_between(const double *xyz_a, ptrdiff_t n_a, const double *xyz_b, ptrdiff_t n_b, double cutoff,
+                     PairList *found, Checkpoint *checkpoint);
+
+/* Pairs i < j of points of one set that have the same label and are closer than a cutoff, in the same order. */
+Status pairs_within(const double *xyz, const int64_t *label, ptrdiff_t n, double cutoff, PairList *found,
+                    Checkpoint *checkpoint);
+
+/* For each point whether one of others is no further from it than a reach. */
+Status within_reach(const double *xyz, ptrdiff_t n, const double *of, ptrdiff_t n_of, double reach, bool *inside,
+                    Checkpoint *checkpoint);
+
+#endif

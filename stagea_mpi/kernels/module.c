@@ -1,0 +1,358 @@
+/* The Python module `compiled`: what is asked of arguments, and how a kernel is run.
+
+   Arrays come through the buffer protocol, results go into arrays that the caller has made. So the module is built
+   against Python's limited API alone, and one file serves every Python from 3.11 on and every NumPy. */
+
+#include <Python.h>
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+#include "kernels.h"
+
+/* ---- Arrays ---------------------------------------------------------------------------------------------------- */
+
+typedef enum { FLOAT64, INT64, INT32, UINT8, BOOL } Kind;
+
+static const char *const KIND_NAMES[] = {"float64", "int64", "int32", "uint8", "bool"};
+
+typedef enum { READ, WRITE } Access;
+
+#define MOST_ARRAYS 12
+
+/* The arrays of one call, held until `release`. */
+typedef struct {
+    Py_buffer view[MOST_ARRAYS];
+    int n;
+} Arrays;
+
+static void release(Arrays *arrays)
+{
+    while (arrays->n)
+        PyBuffer_Release(&arrays->view[--arrays->n]);
+}
+
+/* Whether numbers are of a kind; the letters are those of Python's struct module, of this machine's byte order. */
+static bool is_of_kind(const Py_buffer *view, Kind kind)
+{
+    const char *format = view->format ? view->format : "B";
+    if (*format == '@' || *format == '=' || *format == (PY_LITTLE_ENDIAN ? '<' : '>'))
+        format++;
+    if (strlen(format) != 1)
+        return false;
+    switch (kind) {
+    case FLOAT64:
+        return *format == 'd' && view->itemsize == 8;
+    case INT64:
+        return strchr("lqn", *format) && view->itemsize == 8;
+    case INT32:
+        return strchr("il", *format) && view->itemsize == 4;
+    case UINT8:
+        return *format == 'B' && view->itemsize == 1;
+    default:
+        return *format == '?' && view->itemsize == 1;
+    }
+}
+
+/* Whether an array has some dimensions; -1 stands for any length. Else a ValueError that says so is set. */
+static bool has_shape(const Py_buffer *view, const char *name, int n_axes, const Py_ssize_t *shape)
+{
+    bool fits = view->ndim == n_axes;
+    for (int axis = 0; axis < n_axes && fits; axis++)
+        fits = shape[axis] < 0 || view->shape[axis] == shape[axis];
+    if (fits)
+        return true;
+    PyObject *found = PyTuple_New(view->ndim), *expected = PyTuple_New(n_axes);
+    for (int axis = 0; found && axis < view->ndim; axis++)
+        PyTuple_SetItem(found, axis, PyLong_FromSsize_t(view->shape[axis]));
+    for (int axis = 0; expected && axis < n_axes; axis++)
+        PyTuple_SetItem(expected, axis,
+                        shape[axis] < 0 ? PyUnicode_FromString("any") : PyLong_FromSsize_t(shape[axis]));
+    if (found && expected && !PyErr_Occurred())
+        PyErr_Format(PyExc_ValueError, "%s has the shape %S, expected %S", name, found, expected);
+    Py_XDECREF(found);
+    Py_XDECREF(expected);
+    return false;
+}
+
+/* The memory of an array of a kind and shape, in C order; NULL, with an error that names it, if it is none such. */
+static const Py_buffer *take(Arrays *arrays, PyObject *from, const char *name, Kind kind, Access access, int n_axes,
+                             const Py_ssize_t *shape)
+{
+    if (arrays->n == MOST_ARRAYS) {
+        PyErr_Format(PyExc_SystemError, "%s is one array more than MOST_ARRAYS of module.c", name);
+        return NULL;
+    }
+    Py_buffer *view = &arrays->view[arrays->n];
+    if (PyObject_GetBuffer(from, view, PyBUF_FORMAT | PyBUF_STRIDES)) {
+        PyErr_Clear();
+        PyErr_Format(PyExc_TypeError, "%s is a %S, expected an array of %s", name, (PyObject *)Py_TYPE(from),
+                     KIND_NAMES[kind]);
+        return NULL;
+    }
+    arrays->n++;
+    if (!is_of_kind(view, kind)) {
+        PyErr_Format(PyExc_TypeError, "%s has numbers of the format %s (%zd bytes), expected %s", name,
+                     view->format ? view->format : "B", view->itemsize, KIND_NAMES[kind]);
+        return NULL;
+    }
+    if (!has_shape(view, name, n_axes, shape))
+        return NULL;
+    if (!PyBuffer_IsContiguous(view, 'C')) {
+        PyErr_Format(PyExc_ValueError, "%s is not contiguous in C order; hand over a copy of it", name);
+        return NULL;
+    }
+    if (access == WRITE && view->readonly) {
+        PyErr_Format(PyExc_ValueError, "%s is read-only, expected an array for results", name);
+        return NULL;
+    }
+    if ((uintptr_t)view->buf % (uintptr_t)view->itemsize) {
+        PyErr_Format(PyExc_ValueError, "%s is not aligned in memory; hand over a copy of it", name);
+        return NULL;
+    }
+    return view;
+}
+
+/* An array with one axis, of n numbers; of any number of them for n = -1. */
+static const Py_buffer *take_list(Arrays *arrays, PyObject *from, const char *name, Kind kind, Access access,
+                                  Py_ssize_t n)
+{
+    return take(arrays, from, name, kind, access, 1, (Py_ssize_t[]){n});
+}
+
+/* An array of n rows, of any number of them for n = -1. */
+static const Py_buffer *take_rows(Arrays *arrays, PyObject *from, const char *name, Kind kind, Access access,
+                                  Py_ssize_t n, Py_ssize_t width)
+{
+    return take(arrays, from, name, kind, access, 2, (Py_ssize_t[]){n, width});
+}
+
+/* Numbers of float64, each finite. */
+static bool are_finite(const Py_buffer *view, const char *name)
+{
+    const double *number = view->buf;
+    for (Py_ssize_t i = 0; i < view->len / (Py_ssize_t)sizeof *number; i++)
+        if (!isfinite(number[i])) {
+            PyObject *found = PyFloat_FromDouble(number[i]);
+            if (found)
+                PyErr_Format(PyExc_ValueError, "%s has %R at place %zd, expected finite numbers", name, found, i);
+            Py_XDECREF(found);
+            return false;
+        }
+    return true;
+}
+
+/* Places, shape (any, 3), in Å. */
+static const Py_buffer *take_places(Arrays *arrays, PyObject *from, const char *name)
+{
+    const Py_buffer *view = take_rows(arrays, from, name, FLOAT64, READ, -1, 3);
+    return view && are_finite(view, name) ? view : NULL;
+}
+
+/* Whether a number is finite and not below zero; else an error is set. */
+static bool take_length(PyObject *from, const char *name, double *length)
+{
+    *length = PyFloat_AsDouble(from);
+    if (PyErr_Occurred()) {
+        PyErr_Clear();
+        PyErr_Format(PyExc_TypeError, "%s is %R, expected a number", name, from);
+        return false;
+    }
+    if (!isfinite(*length) || *length < 0.0) {
+        PyErr_Format(PyExc_ValueError, "%s is %R, expected a finite number that is not below 0", name, from);
+        return false;
+    }
+    return true;
+}
+
+static bool has_arguments(const char *function, Py_ssize_t n, Py_ssize_t expected)
+{
+    if (n != expected)
+        PyErr_Format(PyExc_TypeError, "%s takes %zd arguments, %zd were given", function, expected, n);
+    return n == expected;
+}
+
+/* ---- Running a kernel ------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    PyObject *instruction; /* the compiled expression None */
+    PyObject *names;       /* in which it is run */
+} ModuleState;
+
+/* A call of a kernel, which runs without Python's lock. */
+typedef struct {
+    Checkpoint checkpoint; /* first, so that a pointer to it is one to all of this */
+    ModuleState *state;
+    PyThreadState *thread;
+} Run;
+
+/* Lets Python raise what is due: a signal's handler runs on the main thread; on any other an error that was sent to it
+   (`mpi.guard.time_limit`) comes up with the next Python instruction, so one is run. */
+static bool look_at_python(Checkpoint *checkpoint)
+{
+    Run *run = (Run *)checkpoint;
+    PyEval_RestoreThread(run->thread);
+    PyObject *none = NULL;
+    if (!PyErr_CheckSignals())
+        none = PyEval_EvalCode(run->state->instruction, run->state->names, run->state->names);
+    Py_XDECREF(none);
+    run->thread = PyEval_SaveThread();
+    return none;
+}
+
+static Run start(PyObject *module)
+{
+    return (Run){{look_at_python, 0}, PyModule_GetState(module), PyEval_SaveThread()};
+}
+
+/* Takes the lock back; false, with an error set, when the kernel has not come to its end. */
+static bool finish(Run *run, Status status)
+{
+    PyEval_RestoreThread(run->thread);
+    if (status == NO_MEMORY)
+        PyErr_NoMemory();
+    return status == DONE;
+}
+
+/* ---- Neighbours ------------------------------------------------------------------------------------------------ */
+
+/* Where pairs go: `pairs`, int64, shape (k, 2), and `distance`, float64, shape (k,). */
+static bool take_pair_list(Arrays *arrays, PyObject *pairs, PyObject *distance, PairList *list)
+{
+    const Py_buffer *rows = take_rows(arrays, pairs, "pairs", INT64, WRITE, -1, 2);
+    const Py_buffer *lengths = rows ? take_list(arrays, distance, "distance", FLOAT64, WRITE, rows->shape[0]) : NULL;
+    if (lengths)
+        *list = (PairList){rows->buf, lengths->buf, rows->shape[0], 0};
+    return lengths;
+}
+
+PyDoc_STRVAR(pairs_between_doc,
+             "pairs_between(xyz_a, xyz_b, cutoff, pairs, distance, /)\n--\n\n"
+             "Writes the pairs of points of two sets with a distance up to a cutoff, ascending in the first index, then\n"
+             "in the second, as far as `pairs` and `distance` have room. Returns how many there are.");
+
+static PyObject *call_pairs_between(PyObject *module, PyObject *const *argument, Py_ssize_t n_arguments)
+{
+    Arrays arrays = {.n = 0};
+    const Py_buffer *a, *b;
+    double cutoff;
+    PairList found;
+    PyObject *result = NULL;
+    if (has_arguments("pairs_between", n_arguments, 5) && (a = take_places(&arrays, argument[0], "xyz_a")) &&
+        (b = take_places(&arrays, argument[1], "xyz_b")) && take_length(argument[2], "cutoff", &cutoff) &&
+        take_pair_list(&arrays, argument[3], argument[4], &found)) {
+        Run run = start(module);
+        if (finish(&run, pairs_between(a->buf, a->shape[0], b->buf, b->shape[0], cutoff, &found, &run.checkpoint)))
+            result = PyLong_FromSsize_t(found.n);
+    }
+    release(&arrays);
+    return result;
+}
+
+PyDoc_STRVAR(pairs_within_doc,
+             "pairs_within(xyz, label, cutoff, pairs, distance, /)\n--\n\n"
+             "The same of the points of one set that have one label (int64) and are closer than a cutoff, the lower\n"
+             "index first.");
+
+static PyObject *call_pairs_within(PyObject *module, PyObject *const *argument, Py_ssize_t n_arguments)
+{
+    Arrays arrays = {.n = 0};
+    const Py_buffer *xyz, *label;
+    double cutoff;
+    PairList found;
+    PyObject *result = NULL;
+    if (has_arguments("pairs_within", n_arguments, 5) && (xyz = take_places(&arrays, argument[0], "xyz")) &&
+        (label = take_list(&arrays, argument[1], "label", INT64, READ, xyz->shape[0])) &&
+        take_length(argument[2], "cutoff", &cutoff) && take_pair_list(&arrays, argument[3], argument[4], &found)) {
+        Run run = start(module);
+        if (finish(&run, pairs_within(xyz->buf, label->buf, xyz->shape[0], cutoff, &found, &run.checkpoint)))
+            result = PyLong_FromSsize_t(found.n);
+    }
+    release(&arrays);
+    return result;
+}
+
+PyDoc_STRVAR(within_reach_doc,
+             "within_reach(xyz, of, reach, inside, /)\n--\n\n"
+             "Writes into `inside` (bool) for each point of `xyz` whether a point of `of` is no further from it than\n"
+             "`reach`.");
+
+static PyObject *call_within_reach(PyObject *module, PyObject *const *argument, Py_ssize_t n_arguments)
+{
+    Arrays arrays = {.n = 0};
+    const Py_buffer *xyz, *of, *inside;
+    double reach;
+    PyObject *result = NULL;
+    if (has_arguments("within_reach", n_arguments, 4) && (xyz = take_places(&arrays, argument[0], "xyz")) &&
+        (of = take_places(&arrays, argument[1], "of")) && take_length(argument[2], "reach", &reach) &&
+        (inside = take_list(&arrays, argument[3], "inside", BOOL, WRITE, xyz->shape[0]))) {
+        Run run = start(module);
+        if (finish(&run, within_reach(xyz->buf, xyz->shape[0], of->buf, of->shape[0], reach, inside->buf,
+                                      &run.checkpoint)))
+            result = Py_NewRef(Py_None);
+    }
+    release(&arrays);
+    return result;
+}
+
+/* ---- The module ------------------------------------------------------------------------------------------------ */
+
+#define FUNCTION(name) {#name, (PyCFunction)(void (*)(void))call_##name, METH_FASTCALL, name##_doc}
+
+static PyMethodDef functions[] = {
+    FUNCTION(pairs_between),
+    FUNCTION(pairs_within),
+    FUNCTION(within_reach),
+    {NULL, NULL, 0, NULL},
+};
+
+static int set_up(PyObject *module)
+{
+    ModuleState *state = PyModule_GetState(module);
+    state->instruction = Py_CompileString("None", "<a compiled kernel of stagea_mpi>", Py_eval_input);
+    state->names = PyDict_New();
+    return state->instruction && state->names ? 0 : -1;
+}
+
+static int visit_state(PyObject *module, visitproc visit, void *arg)
+{
+    ModuleState *state = PyModule_GetState(module);
+    Py_VISIT(state->instruction);
+    Py_VISIT(state->names);
+    return 0;
+}
+
+static int clear_state(PyObject *module)
+{
+    ModuleState *state = PyModule_GetState(module);
+    Py_CLEAR(state->instruction);
+    Py_CLEAR(state->names);
+    return 0;
+}
+
+static void free_state(void *module)
+{
+    clear_state(module);
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, set_up}, {0, NULL}};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "compiled",
+    .m_doc = "The package's kernels in C: arrays in, arrays out. See kernels.h for what they do.",
+    .m_size = sizeof(ModuleState),
+    .m_methods = functions,
+    .m_slots = slots,
+    .m_traverse = visit_state,
+    .m_clear = clear_state,
+    .m_free = free_state,
+};
+
+PyMODINIT_FUNC PyInit_compiled(void);
+
+PyMODINIT_FUNC PyInit_compiled(void)
+{
+    return PyModuleDef_Init(&definition);
+}
