@@ -2,17 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..inputs import AtomTable
-from ..structure.neighbours import INTERFACE_CUTOFF, atom_tree
+from ..structure.neighbours import INTERFACE_CUTOFF, count_between
 from .complexes import ResidueRange, chain_atoms
 from .numbering import Domain
-
-if TYPE_CHECKING:
-    from scipy.spatial import cKDTree
 
 #: ANARCI's types of an antibody's light domains.
 LIGHT_TYPES = ("K", "L")
@@ -63,7 +59,7 @@ class Geometry:
     def __init__(self, read: Callable[[], AtomTable]):
         self._read = read
         self._atoms: AtomTable | None = None
-        self._trees: dict[_Selection, cKDTree | None] = {}
+        self._xyz: dict[_Selection, np.ndarray] = {}
 
     def ca_pairs(self, one: ChainSlice, other: ChainSlice) -> int:
         """Pairs of Cα atoms of two variable domains within `PAIRING_DISTANCE`."""
@@ -78,14 +74,12 @@ class Geometry:
         return self._count(("chain", chain), ("chain", other), INTERFACE_CUTOFF)
 
     def _count(self, one: "_Selection", other: "_Selection", distance: float) -> int:
-        first, second = self._tree(one), self._tree(other)
-        return 0 if first is None or second is None else int(first.count_neighbors(second, distance))
+        return count_between(self._positions_of(one), self._positions_of(other), distance)
 
-    def _tree(self, what: "_Selection") -> "cKDTree | None":
-        if what not in self._trees:
-            xyz = self._positions(*what)
-            self._trees[what] = atom_tree(xyz) if len(xyz) else None
-        return self._trees[what]
+    def _positions_of(self, what: "_Selection") -> np.ndarray:
+        if what not in self._xyz:
+            self._xyz[what] = self._positions(*what)
+        return self._xyz[what]
 
     def _positions(self, kind: str, of: ChainSlice | str) -> np.ndarray:
         if self._atoms is None:

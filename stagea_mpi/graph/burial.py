@@ -11,7 +11,7 @@ import functools
 import freesasa
 import numpy as np
 
-from .contacts import within_reach
+from ..structure.neighbours import within_reach
 
 #: Å; two radii of at most 1.9 and two probes of 1.4 are less.
 _REACH = 7.0

@@ -7,7 +7,7 @@ import numpy as np
 from ..antibody.complexes import Chains
 from ..inputs import AtomTable
 from ..structure.dialects import is_dialect
-from ..structure.neighbours import INTERFACE_CUTOFF, atom_tree
+from ..structure.neighbours import INTERFACE_CUTOFF, within_reach
 from ..structure.residues import ATOM_TYPES, RESIDUE_TYPES, UNKNOWN, encode, is_amino_acid
 
 #: Bytes of the names in a model's record.
@@ -44,8 +44,7 @@ def left_out(atoms: AtomTable, chains: Chains) -> Counter[str]:
         rows = np.flatnonzero((is_lone | is_odd) & is_heavy & (side == code))
         partner = atoms.xyz[is_heavy & (side == 1 - code) & (~atoms.is_hetatm | is_amino)]
         if len(rows) and len(partner):
-            distance, _ = atom_tree(partner).query(atoms.xyz[rows], distance_upper_bound=INTERFACE_CUTOFF + 1e-6)
-            counts += _counted(atoms, rows[distance <= INTERFACE_CUTOFF], is_lone)
+            counts += _counted(atoms, rows[within_reach(atoms.xyz[rows], partner, INTERFACE_CUTOFF)], is_lone)
     return counts
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..antibody.chain_checking import CheckedChains
 from ..antibody.complexes import Complex
 from ..antibody.numbering import Domain
-from ..structure.neighbours import atom_tree
+from ..structure.neighbours import pairs_between
 from .interface_graph import InterfaceGraph
 from .left_out import names_of
 
@@ -100,8 +100,8 @@ def heavy_light_contacts(complex_: Complex, checked: CheckedChains) -> int:
     light = complex_.xyz[is_ca & ~is_heavy & (place >= first_light)][:LIGHT_RESIDUES]
     if not len(heavy) or not len(light):
         return -1
-    near = atom_tree(heavy).sparse_distance_matrix(atom_tree(light), CA_DISTANCE, output_type="ndarray")
-    return int((near["v"] < CA_DISTANCE).sum())
+    _, distance = pairs_between(heavy, light, CA_DISTANCE)
+    return int((distance < CA_DISTANCE).sum())
 
 
 def _first(domain: Domain | None, n_residues: int) -> int:

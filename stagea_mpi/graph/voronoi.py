@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ModelError
 from ..mpi.child_process import run_child
-from .contacts import within_reach
+from ..structure.neighbours import within_reach
 
 #: Å; two radii of at most 1.8 and two probes of 1.4 are 6.4.
 _REACH = 6.5

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+def count_between(xyz_a: np.ndarray, xyz_b: np.ndarray, cutoff: float, /) -> int: ...
 def pairs_between(
     xyz_a: np.ndarray, xyz_b: np.ndarray, cutoff: float, pairs: np.ndarray, distance: np.ndarray, /
 ) -> int: ...

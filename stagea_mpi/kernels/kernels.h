@@ -104,6 +104,10 @@ Status pairs_between(const double *xyz_a, ptrdiff_t n_a, const double *xyz_b, pt
 Status pairs_within(const double *xyz, const int64_t *label, ptrdiff_t n, double cutoff, PairList *found,
                     Checkpoint *checkpoint);
 
+/* How many pairs of points of two sets have a squared distance up to the square of a cutoff. */
+Status count_between(const double *xyz_a, ptrdiff_t n_a, const double *xyz_b, ptrdiff_t n_b, double cutoff,
+                     int64_t *count, Checkpoint *checkpoint);
+
 /* For each point whether one of others is no further from it than a reach. */
 Status within_reach(const double *xyz, ptrdiff_t n, const double *of, ptrdiff_t n_of, double reach, bool *inside,
                     Checkpoint *checkpoint);

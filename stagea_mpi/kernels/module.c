@@ -273,6 +273,27 @@ static PyObject *call_pairs_within(PyObject *module, PyObject *const *argument, 
     return result;
 }
 
+PyDoc_STRVAR(count_between_doc,
+             "count_between(xyz_a, xyz_b, cutoff, /)\n--\n\n"
+             "How many pairs of points of two sets have a squared distance up to the square of a cutoff.");
+
+static PyObject *call_count_between(PyObject *module, PyObject *const *argument, Py_ssize_t n_arguments)
+{
+    Arrays arrays = {.n = 0};
+    const Py_buffer *a, *b;
+    double cutoff;
+    int64_t count;
+    PyObject *result = NULL;
+    if (has_arguments("count_between", n_arguments, 3) && (a = take_places(&arrays, argument[0], "xyz_a")) &&
+        (b = take_places(&arrays, argument[1], "xyz_b")) && take_length(argument[2], "cutoff", &cutoff)) {
+        Run run = start(module);
+        if (finish(&run, count_between(a->buf, a->shape[0], b->buf, b->shape[0], cutoff, &count, &run.checkpoint)))
+            result = PyLong_FromLongLong(count);
+    }
+    release(&arrays);
+    return result;
+}
+
 PyDoc_STRVAR(within_reach_doc,
              "within_reach(xyz, of, reach, inside, /)\n--\n\n"
              "Writes into `inside` (bool) for each point of `xyz` whether a point of `of` is no further from it than\n"
@@ -301,6 +322,7 @@ static PyObject *call_within_reach(PyObject *module, PyObject *const *argument, 
 #define FUNCTION(name) {#name, (PyCFunction)(void (*)(void))call_##name, METH_FASTCALL, name##_doc}
 
 static PyMethodDef functions[] = {
+    FUNCTION(count_between),
     FUNCTION(pairs_between),
     FUNCTION(pairs_within),
     FUNCTION(within_reach),

@@ -135,20 +135,48 @@ Status pairs_within(const double *xyz, const int64_t *label, ptrdiff_t n, double
     return status;
 }
 
+Status count_between(const double *xyz_a, ptrdiff_t n_a, const double *xyz_b, ptrdiff_t n_b, double cutoff,
+                     int64_t *count, Checkpoint *checkpoint)
+{
+    Cells cells;
+    Status status = make_cells(&cells, xyz_b, n_b, size_of_cubes(cutoff));
+    Surroundings around = {.n = -1};
+    *count = 0;
+    for (ptrdiff_t i = 0; i < n_a && status == DONE; i++) {
+        const double *place = xyz_a + 3 * i;
+        int64_t looked_at = 27;
+        look_around(&cells, place, &around);
+        for (int k = 0; k < around.n; k++) {
+            const Cell *cell = &cells.cell[around.cell[k]];
+            if (squared_distance_to_box(cell, place) > squared_with_margin(cutoff))
+                continue;
+            looked_at += cell->n_points;
+            for (ptrdiff_t at = cell->first; at < cell->first + cell->n_points; at++)
+                *count += squared_distance(place, cells.xyz[at]) <= cutoff * cutoff;
+        }
+        if (is_interrupted(checkpoint, 4 * looked_at))
+            status = INTERRUPTED;
+    }
+    free_cells(&cells);
+    return status;
+}
+
 /* Whether any point in the cells around a place is no further from it than a reach. */
 static bool has_any(const Cells *cells, const Surroundings *around, const double place[3], double reach,
                     int64_t *looked_at)
 {
-    double reach_squared = reach * reach;
+    double wide_squared = squared_with_margin(reach);
     for (int k = 0; k < around->n; k++) {
         const Cell *cell = &cells->cell[around->cell[k]];
-        if (squared_distance_to_box(cell, place) > squared_with_margin(reach))
+        if (squared_distance_to_box(cell, place) > wide_squared)
             continue;
-        for (ptrdiff_t at = cell->first; at < cell->first + cell->n_points; at++)
-            if (squared_distance(place, cells->xyz[at]) <= reach_squared) {
+        for (ptrdiff_t at = cell->first; at < cell->first + cell->n_points; at++) {
+            double squared = squared_distance(place, cells->xyz[at]);
+            if (squared <= wide_squared && sqrt(squared) <= reach) {
                 *looked_at += at - cell->first + 1;
                 return true;
             }
+        }
         *looked_at += cell->n_points;
     }
     return false;

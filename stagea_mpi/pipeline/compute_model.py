@@ -14,7 +14,7 @@ from ..mpi.guard import time_limit
 from .inventory import ModelEntry, unexpected
 
 #: What a worker process loads before its first model comes.
-WORKER_IMPORTS = ("scipy.spatial", __name__)
+WORKER_IMPORTS = (__name__,)
 
 
 @dataclass(frozen=True)

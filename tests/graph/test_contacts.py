@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 
-from stagea_mpi.graph.contacts import interface_contacts, internal_pairs, within_reach
+from stagea_mpi.graph.contacts import interface_contacts, internal_pairs
 
 # On a grid of 1 Å many distances are exactly 3 or 5.
 grid = arrays(float, st.tuples(st.integers(1, 30), st.just(3)), elements=st.integers(-5, 5).map(float))
@@ -28,12 +28,6 @@ def test_internal_pairs_are_those_of_one_chain_closer_than_3_angstrom(xyz, rando
     close = np.triu((cdist(xyz, xyz) < 3.0) & (chain[:, None] == chain[None]), k=1)
     assert pairs.tolist() == np.argwhere(close).tolist()
     assert np.allclose(distance, cdist(xyz, xyz)[close], rtol=0, atol=1e-12)
-
-
-@given(grid, grid)
-@search
-def test_atoms_within_reach_are_those_with_a_neighbour_no_further_away(xyz, of):
-    assert within_reach(xyz, of, 4.0).tolist() == (cdist(xyz, of).min(axis=1) <= 4.0).tolist()
 
 
 def test_a_contact_just_beyond_the_cutoff_is_none():
