@@ -1,22 +1,25 @@
 """Buried surface area of residues: solvent-accessible area in the lone merged chain minus that in the complex.
 
-FreeSASA computes the areas (Lee & Richards 1971, 20 slices, probe 1.4 Å). The two sides take different radii, and the
-model was trained on that difference: in the complex ProtOr's by residue and atom name, without hydrogens; in the lone
-chain those of the atom name's first letter alone, hydrogens too. An atom's area is set by its neighbours, so only
-those are handed over.
+The areas are Lee & Richards' (1971) with 20 slices and a probe of 1.4 Å, to the last bit those of FreeSASA, with which
+the model was trained. The two sides take different radii, and it was trained on that difference: in the complex ProtOr's
+(Tsai, Taylor, Chothia & Gerstein, J. Mol. Biol. 290 (1999) 253) by residue and atom name, without hydrogens; in the lone
+chain those of the atom name's first letter alone, hydrogens too. An atom's area is set by its neighbours, so only those
+are handed over.
 """
 
+import csv
 import functools
+from importlib import resources
 
-import freesasa
 import numpy as np
 
+from ..kernels import compiled
 from ..structure.neighbours import within_reach
 
 #: Å; two radii of at most 1.9 and two probes of 1.4 are less.
 _REACH = 7.0
-
-freesasa.setVerbosity(freesasa.nowarnings)
+_PROBE = 1.4  # Å
+_SLICES = 20
 
 
 def buried_areas(
@@ -52,37 +55,57 @@ def buried_areas(
     slot = np.searchsorted(wanted, residue)
 
     def area_by_residue(atoms: np.ndarray, radii: np.ndarray) -> np.ndarray:
-        areas = _atom_areas(xyz[atoms], radii, np.flatnonzero(is_wanted[atoms]))
-        inside = atoms[is_wanted[atoms]]
-        return np.bincount(slot[inside], weights=areas, minlength=len(wanted))
+        of = np.flatnonzero(is_wanted[atoms])
+        area = np.empty(len(of))
+        compiled.lee_richards(xyz[atoms], radii, of, _PROBE, _SLICES, area)
+        return np.bincount(slot[atoms[of]], weights=area, minlength=len(wanted))
 
     in_complex = np.flatnonzero(near & ~is_hydrogen)
-    buried = -area_by_residue(in_complex, _radii(residue_name[in_complex], atom_name[in_complex]))
+    buried = -area_by_residue(in_complex, atom_radii(residue_name[in_complex], atom_name[in_complex]))
     for code in (0, 1):
         alone = np.flatnonzero(near & (chain == code))
         if len(alone):
             first_letter = atom_name[alone].astype("S1")
-            buried += area_by_residue(alone, _radii(residue_name[alone], first_letter))
+            buried += area_by_residue(alone, atom_radii(residue_name[alone], first_letter))
     return buried
 
 
-def _atom_areas(xyz: np.ndarray, radii: np.ndarray, of: np.ndarray) -> np.ndarray:
-    result = freesasa.calcCoord(xyz.ravel().tolist(), radii.tolist())
-    return np.array([result.atomArea(i) for i in of.tolist()])
+def atom_radii(residue_name: np.ndarray, atom_name: np.ndarray) -> np.ndarray:
+    """Radii as FreeSASA gives them: ProtOr's by residue and atom name, else one guessed from the name's first letter.
+
+    Parameters
+    ----------
+    residue_name, atom_name : ndarray of bytes, shape=(n,)
+        Of atom names three characters count, as in FreeSASA's columns.
+
+    Returns
+    -------
+    radii : ndarray of float64, shape=(n,)
+        Å. 0 where neither the name nor its first letter is known.
+    """
+    keys, radii, guesses = _radius_tables()
+    wanted = _keys(residue_name, atom_name)
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    first_letter = atom_name.astype("S1").view(np.uint8)
+    return np.where(keys[place] == wanted, radii[place], guesses[first_letter])
 
 
-def _radii(residue_name: np.ndarray, atom_name: np.ndarray) -> np.ndarray:
-    pairs = np.stack([residue_name.astype("S8"), atom_name.astype("S8")], axis=1)
-    unique, inverse = np.unique(pairs.view("S16").ravel(), return_inverse=True)
-    unique = np.ascontiguousarray(unique).view("S8").reshape(-1, 2)
-    return np.array([_radius(residue.decode(), atom.decode()) for residue, atom in unique.tolist()])[inverse]
+def _keys(residue_name: np.ndarray, atom_name: np.ndarray) -> np.ndarray:
+    """Each pair of names as a number. Residue names of four letters or more are in no table, and are so here."""
+    names = np.stack([residue_name.astype("S4"), atom_name.astype("S3").astype("S4")], axis=1)
+    return names.view(">u8").ravel().astype(np.uint64)
 
 
 @functools.cache
-def _radius(residue_name: str, atom_name: str) -> float:
-    """FreeSASA's radius (Å) of an atom: ProtOr's, else a guess from the element, else 0."""
-    structure = freesasa.Structure()
-    structure.addAtom(
-        f"{atom_name:>2}" if len(atom_name) < 2 else f" {atom_name}"[:4], residue_name, "1", "A", 0.0, 0.0, 0.0
-    )
-    return structure.radius(0)
+def _radius_tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Keys of residue and atom, ascending, and their radii; the guesses by the code of a letter."""
+    text = resources.files("stagea_mpi").joinpath("data", "radii.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    guesses = np.zeros(256)
+    for row in rows:
+        if row["residue"] == "*":
+            guesses[ord(row["atom"])] = float(row["radius"])
+    known = [row for row in rows if row["residue"] != "*"]
+    keys = _keys(*(np.array([row[column].encode() for row in known]) for column in ("residue", "atom")))
+    order = np.argsort(keys)
+    return keys[order], np.array([float(row["radius"]) for row in known])[order], guesses

@@ -3,6 +3,9 @@
 import numpy as np
 
 def count_between(xyz_a: np.ndarray, xyz_b: np.ndarray, cutoff: float, /) -> int: ...
+def lee_richards(
+    xyz: np.ndarray, radii: np.ndarray, of: np.ndarray, probe: float, n_slices: int, area: np.ndarray, /
+) -> None: ...
 def pairs_between(
     xyz_a: np.ndarray, xyz_b: np.ndarray, cutoff: float, pairs: np.ndarray, distance: np.ndarray, /
 ) -> int: ...

@@ -112,4 +112,10 @@ Status count_between(const double *xyz_a, ptrdiff_t n_a, const double *xyz_b, pt
 Status within_reach(const double *xyz, ptrdiff_t n, const double *of, ptrdiff_t n_of, double reach, bool *inside,
                     Checkpoint *checkpoint);
 
+/* lee_richards.c: solvent-accessible areas of some of n spheres, as FreeSASA computes them. */
+
+/* Areas of the spheres with the indices `of`, each radius with the probe's added, cut into n_slices. */
+Status lee_richards(const double *xyz, const double *radii, ptrdiff_t n, const int64_t *of, ptrdiff_t n_of, double probe,
+                    int n_slices, double *area, Checkpoint *checkpoint);
+
 #endif

@@ -166,6 +166,31 @@ static bool take_length(PyObject *from, const char *name, double *length)
     return true;
 }
 
+/* Indices of `n` things, shape (any,) or (any, 2), which have been taken as int64. */
+static bool are_indices(const Py_buffer *view, const char *name, Py_ssize_t n)
+{
+    const int64_t *index = view->buf;
+    for (Py_ssize_t i = 0; i < view->len / (Py_ssize_t)sizeof *index; i++)
+        if (index[i] < 0 || index[i] >= n) {
+            PyErr_Format(PyExc_ValueError, "%s has %lld at place %zd, expected indices from 0 to below %zd", name,
+                         (long long)index[i], i, n);
+            return false;
+        }
+    return true;
+}
+
+/* A whole number between bounds. */
+static bool take_count(PyObject *from, const char *name, long least, long most, long *count)
+{
+    *count = PyLong_AsLong(from);
+    if (PyErr_Occurred() || *count < least || *count > most) {
+        PyErr_Clear();
+        PyErr_Format(PyExc_ValueError, "%s is %R, expected a whole number from %ld to %ld", name, from, least, most);
+        return false;
+    }
+    return true;
+}
+
 static bool has_arguments(const char *function, Py_ssize_t n, Py_ssize_t expected)
 {
     if (n != expected)
@@ -317,12 +342,57 @@ static PyObject *call_within_reach(PyObject *module, PyObject *const *argument, 
     return result;
 }
 
+/* ---- Surfaces -------------------------------------------------------------------------------------------------- */
+
+#define MOST_SLICES 1000
+
+/* Radii, float64, shape (n,), none below zero. */
+static const Py_buffer *take_radii(Arrays *arrays, PyObject *from, Py_ssize_t n)
+{
+    const Py_buffer *view = take_list(arrays, from, "radii", FLOAT64, READ, n);
+    if (!view || !are_finite(view, "radii"))
+        return NULL;
+    for (Py_ssize_t i = 0; i < n; i++)
+        if (((const double *)view->buf)[i] < 0.0) {
+            PyErr_Format(PyExc_ValueError, "radii has a number below 0 at place %zd, expected none", i);
+            return NULL;
+        }
+    return view;
+}
+
+PyDoc_STRVAR(lee_richards_doc,
+             "lee_richards(xyz, radii, of, probe, n_slices, area, /)\n--\n\n"
+             "Writes into `area` the solvent-accessible areas (Å²) of the spheres with the indices `of`, by Lee and\n"
+             "Richards' slices.");
+
+static PyObject *call_lee_richards(PyObject *module, PyObject *const *argument, Py_ssize_t n_arguments)
+{
+    Arrays arrays = {.n = 0};
+    const Py_buffer *xyz, *radii, *of, *area;
+    double probe;
+    long n_slices;
+    PyObject *result = NULL;
+    if (has_arguments("lee_richards", n_arguments, 6) && (xyz = take_places(&arrays, argument[0], "xyz")) &&
+        (radii = take_radii(&arrays, argument[1], xyz->shape[0])) &&
+        (of = take_list(&arrays, argument[2], "of", INT64, READ, -1)) && are_indices(of, "of", xyz->shape[0]) &&
+        take_length(argument[3], "probe", &probe) && take_count(argument[4], "n_slices", 1, MOST_SLICES, &n_slices) &&
+        (area = take_list(&arrays, argument[5], "area", FLOAT64, WRITE, of->shape[0]))) {
+        Run run = start(module);
+        if (finish(&run, lee_richards(xyz->buf, radii->buf, xyz->shape[0], of->buf, of->shape[0], probe, (int)n_slices,
+                                      area->buf, &run.checkpoint)))
+            result = Py_NewRef(Py_None);
+    }
+    release(&arrays);
+    return result;
+}
+
 /* ---- The module ------------------------------------------------------------------------------------------------ */
 
 #define FUNCTION(name) {#name, (PyCFunction)(void (*)(void))call_##name, METH_FASTCALL, name##_doc}
 
 static PyMethodDef functions[] = {
     FUNCTION(count_between),
+    FUNCTION(lee_richards),
     FUNCTION(pairs_between),
     FUNCTION(pairs_within),
     FUNCTION(within_reach),
