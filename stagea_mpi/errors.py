@@ -60,6 +60,10 @@ class LaunchError(StageAError):
     is_local = False
 
 
+class NotBuiltError(StageAError, ImportError):
+    """The part of the package that is compiled is not there, or not for this Python or machine."""
+
+
 class AffinityError(StageAError):
     """Ranks have fewer CPUs than were asked for, and `strict_affinity` is set."""
 

@@ -72,6 +72,7 @@ def diagnose() -> list[Check]:
         _tried("anarci", _anarci, f"install anarci, biopython and hmmer: {_SETUP}"),
         _program("voronota", ["voronota", "--version"], "Voronota", "voronota"),
         _tried("voronota areas", _voronota, f"install voronota 1.22 or later: {_SETUP}"),
+        _tried("kernels", _kernels, f"build the package: {_SETUP}"),
         _slurm(),
         affinity_check(sorted(os.sched_getaffinity(0)), os.cpu_count() or 1, _cgroup_cpus(), os.environ),
         threads_check(os.environ),
@@ -288,6 +289,18 @@ def _voronota() -> str:
     if not math.isclose(area, _CORNER_AREA, rel_tol=0.01):
         raise RuntimeError(f"the contact of two carbons has {area:.2f} Å², expected {_CORNER_AREA:.2f} Å²")
     return f"{area:.2f} Å² between two carbons, as expected"
+
+
+def _kernels() -> str:
+    import numpy as np
+
+    from ..kernels import compiled
+
+    area, expected = np.empty(1), 4.0 * math.pi * 3.0**2
+    compiled.lee_richards(np.zeros((1, 3)), np.array([1.6]), np.zeros(1, dtype=np.int64), 1.4, 20, area)
+    if not math.isclose(area[0], expected, rel_tol=1e-9):
+        raise RuntimeError(f"a sphere of 3 Å has a surface of {area[0]:.2f} Å², expected {expected:.2f} Å²")
+    return f"{area[0]:.2f} Å² of a sphere of 3 Å, as expected"
 
 
 def _slurm() -> Check:

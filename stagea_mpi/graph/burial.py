@@ -1,10 +1,10 @@
 """Buried surface area of residues: solvent-accessible area in the lone merged chain minus that in the complex.
 
 The areas are Lee & Richards' (1971) with 20 slices and a probe of 1.4 Å, to the last bit those of FreeSASA, with which
-the model was trained. The two sides take different radii, and it was trained on that difference: in the complex ProtOr's
-(Tsai, Taylor, Chothia & Gerstein, J. Mol. Biol. 290 (1999) 253) by residue and atom name, without hydrogens; in the lone
-chain those of the atom name's first letter alone, hydrogens too. An atom's area is set by its neighbours, so only those
-are handed over.
+the model was trained. The two sides take different radii, and it was trained on that difference: in the complex those
+of ProtOr (Tsai, Taylor, Chothia & Gerstein, J. Mol. Biol. 290 (1999) 253) by residue and atom name, without hydrogens;
+in the lone chain those of the atom name's first letter alone, hydrogens too. An atom's area is set by its neighbours,
+so only those are handed over.
 """
 
 import csv

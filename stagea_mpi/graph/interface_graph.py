@@ -9,6 +9,7 @@ from ..antibody.complexes import Complex
 from ..errors import ModelError
 from ..structure.residues import ANTIGEN, ATOM_TYPES, RESIDUE_TYPES, UNKNOWN, encode
 from .burial import buried_areas
+from .clustering import cluster_two_depths
 from .contacts import interface_contacts, internal_pairs
 from .features import EDGE_FEATURES, NODE_FEATURES, EdgeFeatures, EdgeInputs, NodeFeatures, NodeInputs, computed
 from .timing import StageClock
@@ -74,8 +75,6 @@ class InterfaceGraph(NodeFeatures):
 
     def cluster(self) -> Self:
         """The same graph with clusters: Markov clusters of the internal edges, and clusters of these."""
-        from .clustering import cluster_two_depths  # which loads SciPy
-
         return replace(self, clusters=cluster_two_depths(len(self), self.internal.nodes))
 
     @property

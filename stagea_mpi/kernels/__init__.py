@@ -5,12 +5,14 @@
 
 from pathlib import Path
 
+from ..errors import NotBuiltError
+
 try:
-    from . import compiled
+    import stagea_mpi.kernels.compiled as compiled
 except ImportError as error:
-    raise ImportError(
-        f"the kernels in C are not in {Path(__file__).parent}: {error}. They are built when the package is installed: "
-        "`pip install .` in its source tree, with a C compiler, or `make env`"
+    raise NotBuiltError(
+        f"the kernels in C cannot be loaded from {Path(__file__).parent}: {error}. They are built when the package is "
+        "installed: `make env`, or `pip install .` in the source tree; both need a C compiler"
     ) from error
 
 __all__ = ["compiled"]

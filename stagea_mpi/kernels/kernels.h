@@ -118,4 +118,9 @@ Status within_reach(const double *xyz, ptrdiff_t n, const double *of, ptrdiff_t 
 Status lee_richards(const double *xyz, const double *radii, ptrdiff_t n, const int64_t *of, ptrdiff_t n_of, double probe,
                     int n_slices, double *area, Checkpoint *checkpoint);
 
+/* markov_clusters.c: clusters of a graph. */
+
+/* The number of each node's cluster. Edges, shape (n_edges, 2), are undirected, each there once. */
+Status markov_clusters(ptrdiff_t n, const int64_t *edges, ptrdiff_t n_edges, int32_t *label, Checkpoint *checkpoint);
+
 #endif

@@ -386,6 +386,35 @@ static PyObject *call_lee_richards(PyObject *module, PyObject *const *argument, 
     return result;
 }
 
+/* ---- Graphs ---------------------------------------------------------------------------------------------------- */
+
+PyDoc_STRVAR(markov_clusters_doc,
+             "markov_clusters(edges, labels, /)\n--\n\n"
+             "Writes into `labels` (int32) the Markov cluster of each node of the undirected graph with these edges\n"
+             "(int64, shape (e, 2)).");
+
+static PyObject *call_markov_clusters(PyObject *module, PyObject *const *argument, Py_ssize_t n_arguments)
+{
+    Arrays arrays = {.n = 0};
+    const Py_buffer *edges, *labels;
+    PyObject *result = NULL;
+    if (has_arguments("markov_clusters", n_arguments, 2) &&
+        (edges = take_rows(&arrays, argument[0], "edges", INT64, READ, -1, 2)) &&
+        (labels = take_list(&arrays, argument[1], "labels", INT32, WRITE, -1)) &&
+        are_indices(edges, "edges", labels->shape[0])) {
+        if (labels->shape[0] >= INT32_MAX) {
+            PyErr_Format(PyExc_ValueError, "labels has %zd nodes, expected less than %d", labels->shape[0], INT32_MAX);
+        } else {
+            Run run = start(module);
+            if (finish(&run, markov_clusters(labels->shape[0], edges->buf, edges->shape[0], labels->buf,
+                                             &run.checkpoint)))
+                result = Py_NewRef(Py_None);
+        }
+    }
+    release(&arrays);
+    return result;
+}
+
 /* ---- The module ------------------------------------------------------------------------------------------------ */
 
 #define FUNCTION(name) {#name, (PyCFunction)(void (*)(void))call_##name, METH_FASTCALL, name##_doc}
@@ -393,6 +422,7 @@ static PyObject *call_lee_richards(PyObject *module, PyObject *const *argument, 
 static PyMethodDef functions[] = {
     FUNCTION(count_between),
     FUNCTION(lee_richards),
+    FUNCTION(markov_clusters),
     FUNCTION(pairs_between),
     FUNCTION(pairs_within),
     FUNCTION(within_reach),

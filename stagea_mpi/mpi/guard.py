@@ -152,7 +152,8 @@ def time_limit(seconds: float | None, what: str, key: str = "model_timeout_s") -
     """Ends the block with ModelError ``timeout`` when it takes longer.
 
     On the main thread a signal does it, which also ends a system call that waits. Python has no such thing for other
-    threads: there the error is raised before the next Python instruction, so a call into a library is waited for.
+    threads: there the error is raised before the next Python instruction, so a call into a library is waited for. The
+    package's own kernels run one now and then, and look for signals: they end in either case.
 
     Parameters
     ----------

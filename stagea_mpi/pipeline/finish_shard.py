@@ -10,6 +10,7 @@ import numpy as np
 from ..config.run_config import RunConfig
 from ..errors import DONE as OK
 from ..errors import TOO_MANY_FAILED
+from ..graph.clustering import cluster_two_depths
 from ..rundir.folders import DONE, GRAPHS_DONE, ShardFolder, part_name, write_table
 from ..rundir.records import publish_together
 from ..rundir.shard_meta import ShardMeta, ShardResult
@@ -117,9 +118,6 @@ def _known_clusters(packed: PackedFile) -> Clusters | None:
 
 
 def _find_clusters(packed: PackedFile) -> Clusters:
-    # Only ranks that cluster need SciPy, which takes long to load.
-    from ..graph.clustering import cluster_two_depths
-
     return {i: cluster_two_depths(len(graph), graph.internal.nodes) for i, _, graph in packed.graphs()}
 
 

@@ -9,7 +9,7 @@ from importlib import metadata
 from .. import __version__
 from ..errors import LaunchError
 
-_PACKAGES = ("numpy", "scipy", "h5py", "mpi4py", "gemmi", "freesasa", "anarci")
+_PACKAGES = ("numpy", "h5py", "mpi4py", "gemmi", "anarci")
 
 
 _known: dict[str, str] = {}

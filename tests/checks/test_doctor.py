@@ -10,8 +10,8 @@ from stagea_mpi.checks import doctor
 from stagea_mpi.checks.doctor import Check
 
 BY_NAME = (
-    "Python", "mpi4py", "h5py", "hmmscan", "anarci", "voronota", "voronota areas", "affinity", "threads",
-    "MPI's folders",
+    "Python", "mpi4py", "h5py", "hmmscan", "anarci", "voronota", "voronota areas", "kernels", "affinity",
+    "threads", "MPI's folders",
 )  # fmt: skip
 
 

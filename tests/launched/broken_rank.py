@@ -16,7 +16,6 @@ from pathlib import Path
 
 from stagea_mpi import cli
 from stagea_mpi.antibody import hmm_search
-from stagea_mpi.graph import clustering
 from stagea_mpi.mpi.guard import StopRequest
 from stagea_mpi.mpi.teams import connect
 from stagea_mpi.mpi.worker import WorkerProcess
@@ -43,7 +42,7 @@ STAGES = {
     "close": (packed_writer.PackedWriter, "close"),
     "publish": (Shard, "root_publish"),
     "lists": (shard, "write_lists"),
-    "cluster": (clustering, "cluster_two_depths"),
+    "cluster": (finish_shard, "cluster_two_depths"),
     "graphs": (finish_shard, "write_graphs"),
     "mark": (folders.ShardFolder, "mark"),
 }
