@@ -197,4 +197,4 @@ def _graph_of(
         domains = {sequence: numbering[sequence] for sequence in sequences.values()}
         choice = find_chains(chains, sequences, domains, lambda: atoms)
         complex_, checked = merge_chains(atoms, choice.chains, name), choice.checked
-    return interface_graph.build_graph(complex_, antibody_regions(complex_, checked), timeout)
+    return interface_graph.build_graph(complex_, antibody_regions(complex_, checked))

@@ -90,9 +90,7 @@ def _have_equal_arrays(kind: type, one: object, other: object) -> bool:
     return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs if isinstance(a, np.ndarray))
 
 
-def build_graph(
-    complex_: Complex, region: np.ndarray, timeout: float | None = None, clock: StageClock | None = None
-) -> InterfaceGraph:
+def build_graph(complex_: Complex, region: np.ndarray, clock: StageClock | None = None) -> InterfaceGraph:
     """The interface graph of a complex.
 
     Parameters
@@ -100,15 +98,13 @@ def build_graph(
     complex_ : Complex
     region : ndarray of uint8, shape=(length of chain A's sequence,)
         Region of each residue of chain A (`numbering.regions`).
-    timeout : float, optional
-        Seconds that a child process may take.
     clock : StageClock, optional
         Books the seconds of each stage.
 
     Raises
     ------
     ModelError
-        ``no_interface``, ``bad_coordinates``, ``child_failed`` or ``timeout``.
+        ``no_interface`` or ``bad_coordinates``.
     """
     clock = clock or StageClock()
     residue_type = encode(complex_.residue_name, RESIDUE_TYPES)
@@ -119,7 +115,7 @@ def build_graph(
     _refuse_overlaps(complex_, atoms, contacts, distance)
     _refuse_overlaps(complex_, atoms, bonded, bonded_distance)
     clock.lap("contacts")
-    areas = _voronoi_areas(complex_, atoms, np.concatenate([contacts, bonded]), timeout)
+    areas = _voronoi_areas(complex_, atoms, np.concatenate([contacts, bonded]))
     clock.lap("voronoi")
     residues, residue_row = np.unique(complex_.residue[atoms], return_inverse=True)
     bsa = buried_areas(
@@ -184,6 +180,6 @@ def _describe(complex_: Complex, atom: int) -> str:
     return f"{complex_.atom_name[atom].decode()} of {residue} in merged chain {'AB'[complex_.chain[atom]]}"
 
 
-def _voronoi_areas(complex_: Complex, atoms: np.ndarray, pairs: np.ndarray, timeout: float | None) -> np.ndarray:
+def _voronoi_areas(complex_: Complex, atoms: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     heavy = np.flatnonzero(~complex_.is_hydrogen)
-    return contact_areas(complex_.atom_name[heavy], complex_.xyz[heavy], np.searchsorted(heavy, atoms), pairs, timeout)
+    return contact_areas(complex_.atom_name[heavy], complex_.xyz[heavy], np.searchsorted(heavy, atoms), pairs)

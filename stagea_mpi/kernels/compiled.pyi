@@ -2,6 +2,7 @@
 
 import numpy as np
 
+def contact_areas(xyz: np.ndarray, radii: np.ndarray, pairs: np.ndarray, area: np.ndarray, /) -> None: ...
 def count_between(xyz_a: np.ndarray, xyz_b: np.ndarray, cutoff: float, /) -> int: ...
 def lee_richards(
     xyz: np.ndarray, radii: np.ndarray, of: np.ndarray, probe: float, n_slices: int, area: np.ndarray, /

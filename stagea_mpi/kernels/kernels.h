@@ -112,6 +112,13 @@ Status count_between(const double *xyz_a, ptrdiff_t n_a, const double *xyz_b, pt
 Status within_reach(const double *xyz, ptrdiff_t n, const double *of, ptrdiff_t n_of, double reach, bool *inside,
                     Checkpoint *checkpoint);
 
+/* contact_areas.c (with face.c, contour.c and bisector.c): contact areas of balls in their Voronoi diagram. */
+
+/* Areas of pairs, shape (n_pairs, 2), of n balls, as Voronota computes them. Pairs with the same lower index are best
+   given one after the other. */
+Status contact_areas(const double *xyz, const double *radii, ptrdiff_t n, const int64_t *pairs, ptrdiff_t n_pairs,
+                     double *area, Checkpoint *checkpoint);
+
 /* lee_richards.c: solvent-accessible areas of some of n spheres, as FreeSASA computes them. */
 
 /* Areas of the spheres with the indices `of`, each radius with the probe's added, cut into n_slices. */

@@ -360,6 +360,34 @@ static const Py_buffer *take_radii(Arrays *arrays, PyObject *from, Py_ssize_t n)
     return view;
 }
 
+PyDoc_STRVAR(contact_areas_doc,
+             "contact_areas(xyz, radii, pairs, area, /)\n--\n\n"
+             "Writes into `area` the contact areas (Å²) of pairs (int64, shape (k, 2)) of balls in their Voronoi diagram,\n"
+             "constrained by a probe of 1.4 Å, as Voronota computes them.");
+
+static PyObject *call_contact_areas(PyObject *module, PyObject *const *argument, Py_ssize_t n_arguments)
+{
+    Arrays arrays = {.n = 0};
+    const Py_buffer *xyz, *radii, *pairs, *area;
+    PyObject *result = NULL;
+    if (has_arguments("contact_areas", n_arguments, 4) && (xyz = take_places(&arrays, argument[0], "xyz")) &&
+        (radii = take_radii(&arrays, argument[1], xyz->shape[0])) &&
+        (pairs = take_rows(&arrays, argument[2], "pairs", INT64, READ, -1, 2)) &&
+        are_indices(pairs, "pairs", xyz->shape[0]) &&
+        (area = take_list(&arrays, argument[3], "area", FLOAT64, WRITE, pairs->shape[0]))) {
+        if (xyz->shape[0] > INT32_MAX / 2) {
+            PyErr_Format(PyExc_ValueError, "xyz has %zd places, expected at most %d", xyz->shape[0], INT32_MAX / 2);
+        } else {
+            Run run = start(module);
+            if (finish(&run, contact_areas(xyz->buf, radii->buf, xyz->shape[0], pairs->buf, pairs->shape[0], area->buf,
+                                           &run.checkpoint)))
+                result = Py_NewRef(Py_None);
+        }
+    }
+    release(&arrays);
+    return result;
+}
+
 PyDoc_STRVAR(lee_richards_doc,
              "lee_richards(xyz, radii, of, probe, n_slices, area, /)\n--\n\n"
              "Writes into `area` the solvent-accessible areas (Å²) of the spheres with the indices `of`, by Lee and\n"
@@ -420,6 +448,7 @@ static PyObject *call_markov_clusters(PyObject *module, PyObject *const *argumen
 #define FUNCTION(name) {#name, (PyCFunction)(void (*)(void))call_##name, METH_FASTCALL, name##_doc}
 
 static PyMethodDef functions[] = {
+    FUNCTION(contact_areas),
     FUNCTION(count_between),
     FUNCTION(lee_richards),
     FUNCTION(markov_clusters),

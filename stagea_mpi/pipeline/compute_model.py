@@ -53,7 +53,7 @@ def compute_model(entry: ModelEntry, timeout: float) -> ModelResult:
             atoms = read_model(entry.ref)
             complex_ = merge_chains(atoms, entry.known_chains, entry.ref.name)
             clock.lap("read")
-            graph = build_graph(complex_, antibody_regions(complex_, entry.known_domains), timeout, clock)
+            graph = build_graph(complex_, antibody_regions(complex_, entry.known_domains), clock)
             quality = assess(complex_, graph, entry.known_domains, left_out(atoms, entry.known_chains))
             return ModelResult(graph, quality, tuple(clock.seconds.values()))
     except ModelError as found:

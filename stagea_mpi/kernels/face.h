@@ -1,0 +1,64 @@
+/* The face that two balls share in the Voronoi diagram of balls: its vertices, and the balls that bound it. */
+
+#ifndef STAGEA_MPI_FACE_H
+#define STAGEA_MPI_FACE_H
+
+#include "geometry.h"
+#include "kernels.h"
+
+/* A ball as another one, a, sees it. */
+typedef struct {
+    Point to;       /* X, from a's centre */
+    double s, h;    /* difference of the radii; (|X|² - s²)/2, not above 0 where one lies inside the other */
+    double gap;     /* between the surfaces */
+    ptrdiff_t ball;
+} Seen;
+
+/* All balls as a sees them: first those within two probes' breadth, then the others in shells, ever further out. */
+typedef struct {
+    Seen *of;
+    ptrdiff_t n_near, n; /* how many are near; how many are known: only these as long as no more were asked for */
+    ptrdiff_t room;
+    ptrdiff_t shell_end[40];
+    bool is_hidden; /* a lies inside another ball, and shares no face with any */
+} View;
+
+/* What a ball leaves of a face: the directions u with k + n·u ≥ 0. */
+typedef struct {
+    Point n;
+    double k, n2;         /* n2 = n·n */
+    double edge;          /* how far b's direction is from the circle, as a signed square of a sine */
+    ptrdiff_t seen;       /* its ball, as an index into the view */
+    ptrdiff_t n_vertices; /* that lie on its circle */
+    bool is_loop;         /* the whole circle bounds the face, without a vertex */
+} Cut;
+
+typedef struct {
+    Point u;  /* its direction from a */
+    double r; /* radius of the ball that touches all four; HUGE_VAL where there is none */
+    ptrdiff_t one, other; /* the cuts whose circles meet here */
+} Vertex;
+
+/* A face, and room for finding it; all zero before the first one. */
+typedef struct {
+    Cut *cuts; /* those that have ever taken something; the first is not a ball's: where there is a bisector at all */
+    Vertex *vertices;
+    ptrdiff_t n_cuts, n_vertices, n_loops;
+    Cut *candidates;
+    ptrdiff_t room_cuts, room_vertices, room_candidates;
+} Face;
+
+/* What a sees within two probes' breadth. */
+Status look_from(View *view, const Ball *balls, ptrdiff_t n, ptrdiff_t a, double probe);
+
+/* The face that a shares with a ball which it sees near. */
+Status find_face(Face *face, View *view, ptrdiff_t b_seen, const Ball *balls, ptrdiff_t n, ptrdiff_t a, double probe,
+                 Checkpoint *checkpoint);
+
+/* Centre of the ball that touches all four of a vertex. */
+static inline Point centre_of(const Vertex *vertex, const Ball *a)
+{
+    return plus(a->centre, times(vertex->u, vertex->r + a->radius));
+}
+
+#endif
