@@ -19,7 +19,8 @@ from .antibody.complexes import Chains, chain_sequences, merge_chains
 from .config.chains import CHAIN_KEYS, parse_chains
 from .config.paths import given
 from .errors import ConfigError, ModelError, StageAError, listed
-from .graph import interface_graph
+from .graph.interface_graph import GraphArrays
+from .graph.interface_graph import build_graph as build_arrays
 from .inputs import AtomTable, ModelRef, atoms_of_structure, list_models, read_model
 from .mpi.guard import time_limit
 from .mpi.teams import SerialComm
@@ -182,9 +183,7 @@ def _chosen(path: str, model: str | int | None) -> ModelRef:
     raise ConfigError(f"{path}: {what} {model!r}; expected one of {names}")
 
 
-def _graph_of(
-    atoms: AtomTable, rule: Chains | ChainRule, name: str, timeout: float | None
-) -> interface_graph.InterfaceGraph:
+def _graph_of(atoms: AtomTable, rule: Chains | ChainRule, name: str, timeout: float | None) -> GraphArrays:
     numbering = Numbering(SerialComm())
     chains = rule.stated() if isinstance(rule, ChainRule) and rule.is_stated else rule
     if isinstance(chains, Chains):
@@ -197,4 +196,4 @@ def _graph_of(
         domains = {sequence: numbering[sequence] for sequence in sequences.values()}
         choice = find_chains(chains, sequences, domains, lambda: atoms)
         complex_, checked = merge_chains(atoms, choice.chains, name), choice.checked
-    return interface_graph.build_graph(complex_, antibody_regions(complex_, checked))
+    return build_arrays(complex_, antibody_regions(complex_, checked))

@@ -12,7 +12,7 @@ from stagea_mpi.antibody.chain_rules import ChainRule
 from stagea_mpi.antibody.complexes import Chains, Complex, merge_chains
 from stagea_mpi.antibody.numbering import Domain, find_domains
 from stagea_mpi.errors import ModelError
-from stagea_mpi.graph.interface_graph import InterfaceGraph, build_graph
+from stagea_mpi.graph.interface_graph import GraphArrays, build_graph
 from stagea_mpi.inputs import AtomTable, FileNames, list_models, read_model, stem
 from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.pipeline.inventory import ModelEntry, list_shard
@@ -96,13 +96,13 @@ def checked(complex_: Complex) -> CheckedChains:
     return CheckedChains(role_domain("heavy", domains_of(complex_.heavy)), light)
 
 
-def graph_of(path: str, chains: Chains = FAB_CHAINS) -> InterfaceGraph:
+def graph_of(path: str, chains: Chains = FAB_CHAINS) -> GraphArrays:
     """The graph of a file's first model."""
     complex_ = merge_chains(read(path), chains, path)
     return build_graph(complex_, antibody_regions(complex_, checked(complex_)))
 
 
-def same_graphs(one: InterfaceGraph, other: InterfaceGraph) -> bool:
+def same_graphs(one: GraphArrays, other: GraphArrays) -> bool:
     """Whether two graphs have the same nodes with the same features and the same edges."""
     columns = ("chain", "residue_number", "residue_type", "atom_type", "region", "position", "bsa")
     edges = ("nodes", "dist", "elec", "vdw", "voro_area", "orientation")

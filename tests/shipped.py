@@ -13,7 +13,7 @@ from stagea_mpi.antibody.chain_checking import CheckedChains, antibody_regions, 
 from stagea_mpi.antibody.complexes import Chains, Complex, merge_chains
 from stagea_mpi.antibody.numbering import find_domains
 from stagea_mpi.demo import poses
-from stagea_mpi.graph.interface_graph import InterfaceGraph, build_graph
+from stagea_mpi.graph.interface_graph import GraphArrays, build_graph
 from stagea_mpi.inputs import list_models, read_model
 
 STRUCTURES = resources.files("stagea_mpi") / "data" / "structures"
@@ -29,7 +29,7 @@ class Built:
     complex_: Complex
     checked: CheckedChains
     region: np.ndarray
-    graph: InterfaceGraph
+    graph: GraphArrays
 
 
 @functools.cache

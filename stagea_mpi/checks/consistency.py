@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from ..errors import RunFolderError
-from ..graph.interface_graph import InterfaceGraph
+from ..graph.interface_graph import GraphArrays
 from ..pipeline.finish_shard import FAILURE_COLUMNS, MANIFEST_COLUMNS
 from ..rundir.folders import ShardFolder, table_cell
 from ..rundir.records import input_hash
@@ -193,7 +193,7 @@ def _check_manifest(path: Path, packed: PackedFile, meta: ShardMeta) -> Iterator
             yield from _check_sequence(f"{name}.{letter}", sequences.get((name, letter)), graph, code)
 
 
-def _check_sequence(label: str, sequence: str | None, graph: InterfaceGraph, chain: int) -> Iterator[str]:
+def _check_sequence(label: str, sequence: str | None, graph: GraphArrays, chain: int) -> Iterator[str]:
     """Whether the residues of a graph stand in their chain's sequence: Stage B finds their embeddings by it."""
     is_here = graph.chain == chain
     numbers, letters = graph.residue_number[is_here], _LETTERS[graph.residue_type[is_here]]

@@ -36,7 +36,7 @@ class Edges(EdgeFeatures):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class InterfaceGraph(NodeFeatures):
+class GraphArrays(NodeFeatures):
     """Nodes and edges of one model's interface. Equal are graphs with equal arrays; there is no hash.
 
     Attributes
@@ -62,13 +62,13 @@ class InterfaceGraph(NodeFeatures):
 
     def __repr__(self) -> str:
         sizes = f"{len(self)} nodes, {len(self.interface)} interface edges, {len(self.internal)} internal edges"
-        return f"InterfaceGraph({repr(self.name) + ': ' if self.name else ''}{sizes})"
+        return f"{type(self).__name__}({repr(self.name) + ': ' if self.name else ''}{sizes})"
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, InterfaceGraph):
+        if not isinstance(other, GraphArrays):
             return NotImplemented
         return (
-            _have_equal_arrays(InterfaceGraph, self, other)
+            _have_equal_arrays(GraphArrays, self, other)
             and self.interface == other.interface
             and self.internal == other.internal
         )
@@ -90,7 +90,7 @@ def _have_equal_arrays(kind: type, one: object, other: object) -> bool:
     return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs if isinstance(a, np.ndarray))
 
 
-def build_graph(complex_: Complex, region: np.ndarray, clock: StageClock | None = None) -> InterfaceGraph:
+def build_graph(complex_: Complex, region: np.ndarray, clock: StageClock | None = None) -> GraphArrays:
     """The interface graph of a complex.
 
     Parameters
@@ -139,7 +139,7 @@ def build_graph(complex_: Complex, region: np.ndarray, clock: StageClock | None 
         bsa,
     )
     n = len(contacts)
-    graph = InterfaceGraph(
+    graph = GraphArrays(
         **computed(NODE_FEATURES, nodes),
         interface=Edges(**computed(EDGE_FEATURES, EdgeInputs(nodes, contacts, distance, areas[:n], False))),
         internal=Edges(**computed(EDGE_FEATURES, EdgeInputs(nodes, bonded, bonded_distance, areas[n:], True))),

@@ -11,7 +11,7 @@ from ..antibody.chain_checking import CheckedChains
 from ..antibody.complexes import Complex
 from ..antibody.numbering import Domain
 from ..structure.neighbours import pairs_between
-from .interface_graph import InterfaceGraph
+from .interface_graph import GraphArrays
 from .left_out import names_of
 
 #: Å, exclusive: two Cα atoms of the heavy and the light chain are in contact.
@@ -63,14 +63,14 @@ UNKNOWN_QUALITY = Quality(-1, -1.0, False, False, -1, "", False, -1)
 
 
 def assess(
-    complex_: Complex, graph: InterfaceGraph, checked: CheckedChains, missing: Counter[str] | None = None
+    complex_: Complex, graph: GraphArrays, checked: CheckedChains, missing: Counter[str] | None = None
 ) -> Quality:
     """Quality flags of a model.
 
     Parameters
     ----------
     complex_ : Complex
-    graph : InterfaceGraph
+    graph : GraphArrays
         Its graph, with at least one interface edge.
     checked : CheckedChains
         Its variable domains.

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..errors import ConfigError
-from ..graph.interface_graph import InterfaceGraph
+from ..graph.interface_graph import GraphArrays
 from ..report.figures import AS_IS, COLOURS, CYCLE, Missing, legend_above, picture, title
 from ..structure.residues import ANTIGEN, REGIONS
 from . import graph_tables
@@ -36,7 +36,7 @@ AREA = LinearSegmentedColormap.from_list("area", ("#FFFFFF", COLOURS["sky"], COL
 MOST_NAMED = 60
 
 
-def side_view(graph: InterfaceGraph, ax: Axes | None = None) -> Figure:
+def side_view(graph: GraphArrays, ax: Axes | None = None) -> Figure:
     """The interface from its side, the antibody above the antigen: atoms by region, contacts as lines."""
     figure, axes = picture(f"interface of {_name(graph)} from its side", 3.4, given=ax)
     position = graph.position.astype(np.float64)
@@ -56,7 +56,7 @@ def side_view(graph: InterfaceGraph, ax: Axes | None = None) -> Figure:
     return figure
 
 
-def interface_3d(graph: InterfaceGraph, ax: Axes | None = None) -> Figure:
+def interface_3d(graph: GraphArrays, ax: Axes | None = None) -> Figure:
     """The interface in space: atoms by region, contacts as lines."""
     figure, axes = picture(f"interface of {_name(graph)} in space", 5.0, subplot_kw={"projection": "3d"}, given=ax)
     if not hasattr(axes, "zaxis"):
@@ -77,7 +77,7 @@ def interface_3d(graph: InterfaceGraph, ax: Axes | None = None) -> Figure:
     return figure
 
 
-def contact_map(graph: InterfaceGraph, ax: Axes | None = None) -> Figure:
+def contact_map(graph: GraphArrays, ax: Axes | None = None) -> Figure:
     """Contact area of each pair of residues, the antibody's by CDR."""
     table = graph_tables.contact_map(_nodes(graph), _edges(graph))
     rows, columns = table.shape
@@ -100,7 +100,7 @@ def contact_map(graph: InterfaceGraph, ax: Axes | None = None) -> Figure:
     return figure
 
 
-def feature_distributions(graph: InterfaceGraph, axes: Sequence[Axes] | None = None) -> Figure:
+def feature_distributions(graph: GraphArrays, axes: Sequence[Axes] | None = None) -> Figure:
     """Distances, energies, contact areas and buried areas of one model."""
     edges, residues = _edges(graph), _nodes(graph).drop_duplicates(["side", "residue_number"])
     shown = (
@@ -122,7 +122,7 @@ def feature_distributions(graph: InterfaceGraph, axes: Sequence[Axes] | None = N
     return figure
 
 
-def clusters(graph: InterfaceGraph, axes: Sequence[Axes] | None = None) -> Figure | Missing:
+def clusters(graph: GraphArrays, axes: Sequence[Axes] | None = None) -> Figure | Missing:
     """The clusters of the graph's atoms, seen along the direction in which they spread least."""
     if graph.clusters is None:
         return Missing("The graph has not been clustered; `graph.cluster()` does it.")
@@ -157,13 +157,13 @@ def _style(region: str) -> dict[str, str]:
     }
 
 
-def _nodes(graph: InterfaceGraph) -> pd.DataFrame:
+def _nodes(graph: GraphArrays) -> pd.DataFrame:
     return graph_tables.node_table(graph_tables.nodes_of(graph))
 
 
-def _edges(graph: InterfaceGraph) -> pd.DataFrame:
+def _edges(graph: GraphArrays) -> pd.DataFrame:
     return graph_tables.edge_table(graph_tables.edges_of(graph.interface), internal=False)
 
 
-def _name(graph: InterfaceGraph) -> str:
+def _name(graph: GraphArrays) -> str:
     return graph.name or "a model"

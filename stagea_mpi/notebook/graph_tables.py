@@ -14,7 +14,7 @@ from ..structure.residues import ANTIGEN, REGIONS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..graph.interface_graph import Edges, InterfaceGraph
+    from ..graph.interface_graph import Edges, GraphArrays
 
 #: What of a node and of an edge is in a table, as the fields of graphs and the columns of packed.h5 are called.
 NODE_COLUMNS = tuple(feature.name for feature in NODE_FEATURES if feature.headings)
@@ -78,7 +78,7 @@ def edge_table(columns: Mapping[str, np.ndarray], internal: bool) -> pd.DataFram
     return pd.DataFrame(ends | table_columns(EDGE_FEATURES, columns))
 
 
-def nodes_of(graph: InterfaceGraph) -> dict[str, np.ndarray]:
+def nodes_of(graph: GraphArrays) -> dict[str, np.ndarray]:
     return {name: getattr(graph, name) for name in NODE_COLUMNS}
 
 

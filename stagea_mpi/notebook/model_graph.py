@@ -1,4 +1,4 @@
-"""The interface graph that Python's users get: the arrays of `graph.interface_graph` with tables, pictures and a file.
+"""The interface graph that Python's users get: `GraphArrays` with tables, pictures and a file.
 
 It is a class of its own since tables, pictures and files stand above `graph/`, which is arrays in, arrays out. pandas,
 matplotlib, h5py and PyTorch are imported when they are asked for.
@@ -14,8 +14,7 @@ import numpy as np
 
 from ..config.paths import given
 from ..errors import LaunchError, StorageError
-from ..graph import interface_graph
-from ..graph.interface_graph import Clusters
+from ..graph.interface_graph import Clusters, Edges, GraphArrays
 from ..rundir.folders import publish
 from . import graph_tables
 
@@ -30,15 +29,20 @@ PYG_EDGE_FEATURES = ("dist", "voro_area", "elec", "vdw", "covalent", "orientatio
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class InterfaceGraph(interface_graph.InterfaceGraph):
+class InterfaceGraph(GraphArrays):
     """One model's interface: nodes are atoms in contact, edges the contacts and the bonds among them.
 
     Its arrays (`chain`, `position`, `interface.dist`, …) have a row each in `stagea_mpi.graph.features`.
+    They are read-only, since the graphs that `cluster` and `dataclasses.replace` make of this one share them.
     `len(graph)` counts nodes, `==` compares all arrays, and as the last line of a notebook's cell it is a picture.
     """
 
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            object.__setattr__(self, f.name, _read_only(getattr(self, f.name)))
+
     @classmethod
-    def of(cls, graph: interface_graph.InterfaceGraph, name: str = "", clusters: Clusters | None = None) -> Self:
+    def of(cls, graph: GraphArrays, name: str = "", clusters: Clusters | None = None) -> Self:
         """The same arrays, under a model's name."""
         arrays = {f.name: getattr(graph, f.name) for f in fields(graph)}
         return cls(**arrays | {"name": name, "clusters": clusters})
@@ -195,6 +199,19 @@ class InterfaceGraph(interface_graph.InterfaceGraph):
             return {"text/plain": repr(self)}, {}
         content, described = figure._repr_mimebundle_()
         return {**content, "text/plain": repr(self)}, described
+
+
+def _read_only(value: Any) -> Any:
+    """Views of arrays that cannot be written through; other values as they are."""
+    if isinstance(value, np.ndarray):
+        view = value.view()
+        view.flags.writeable = False
+        return view
+    if isinstance(value, tuple):
+        return tuple(_read_only(item) for item in value)
+    if isinstance(value, Edges):
+        return Edges(**{f.name: _read_only(getattr(value, f.name)) for f in fields(value)})
+    return value
 
 
 def _side_by_side(features: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ..antibody.chain_checking import antibody_regions
 from ..antibody.complexes import merge_chains
 from ..errors import LaunchError, ModelError
-from ..graph.interface_graph import InterfaceGraph, build_graph
+from ..graph.interface_graph import GraphArrays, build_graph
 from ..graph.left_out import left_out
 from ..graph.quality import UNKNOWN_QUALITY, Quality, assess
 from ..graph.timing import StageClock
@@ -23,7 +23,7 @@ class ModelResult:
 
     Attributes
     ----------
-    graph : InterfaceGraph or None
+    graph : GraphArrays or None
     quality : Quality
     seconds : tuple of float
         By stage, in the order of `graph.timing.STAGES`.
@@ -31,7 +31,7 @@ class ModelResult:
         Why there is no graph.
     """
 
-    graph: InterfaceGraph | None
+    graph: GraphArrays | None
     quality: Quality
     seconds: tuple[float, ...]
     failure: ModelError | None = None

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..graph.features import EDGE_FEATURES, NODE_FEATURES, Columns, Feature
-from ..graph.interface_graph import Edges, InterfaceGraph
+from ..graph.interface_graph import Edges, GraphArrays
 from ..structure.residues import ATOM_TYPES, RESIDUE_TYPES
 from .memory import MemoryFile
 
@@ -27,7 +27,7 @@ _EDGE_DATA = ("dist", "type", "voro_area", "orientation", "elec", "vdw", "covale
 Clusters = tuple[np.ndarray, np.ndarray]
 
 
-def write_graphs(path: str, models: Iterable[tuple[str, InterfaceGraph, Clusters | None]]) -> int:
+def write_graphs(path: str, models: Iterable[tuple[str, GraphArrays, Clusters | None]]) -> int:
     """Writes graphs.h5.
 
     Parameters
@@ -51,7 +51,7 @@ def write_graphs(path: str, models: Iterable[tuple[str, InterfaceGraph, Clusters
         return file.close_to(path)
 
 
-def datasets(graph: InterfaceGraph, clusters: Clusters | None) -> dict[str, np.ndarray]:
+def datasets(graph: GraphArrays, clusters: Clusters | None) -> dict[str, np.ndarray]:
     """What a model's group holds, by path, beside the empty group `EMPTY_GROUP`."""
     identity = _node_identity(graph)
     found = {"nodes": identity}
@@ -65,7 +65,7 @@ def datasets(graph: InterfaceGraph, clusters: Clusters | None) -> dict[str, np.n
     return found
 
 
-def _node_identity(graph: InterfaceGraph) -> np.ndarray:
+def _node_identity(graph: GraphArrays) -> np.ndarray:
     """Chain, residue number, residue name, atom serial and atom name of each node as text, shape=(n, 5)."""
     columns = (
         _CHAIN_NAMES[graph.chain],
@@ -78,7 +78,7 @@ def _node_identity(graph: InterfaceGraph) -> np.ndarray:
     return np.stack([column.astype(f"S{width}") for column in columns], axis=1)
 
 
-def node_features(graph: InterfaceGraph) -> dict[str, np.ndarray]:
+def node_features(graph: GraphArrays) -> dict[str, np.ndarray]:
     """What `node_data` holds."""
     found = _spelled(NODE_FEATURES, vars(graph)) | {"embedding": np.zeros((len(graph), 1))}
     return _ordered(found, _NODE_DATA)

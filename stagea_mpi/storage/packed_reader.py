@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import RunFolderError
 from ..graph.features import EDGE_FEATURES
-from ..graph.interface_graph import Edges, InterfaceGraph
+from ..graph.interface_graph import Edges, GraphArrays
 from .memory import MemoryFile
 from .schema import CLUSTERS, POINTERS, SCHEMA, SCHEMA_VERSION, STATUS
 
@@ -79,7 +79,7 @@ class PackedFile:
     def column(self, path: str) -> np.ndarray:
         return self._file[path][()]
 
-    def graph(self, index: int) -> InterfaceGraph:
+    def graph(self, index: int) -> GraphArrays:
         """Graph of the index-th model."""
         node = self.rows("node", index, index + 1)
         edge, internal = (self.rows(table, index, index + 1) for table in ("edge", "internal_edge"))
@@ -89,9 +89,9 @@ class PackedFile:
             Edges(**{f.name: columns[f.name] for f in fields(Edges)}) for columns in (edge, internal)
         )
         columns: dict[str, Any] = {**node, "interface": interface, "internal": internal_edges}
-        return InterfaceGraph(**columns)
+        return GraphArrays(**columns)
 
-    def graphs(self) -> Iterator[tuple[int, str, InterfaceGraph]]:
+    def graphs(self) -> Iterator[tuple[int, str, GraphArrays]]:
         """Index, name and graph of every model that has one."""
         for index, (name, status) in enumerate(zip(self.names, self.statuses, strict=True)):
             if status == "ok":

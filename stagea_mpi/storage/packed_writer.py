@@ -7,7 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..graph.interface_graph import Edges, InterfaceGraph
+from ..graph.interface_graph import Edges, GraphArrays
 from ..mpi.communicator import Communicator
 from ..mpi.files import open_together
 from ..mpi.guard import abort_on_error
@@ -30,7 +30,7 @@ class ModelRecord:
     n_atoms, rank : int
     seconds : tuple of float
         By stage, in the order of `graph.timing.STAGES`.
-    graph : InterfaceGraph or None
+    graph : GraphArrays or None
     reason : str or None
         Key of `errors.REASONS` where there is no graph.
     heavy_light_contacts, vdw_outside, low_heavy_light, vdw_clash, left_out, left_out_names, modified_interface,
@@ -48,7 +48,7 @@ class ModelRecord:
     n_atoms: int
     rank: int
     seconds: tuple[float, ...]
-    graph: InterfaceGraph | None
+    graph: GraphArrays | None
     reason: str | None = None
     heavy_light_contacts: int = -1
     vdw_outside: float = -1.0
@@ -208,13 +208,13 @@ def as_bytes(text: str) -> bytes:
     return text.encode("utf-8", errors="surrogateescape")
 
 
-def _graph_values(graph: InterfaceGraph, column: Column) -> np.ndarray:
+def _graph_values(graph: GraphArrays, column: Column) -> np.ndarray:
     return getattr(_table_of(graph, column.table), column.name)
 
 
-def _table_of(graph: InterfaceGraph, table: str) -> InterfaceGraph | Edges:
+def _table_of(graph: GraphArrays, table: str) -> GraphArrays | Edges:
     """The part of a graph whose columns a table holds."""
-    parts: dict[str, InterfaceGraph | Edges] = {"node": graph, "edge": graph.interface, "internal_edge": graph.internal}
+    parts: dict[str, GraphArrays | Edges] = {"node": graph, "edge": graph.interface, "internal_edge": graph.internal}
     return parts[table]
 
 

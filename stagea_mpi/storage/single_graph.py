@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import ConfigError, listed
-from ..graph.interface_graph import Clusters, InterfaceGraph
+from ..graph.interface_graph import Clusters, GraphArrays
 from ..graph.timing import STAGES
 from ..mpi.teams import SerialComm
 from .packed_reader import PackedFile, reading, write_clustered
@@ -13,7 +13,7 @@ from .packed_writer import ModelRecord, PackedWriter, as_bytes
 from .schema import root_attributes
 
 
-def write_graph(path: str | Path, name: str, graph: InterfaceGraph, clusters: Clusters | None = None) -> None:
+def write_graph(path: str | Path, name: str, graph: GraphArrays, clusters: Clusters | None = None) -> None:
     """Writes a graph; what a run knows of a model beside its graph is unknown there.
 
     Parameters
@@ -22,7 +22,7 @@ def write_graph(path: str | Path, name: str, graph: InterfaceGraph, clusters: Cl
         A new file.
     name : str
         The model's.
-    graph : InterfaceGraph
+    graph : GraphArrays
     clusters : tuple of ndarray, optional
         Labels of depth 0 and 1 (`clustering.cluster_two_depths`).
 
@@ -46,7 +46,7 @@ def write_graph(path: str | Path, name: str, graph: InterfaceGraph, clusters: Cl
             plain.unlink(missing_ok=True)
 
 
-def read_graph(path: str | Path, model: str | None = None) -> tuple[str, InterfaceGraph, Clusters | None]:
+def read_graph(path: str | Path, model: str | None = None) -> tuple[str, GraphArrays, Clusters | None]:
     """Name, graph and clusters of a model of a packed.h5.
 
     Parameters

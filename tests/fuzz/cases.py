@@ -17,7 +17,7 @@ import gemmi
 from stagea_mpi.antibody.chain_rules import ChainRule
 from stagea_mpi.antibody.complexes import Chains
 from stagea_mpi.graph.clustering import cluster_two_depths
-from stagea_mpi.graph.interface_graph import InterfaceGraph
+from stagea_mpi.graph.interface_graph import GraphArrays
 from stagea_mpi.inputs import FileNames
 from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.pipeline.build_shard import build_model
@@ -207,7 +207,7 @@ class Pipeline:
         """What became of each model: ``graph``, or its reason and message."""
         return [outcome for _, outcome in self.built(path, chains)]
 
-    def built(self, path: Path, chains: Chains | ChainRule) -> list[tuple[InterfaceGraph | None, str]]:
+    def built(self, path: Path, chains: Chains | ChainRule) -> list[tuple[GraphArrays | None, str]]:
         """Each model's graph, or None, and what became of it."""
         entries = list_shard(SerialComm(), [(str(path), FileNames.of_stem("case"))], chains, self._numbering)
         result = []

@@ -13,7 +13,7 @@ import numpy as np
 
 from stagea_mpi.antibody.chain_rules import ChainRule
 from stagea_mpi.antibody.complexes import Chains
-from stagea_mpi.graph.interface_graph import InterfaceGraph
+from stagea_mpi.graph.interface_graph import GraphArrays
 
 from .cases import Pipeline, Source, explained
 
@@ -187,7 +187,7 @@ def is_kept(outcomes: list[str]) -> bool:
     return explained(outcomes) and not any(outcome.startswith("crash") for outcome in outcomes)
 
 
-def _equal(one: InterfaceGraph, other: InterfaceGraph) -> bool:
+def _equal(one: GraphArrays, other: GraphArrays) -> bool:
     """Whether all numbers are equal, but for serial numbers."""
     pairs = [(f.name, getattr(one, f.name), getattr(other, f.name)) for f in fields(one)]
     return all(_equal(a, b) if is_dataclass(a) else name == "serial" or np.array_equal(a, b) for name, a, b in pairs)

@@ -164,8 +164,8 @@ def test_atoms_on_top_of_each_other_are_named():
 def test_a_graph_says_what_it_is_in_a_line():
     graph = fab().graph
     sizes = f"{len(graph)} nodes, {len(graph.interface)} interface edges, {len(graph.internal)} internal edges"
-    assert repr(graph) == f"InterfaceGraph({sizes})"
-    assert repr(replace(graph, name="7DAA")) == f"InterfaceGraph('7DAA': {sizes})"
+    assert repr(graph) == f"GraphArrays({sizes})"
+    assert repr(replace(graph, name="7DAA")) == f"GraphArrays('7DAA': {sizes})"
     assert repr(graph.interface) == f"Edges({len(graph.interface)})"
 
 

@@ -26,6 +26,11 @@ def lack_matplotlib(monkeypatch) -> None:
     monkeypatch.delitem(sys.modules, graph_plots.__name__)
 
 
+def test_its_name_is_that_of_one_class_alone(graph):
+    assert repr(graph).startswith("InterfaceGraph('7DAA_model': ")
+    assert type(fab().graph).__name__ == "GraphArrays"
+
+
 def test_it_equals_the_arrays_that_it_has(graph):
     assert graph == fab().graph
     assert fab().graph == graph
@@ -171,3 +176,13 @@ def test_in_space_it_is_drawn_on_axes_of_space():
     axes = figure.add_subplot(projection="3d")
     assert graph_plots.interface_3d(three_poses()[0].graph, axes) is figure
     plt.close(figure)
+
+
+def test_graphs_that_share_arrays_cannot_change_each_other(graph):
+    before = fab().graph.interface.dist.copy()
+    clustered = graph.cluster()
+    for array in (graph.position, graph.interface.dist, clustered.interface.dist, *clustered.clusters):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+    assert np.array_equal(clustered.interface.dist, before)
+    assert fab().graph.interface.dist.flags.writeable  # those that it was made of are their owner's

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from stagea_mpi.graph.features import EDGE_FEATURES, NODE_FEATURES
-from stagea_mpi.graph.interface_graph import Edges, InterfaceGraph
+from stagea_mpi.graph.interface_graph import Edges, GraphArrays
 from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.storage.packed_reader import PackedFile
 from stagea_mpi.storage.packed_writer import ModelRecord, PackedWriter
@@ -21,7 +21,7 @@ def made_record(index: int) -> ModelRecord:
     def made(features, rows):
         return {f.name: random.integers(0, 200, (rows, *f.row)).astype(f.dtype) for f in features}
 
-    graph = InterfaceGraph(
+    graph = GraphArrays(
         **made(NODE_FEATURES, n), interface=Edges(**made(EDGE_FEATURES, e)), internal=Edges(**made(EDGE_FEATURES, i))
     )
     failed = index % 3 == 2

@@ -7,7 +7,7 @@ from shipped import fab, nanobody, three_poses
 
 from stagea_mpi.errors import RunFolderError
 from stagea_mpi.graph.clustering import cluster_two_depths
-from stagea_mpi.graph.interface_graph import Edges, InterfaceGraph
+from stagea_mpi.graph.interface_graph import Edges, GraphArrays
 from stagea_mpi.graph.timing import STAGES
 from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.storage.deeprank_writer import write_graphs
@@ -53,7 +53,7 @@ def clusters_of(records):
 
 
 def assert_equal_graphs(ours, theirs):
-    for field in fields(InterfaceGraph):
+    for field in fields(GraphArrays):
         if field.name in ("name", "clusters"):  # which stand in columns of their own
             continue
         a, b = getattr(ours, field.name), getattr(theirs, field.name)
