@@ -1,16 +1,25 @@
-"""One graph in a file of its own: a packed.h5 of one model."""
+"""One graph in a file of its own: a packed.h5 of one model, and behind HDF5's last byte a line with its SHA-256.
 
+A shard's files have theirs in its metadata; this file has nothing beside it. HDF5 leaves alone what is behind its end,
+and must not be given a damaged file: some changed bits of a header end the process.
+"""
+
+import hashlib
 import json
+import re
 from pathlib import Path
 
 from .. import __version__
-from ..errors import ConfigError, listed
+from ..errors import ConfigError, RunFolderError, StorageError, listed
 from ..graph.interface_graph import Clusters, GraphArrays
 from ..graph.timing import STAGES
 from ..mpi.teams import SerialComm
 from .packed_reader import PackedFile, reading, write_clustered
 from .packed_writer import ModelRecord, PackedWriter, as_bytes
 from .schema import root_attributes
+
+_CHECKSUM = "\nstagea_mpi: SHA-256 of all before this line: {}\n"
+_LENGTH = len(_CHECKSUM.format("0" * 64))
 
 
 def write_graph(path: str | Path, name: str, graph: GraphArrays, clusters: Clusters | None = None) -> None:
@@ -41,6 +50,9 @@ def write_graph(path: str | Path, name: str, graph: GraphArrays, clusters: Clust
         if clusters is not None:
             with PackedFile(plain) as packed:
                 write_clustered(packed, path, {0: clusters})
+        _add_checksum(Path(path))
+    except OSError as error:
+        raise StorageError.of(error, path) from error
     finally:
         if clusters is not None:
             plain.unlink(missing_ok=True)
@@ -62,6 +74,7 @@ def read_graph(path: str | Path, model: str | None = None) -> tuple[str, GraphAr
     RunFolderError
         The file is missing, damaged, or something else.
     """
+    _verify(Path(path))
     with reading(path) as packed:
         packed.check()
         models = list(zip(packed.names, packed.statuses, strict=True))
@@ -73,3 +86,24 @@ def read_graph(path: str | Path, model: str | None = None) -> tuple[str, GraphAr
     with reading(path) as packed:
         index = index_of[name]
         return name, packed.graph(index), packed.clusters(index) if packed.is_clustered else None
+
+
+def _add_checksum(path: Path) -> None:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with open(path, "ab") as file:
+        file.write(_CHECKSUM.format(digest).encode())
+
+
+def _verify(path: Path) -> None:
+    """Raises RunFolderError where a file ends with a SHA-256 that is not its own. A shard's file ends without."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(-min(_LENGTH, path.stat().st_size), 2)
+            line = re.fullmatch(_CHECKSUM.format("([0-9a-f]{64})").encode(), file.read())
+        if line is None or hashlib.sha256(path.read_bytes()[:-_LENGTH]).hexdigest().encode() == line[1]:
+            return
+    except OSError:  # which is said where the file is opened as HDF5
+        return
+    raise RunFolderError(
+        f"{path}: its SHA-256 is not the one that it was written with: it is damaged or changed; write it anew"
+    )

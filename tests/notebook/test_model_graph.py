@@ -186,3 +186,29 @@ def test_graphs_that_share_arrays_cannot_change_each_other(graph):
             array[0] = 0
     assert np.array_equal(clustered.interface.dist, before)
     assert fab().graph.interface.dist.flags.writeable  # those that it was made of are their owner's
+
+
+@pytest.mark.parametrize("is_clustered", [False, True])
+def test_no_changed_bit_of_a_saved_graph_goes_unseen(graph, is_clustered, tmp_path):
+    graph = graph.cluster() if is_clustered else graph
+    path = tmp_path / "graph.h5"
+    graph.save(path)
+    content = path.read_bytes()
+    end = content.index(b"\nstagea_mpi: SHA-256")
+    for at in (*range(0, end, 97), end - 1):  # those of the first 2000 bytes have ended the process in HDF5
+        changed = bytearray(content)
+        changed[at] ^= 1 << at % 8
+        path.write_bytes(changed)
+        with pytest.raises(RunFolderError, match=r"graph\.h5: its SHA-256 is not .* write it anew"):
+            InterfaceGraph.load(path)
+
+
+def test_a_changed_checksum_is_seen_and_a_file_without_one_is_read_unchecked(graph, tmp_path):
+    path = tmp_path / "graph.h5"
+    graph.save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-2] + (b"0" if content[-2:-1] != b"0" else b"1") + b"\n")
+    with pytest.raises(RunFolderError, match="its SHA-256 is not"):
+        InterfaceGraph.load(path)
+    path.write_bytes(content[: content.index(b"\nstagea_mpi: SHA-256")])  # as it was saved before
+    assert InterfaceGraph.load(path) == graph
