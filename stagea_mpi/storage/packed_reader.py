@@ -25,6 +25,11 @@ _COMPRESSED_CHUNK_ROWS = 16384
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, IndexError, TypeError)
 
 
+_EXPECTED = (
+    "expected packed.h5 of a shard (which is to be run again if this is what has become of it), or a saved graph"
+)
+
+
 class PackedFile:
     """packed.h5, read. A context manager.
 
@@ -43,10 +48,16 @@ class PackedFile:
         try:
             self._file = h5py.File(path, "r")
         except OSError as error:
+            if os.path.isfile(path) and not h5py.is_hdf5(path):
+                raise RunFolderError(f"{path}: is no HDF5 file; {_EXPECTED}") from error
             raise RunFolderError(f"{path}: cannot be opened ({error}); remove it and run the shard again") from error
         found = self.attributes.get("schema"), self.attributes.get("schema_version")
         if found != (SCHEMA, str(SCHEMA_VERSION)):
             self._file.close()
+            if found == (None, None):
+                raise RunFolderError(
+                    f"{path}: is an HDF5 file without the attribute schema, as graphs.h5 is one; {_EXPECTED}"
+                )
             raise RunFolderError(
                 f"{path}: schema is {found}, expected {(SCHEMA, str(SCHEMA_VERSION))}; run the shard again"
             )

@@ -13,6 +13,7 @@ from stagea_mpi.errors import ConfigError, LaunchError, RunFolderError, StorageE
 from stagea_mpi.graph.clustering import cluster_two_depths
 from stagea_mpi.notebook import graph_plots
 from stagea_mpi.notebook.model_graph import InterfaceGraph
+from stagea_mpi.storage.deeprank_writer import write_graphs
 from stagea_mpi.storage.packed_reader import PackedFile
 
 
@@ -107,6 +108,23 @@ def test_a_file_that_is_none_and_a_folder_that_is_none_are_told(graph, tmp_path)
         InterfaceGraph.load(tmp_path / "graph.h5")
     with pytest.raises(StorageError, match="No such file or directory"):
         graph.save(tmp_path / "folder" / "graph.h5")
+
+
+@pytest.mark.parametrize("content", [b"HEADER", b"", "graphs.h5"])
+def test_another_file_is_said_to_be_none_of_ours(content, graph, tmp_path):
+    path = tmp_path / "other.h5"
+    if content == "graphs.h5":
+        write_graphs(str(path), [("7DAA_model", graph, None)])
+        what = "is an HDF5 file without the attribute schema, as graphs.h5 is one"
+    else:
+        path.write_bytes(content)
+        what = "is no HDF5 file"
+    for read in (InterfaceGraph.load, PackedFile):
+        with pytest.raises(
+            RunFolderError, match=rf"other\.h5: {what}; expected packed\.h5 of a shard .* or a saved"
+        ) as error:
+            read(path)
+        assert "remove" not in str(error.value)
 
 
 def test_as_a_cells_last_line_it_is_a_picture(graph):
