@@ -11,7 +11,6 @@ import time
 import traceback
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
 
 from ..errors import FAILED, STOPPED_EARLY, ModelError, StageAError, StorageError, escape_unprintable
 from .communicator import Communicator
@@ -191,13 +190,10 @@ def _on_main_thread(seconds: float, message: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _on_this_thread(seconds: float, message: str) -> Iterator[None]:
     class Expired(ModelError):
-        """The interpreter is told of a class alone, and calls it without arguments."""
+        """Python raises a class in another thread, and calls it without arguments."""
 
         def __init__(self) -> None:
             super().__init__("timeout", message)
-
-        def __reduce__(self) -> tuple[Any, ...]:
-            return ModelError, ("timeout", message)
 
     thread, lock, is_over = threading.get_ident(), threading.Lock(), False
 
@@ -210,12 +206,15 @@ def _on_this_thread(seconds: float, message: str) -> Iterator[None]:
     timer.daemon = True
     timer.start()
     try:
-        yield
-    finally:
-        with lock:
-            is_over = True
-        timer.cancel()
-        _raise_in(thread, None)  # one that is on its way does not arrive any more
+        try:
+            yield
+        finally:
+            with lock:
+                is_over = True
+            timer.cancel()
+            _raise_in(thread, None)  # one that is on its way does not arrive any more
+    except Expired as expired:
+        raise ModelError("timeout", message).with_traceback(expired.__traceback__) from None
 
 
 def _raise_in(thread: int, error: type[BaseException] | None) -> None:

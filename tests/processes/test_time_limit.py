@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -31,7 +32,8 @@ def called_here(work, *arguments):
 def test_what_takes_longer_ends_with_a_timeout(call):
     with pytest.raises(ModelError, match=r"pose took longer than model_timeout_s = 0\.05 s") as failure:
         call(computes_for_ever, "pose")
-    assert failure.value.reason == "timeout"
+    assert (type(failure.value), failure.value.reason) == (ModelError, "timeout")
+    assert "computes_for_ever" in [place.name for place in traceback.extract_tb(failure.value.__traceback__)]
 
 
 @pytest.mark.parametrize("call", [called_here, in_a_thread])
