@@ -5,7 +5,8 @@ once, on all ranks, is done here for one.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import fields
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from .antibody.chain_checking import antibody_regions, check_numbered
 from .antibody.chain_finding import find_chains
 from .antibody.chain_rules import AUTO, ChainRule, ChainTable
 from .antibody.complexes import Chains, chain_sequences, merge_chains
-from .config.chains import CHAIN_KEYS, parse_chains
+from .config.chains import CHAIN_KEYS, check_chains, parse_chains
 from .config.paths import given
 from .errors import ConfigError, ModelError, StageAError, listed
 from .graph.interface_graph import GraphArrays
@@ -37,7 +38,7 @@ def build_graph(
     *,
     heavy: str = AUTO,
     light: str | None = AUTO,
-    antigen: str | Sequence[str] = AUTO,
+    antigen: str | Iterable[str] = AUTO,
     chains: str | dict[str, Any] | Chains | ChainRule | None = None,
     model: str | int | None = None,
     timeout: float | None = None,
@@ -52,8 +53,8 @@ def build_graph(
     heavy, light : str
         Names of the antibody's chains; what is left out is found by its variable domain. `light` is None (or ``-``) for
         an antibody without a light chain, and the heavy chain's name where both domains are in one chain.
-    antigen : str or sequence of str
-        Names of the antigen's chains, in the order in which they are merged; found where left out.
+    antigen : str or iterable of str
+        Names of the antigen's chains, in the order in which they are merged (so no set); found where left out.
     chains : Chains, ChainRule, dict or str, optional
         All of this at once instead: ``auto``, or as `chains` stands in run.yaml (``check: false``, ``copy: 2``).
     model : str or int, optional
@@ -94,29 +95,35 @@ def _rule(heavy: Any, light: Any, antigen: Any, chains: Any) -> Chains | ChainRu
     named = [role for role, value in stated.items() if not (isinstance(value, str) and value == AUTO)]
     if chains is not None and named:
         raise ConfigError(f"build_graph: chains and {' and '.join(named)} are both stated; expected one of the two")
-    if isinstance(chains, (Chains, ChainRule)):
-        return chains
+    if isinstance(chains, Chains):
+        return check_chains(chains, "build_graph: chains")
+    if isinstance(chains, ChainRule):
+        chains = {f.name: getattr(chains, f.name) for f in fields(chains)}
     if chains is None:
-        return _parsed(stated | {"antigen": _as_list(antigen)}, "build_graph")
+        return _parsed(stated, "build_graph")
     if isinstance(chains, dict):
         unknown = [str(key) for key in chains if key not in CHAIN_KEYS]
         if unknown:
             known = ", ".join(CHAIN_KEYS)
             raise ConfigError(f"build_graph: chains: expected some of {known}, found {', '.join(unknown)}")
-        if "antigen" in chains:
-            chains = chains | {"antigen": _as_list(chains["antigen"])}
     return _parsed(chains, "build_graph: chains")
 
 
 def _parsed(value: Any, key: str) -> Chains | ChainRule:
+    if isinstance(value, dict) and "antigen" in value:
+        value = value | {"antigen": _in_order(value["antigen"], f"{key}.antigen")}
     found = parse_chains(value, key)
     if isinstance(found, ChainTable):
         raise ConfigError(f"{key}: a table says which chains each of many models has; state those of this one")
     return found
 
 
-def _as_list(antigen: Any) -> Any:
-    return list(antigen) if isinstance(antigen, Sequence) and not isinstance(antigen, (str, bytes)) else antigen
+def _in_order(antigen: Any, key: str) -> Any:
+    """The antigen's names as a list, where they are more than one value; they are merged in this order."""
+    if isinstance(antigen, (Set, Mapping)):
+        raise ConfigError(f"{key}: chains are merged in order; expected a list of names, found {antigen!r}")
+    is_one = isinstance(antigen, (str, bytes, bytearray)) or not isinstance(antigen, Iterable)
+    return antigen if is_one else [str(name) if isinstance(name, str) else name for name in antigen]
 
 
 def _seconds(timeout: Any) -> float | None:

@@ -20,6 +20,8 @@ from shipped import FAB_CHAINS, NANOBODY_CHAINS, STRUCTURES, fab, nanobody, thre
 import stagea_mpi
 from stagea_mpi import Chains, ConfigError, ModelError, StageAError, build_graph
 from stagea_mpi.antibody.chain_rules import ChainRule
+from stagea_mpi.antibody.complexes import ResidueRange
+from stagea_mpi.config.chains import check_chains
 from stagea_mpi.demo import poses as demo_poses
 from stagea_mpi.inputs import list_models
 from stagea_mpi.pipeline.compute_model import compute_model
@@ -103,8 +105,12 @@ def test_a_graph_equals_that_of_a_run_bit_by_bit(two_rank_run):
         {"chains": FAB_CHAINS},
         {"chains": ChainRule(antigen=("A",))},
         {"chains": {"heavy": "H", "antigen": "A", "check": False}},
+        {"antigen": np.array(["A"])},
+        {"antigen": iter("A")},
+        {"chains": Chains("H", "L", "A")},
+        {"chains": Chains("H", "L", ["A"])},
     ],
-    ids=["nothing", "auto", "a part", "Chains", "ChainRule", "as in run.yaml"],
+    ids=["nothing", "auto", "a part", "Chains", "ChainRule", "as in run.yaml", "array", "iterator", "text", "list"],
 )
 def test_chains_may_be_found_or_stated_in_several_ways(stated):
     assert build_graph(FAB, **stated) == fab().graph
@@ -165,6 +171,26 @@ def test_a_file_of_one_model_has_number_1():
         ({"chains": 3}, "expected auto, .* found 3"),
         ({"chains": {"haevy": "H"}}, "expected some of heavy, light, .* found haevy"),
         ({"chains": {"table": "chains.csv"}}, "chains.csv cannot be read"),
+        ({"antigen": {"A", "B"}}, "antigen: chains are merged in order; expected a list of names, found {"),
+        ({"chains": {"antigen": {"A": 1}}}, "antigen: chains are merged in order; expected a list of names, found {"),
+        ({"antigen": b"A"}, "antigen: expected the name of a chain, found b'A'; write it as text"),
+        ({"antigen": [b"A"]}, "antigen: expected the name of a chain, found b'A'; write it as text"),
+        ({"antigen": iter(())}, "antigen: expected a chain name or a list of them, found \\[\\]"),
+        ({"chains": Chains(None, "L", ("A",))}, "heavy: expected the name of the antibody's heavy chain, found None"),
+        ({"chains": Chains("H", 1, ("A",))}, "light: expected the name of a chain, or None, found 1"),
+        ({"chains": Chains("H", "", ("A",))}, "light: expected the name of a chain, or None, found ''"),
+        ({"chains": Chains("H", "L", ())}, r"antigen: expected a chain name or a list of them, found \(\)"),
+        ({"chains": Chains("H", "L", None)}, "antigen: expected a chain name or a list of them, found None"),
+        ({"chains": Chains("H", "L", (b"A",))}, "antigen: expected a chain name or a list of them, found"),
+        ({"chains": Chains("H", "L", ("A", "A"))}, "A is named 2 times"),
+        ({"chains": Chains("H", "L", ("H",))}, "H is named 2 times"),
+        ({"chains": Chains("H", "H", ("A",))}, "heavy and light are of one chain, H, and .* share residues"),
+        ({"chains": Chains("H", "H", ("A",), ResidueRange(0, 110), ResidueRange(109))}, "share residues"),
+        ({"chains": Chains("H", "L", ("A",), ResidueRange(5, 5))}, "heavy_range: expected ResidueRange"),
+        ({"chains": Chains("H", "L", ("A",), light_range=(0, 110))}, "light_range: expected ResidueRange"),
+        ({"chains": Chains("H", "L", ("A",), check="perhaps")}, "check: expected 0 or 1, found 'perhaps'"),
+        ({"chains": ChainRule(heavy=3.5)}, "heavy: expected the name of a chain, found 3.5"),
+        ({"chains": ChainRule("H", "L", ("A", "L"))}, "L is named 2 times"),
         ({"model": 1.5}, "expected a name or a number, found 1.5"),
         ({"timeout": 0}, "expected seconds above 0, or None, found 0"),
     ],
@@ -305,3 +331,8 @@ def test_a_damaged_file_of_a_graph_is_called_so(tmp_path):
         stagea_mpi.InterfaceGraph.load(path)
     with pytest.raises(StageAError, match="is missing"):
         stagea_mpi.InterfaceGraph.load(tmp_path / "absent.h5")
+
+
+def test_parts_of_one_chain_may_be_heavy_and_light():
+    chains = Chains("H", "H", ["A"], ResidueRange(0, 110), ResidueRange(110))
+    assert check_chains(chains, "chains") == replace(chains, antigen=("A",))

@@ -5,10 +5,11 @@ import hashlib
 import io
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..antibody.chain_rules import AUTO, ChainRule, ChainTable
-from ..antibody.complexes import Chains
+from ..antibody.complexes import Chains, ResidueRange
 from ..errors import ConfigError
 from .paths import expanded, without_variables
 from .values import flag
@@ -76,10 +77,7 @@ def _rule(value: dict[str, Any], key: str) -> ChainRule:
     if AUTO in antigen and len(antigen) > 1:
         raise ConfigError(f"{key}.antigen: expected names or auto, found both: {value.get('antigen')!r}")
     antibody = [heavy] if light is None or light == heavy else [heavy, light]
-    names = [name for name in (*antibody, *antigen) if name != AUTO]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"{key}: {name} is named {names.count(name)} times; a chain has one role")
+    _refuse_repeated([name for name in (*antibody, *antigen) if name != AUTO], key)
     return ChainRule(
         heavy,
         light,
@@ -87,6 +85,62 @@ def _rule(value: dict[str, Any], key: str) -> ChainRule:
         _copy(value.get("copy"), f"{key}.copy"),
         flag(value.get("check", True), f"{key}.check"),
     )
+
+
+def _refuse_repeated(names: list[str], key: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"{key}: {name} is named {names.count(name)} times; a chain has one role")
+
+
+def check_chains(chains: Chains, key: str) -> Chains:
+    """Checks chains that Python's users have made, as stated ones are; names are taken as they are.
+
+    Parameters
+    ----------
+    chains : Chains
+        `antigen` may be any sequence.
+    key : str
+        Names it in messages.
+
+    Returns
+    -------
+    chains : Chains
+
+    Raises
+    ------
+    ConfigError
+    """
+    heavy, light = chains.heavy, chains.light
+    antigen = (chains.antigen,) if isinstance(chains.antigen, str) else chains.antigen
+    if not (isinstance(heavy, str) and heavy):
+        raise ConfigError(f"{key}.heavy: expected the name of the antibody's heavy chain, found {heavy!r}")
+    if light is not None and not (isinstance(light, str) and light):
+        raise ConfigError(f"{key}.light: expected the name of a chain, or None, found {light!r}")
+    if not (isinstance(antigen, (tuple, list)) and antigen and all(isinstance(name, str) and name for name in antigen)):
+        raise ConfigError(f"{key}.antigen: expected a chain name or a list of them, found {chains.antigen!r}")
+    for role, part in (("heavy_range", chains.heavy_range), ("light_range", chains.light_range)):
+        if not (isinstance(part, ResidueRange) and _is_range(part)):
+            raise ConfigError(
+                f"{key}.{role}: expected ResidueRange(first, stop) with 0 <= first < stop, found {part!r}"
+            )
+    if light == heavy and _overlap(chains.heavy_range, chains.light_range):
+        raise ConfigError(
+            f"{key}: heavy and light are of one chain, {heavy}, and heavy_range and light_range share residues; "
+            "state ranges that share none, or heavy and light alone by name, and the ranges are found"
+        )
+    _refuse_repeated([heavy, *([] if light in (None, heavy) else [light]), *antigen], key)
+    return replace(chains, antigen=tuple(antigen), check=flag(chains.check, f"{key}.check"))
+
+
+def _is_range(part: ResidueRange) -> bool:
+    ends = (part.first,) if part.stop is None else (part.first, part.stop)
+    return all(type(end) is int for end in ends) and part.first >= 0 and (part.stop is None or part.first < part.stop)
+
+
+def _overlap(one: ResidueRange, other: ResidueRange) -> bool:
+    first, second = sorted((one, other), key=lambda part: part.first)
+    return first.stop is None or second.first < first.stop
 
 
 def _role(value: dict[str, Any], role: str, key: str) -> str | None:
@@ -97,7 +151,7 @@ def _chain_name(value: Any, key: str) -> str | None:
     if value is None or (isinstance(value, str) and value.strip().lower() in _NO_CHAIN):
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise ConfigError(f"{key}: expected the name of a chain, found {value!r}; put it in quotes")
+        raise ConfigError(f"{key}: expected the name of a chain, found {value!r}; write it as text, in quotes")
     name = str(value).strip()
     return AUTO if name.lower() == AUTO else name
 

@@ -204,7 +204,7 @@ def test_what_is_left_out_is_to_be_found(value, expected):
         ({"antigen": ["A", "auto"]}, "found both"),
         ({"copy": 0}, "chains.copy"),
         ({"check": "perhaps"}, "chains.check"),
-        ({"heavy": True}, "put it in quotes"),
+        ({"heavy": True}, "found True; write it as text, in quotes"),
         ({"table": "t.csv", "heavy": "H"}, "heavy cannot stand beside a table"),
         ({"table": "absent.csv"}, "cannot be read"),
     ],
