@@ -5,9 +5,9 @@ once, on all ranks, is done here for one.
 """
 
 import os
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import fields
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,8 @@ def build_graph(
     chains : Chains, ChainRule, dict or str, optional
         All of this at once instead: ``auto``, or as `chains` stands in run.yaml (``check: false``, ``copy: 2``).
     model : str or int, optional
-        Which model of a file that has several: its name in a run, or its number in the file. Of a structure its number;
-        the first one by default.
+        Which model of a source that has several: its name in a run, or its number (a text is a number where no model
+        has it as its name). Of a file with several one has to be chosen, of a structure the first one is the default.
     timeout : float, optional
         Seconds that it may take; no limit by default.
 
@@ -147,7 +147,7 @@ def _name_of(source: Any) -> str:
 
 def _read(source: Any, model: str | int | None) -> tuple[str, AtomTable]:
     """The chosen model's name and atoms."""
-    if model is not None and (isinstance(model, bool) or not isinstance(model, (str, int))):
+    if model is not None and (isinstance(model, bool) or not isinstance(model, (str, Integral))):
         raise ConfigError(f"build_graph: model: expected a name or a number, found {model!r}")
     if isinstance(source, gemmi.Structure):
         return _from_structure(source, model)
@@ -157,37 +157,49 @@ def _read(source: Any, model: str | int | None) -> tuple[str, AtomTable]:
 
 def _from_structure(structure: gemmi.Structure, model: str | int | None) -> tuple[str, AtomTable]:
     name = structure.name or "structure"
-    numbers = [found.num for found in structure]
+    numbers = list(dict.fromkeys(found.num for found in structure))
     if not numbers:
         raise ModelError("no_models", f"{name}: the structure holds no model", "read")
-    number = numbers[0] if model is None else model
-    if isinstance(number, str):
-        number = number.removeprefix(f"{name}_model_")
-    if str(number) not in map(str, numbers):
-        raise ConfigError(f"build_graph: model: {name} has no model {number}; there are {listed(map(str, numbers))}")
-    name = name if len(numbers) == 1 else f"{name}_model_{number}"
-    return name, atoms_of_structure(structure, int(number), name)
+    names = [name if len(structure) == 1 else f"{name}_model_{number}" for number in numbers]
+    k = 0 if model is None else _position(model, names, numbers, name)
+    return names[k], atoms_of_structure(structure, numbers[k], names[k])
 
 
 def _chosen(path: str, model: str | int | None) -> ModelRef:
     """The model of a file that is asked for, or its only one."""
     listing = list_models(path)
-    if model is None:
-        fitting = listing.models
-        if not fitting and len(listing.failures) == 1:
-            raise listing.failures[0][1]
-    else:
+    models = listing.models
+    if model is not None:
         for ref, failure in listing.failures:
-            if ref.name == model:
+            if model in (ref.name, ref.serial):
                 raise failure
-        fitting = [ref for ref in listing.models if model in (ref.name, 1 if ref.serial is None else ref.serial)]
-    if len(fitting) == 1:
-        return fitting[0]
-    names = listed(ref.name if ref.serial is None else f"{ref.name} ({ref.serial})" for ref in listing.models)
-    if model is None:
-        raise ConfigError(f"{path}: {len(listing.models)} models; expected one of them as model=: {names}")
-    what = "no model is" if not fitting else f"{len(fitting)} models are"
-    raise ConfigError(f"{path}: {what} {model!r}; expected one of {names}")
+        return models[_position(model, [ref.name for ref in models], [ref.serial for ref in models], path)]
+    if not models and len(listing.failures) == 1:
+        raise listing.failures[0][1]
+    if len(models) != 1:
+        names = _listed([ref.name for ref in models], [ref.serial for ref in models])
+        raise ConfigError(f"{path}: {len(models)} models; expected one of them as model=: {names}")
+    return models[0]
+
+
+def _position(model: str | int, names: Sequence[str], numbers: Sequence[int | None], source: str) -> int:
+    """Where the model that is asked for stands among a source's models."""
+    found = _positions(model, names, numbers)
+    if len(found) != 1:
+        what = f"{len(found)} models are" if found else "no model is"
+        raise ConfigError(f"{source}: {what} {model!r}; expected one of {_listed(names, numbers)}")
+    return found[0]
+
+
+def _positions(model: str | int, names: Sequence[str], numbers: Sequence[int | None]) -> list[int]:
+    """Models of this name; or of this number, which may be a text, if none has the name. A file's only model is 1."""
+    of_name = [k for k, name in enumerate(names) if name == model]
+    return of_name or [k for k, number in enumerate(numbers) if str(model) == str(1 if number is None else number)]
+
+
+def _listed(names: Sequence[str], numbers: Sequence[int | None]) -> str:
+    pairs = zip(names, numbers, strict=True)
+    return listed(name if number is None else f"{name} ({number})" for name, number in pairs)
 
 
 def _graph_of(atoms: AtomTable, rule: Chains | ChainRule, name: str, timeout: float | None) -> GraphArrays:

@@ -135,8 +135,17 @@ def test_of_a_structure_with_several_models_the_first_counts_or_the_one_asked_fo
     first, _, third = (built.graph for built in three_poses())
     assert build_graph(structure, chains=FAB_CHAINS) == first
     assert build_graph(structure, chains=FAB_CHAINS, model=3) == third
-    with pytest.raises(ConfigError, match=r"has no model 4; there are 1, 2, 3"):
-        build_graph(structure, chains=FAB_CHAINS, model=4)
+
+
+def test_a_model_is_chosen_in_the_same_ways_from_a_file_and_from_a_structure(ensemble):
+    structure = gemmi.read_structure(str(ensemble))
+    third = three_poses()[2]
+    for source, name in ((ensemble, third.name), (structure, f"{structure.name}_model_3")):
+        for model in (name, 3, "3", np.int64(3)):
+            assert build_graph(source, chains=FAB_CHAINS, model=model) == third.graph
+        for model in (4, "4", "pose_9"):
+            with pytest.raises(ConfigError, match=rf"no model is {model!r}; expected one of .*{name} \(3\)"):
+                build_graph(source, chains=FAB_CHAINS, model=model)
 
 
 def test_of_a_file_with_several_models_one_has_to_be_chosen(ensemble):
