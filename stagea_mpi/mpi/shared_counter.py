@@ -85,10 +85,11 @@ class SharedCounter:
             if any(problems):
                 _log_once(comm.rank, next(filter(None, problems)))
                 return None
-            if comm.rank == self._root:
-                assert window is not None
-                # Its stubs have the buffer protocol of mpi4py's memory from Python 3.12 on alone.
-                np.frombuffer(window.tomemory(), dtype=np.int64)[0] = 0  # type: ignore[call-overload]
+            if comm.rank == self._root and window is not None:
+                # By MPI's own means, as mpi4py.util.sync.Counter does: what is stored past them need not be seen.
+                window.Lock(self._root, self._mpi.LOCK_SHARED)
+                window.Accumulate(np.zeros(1, dtype=np.int64), self._root, op=self._mpi.REPLACE)
+                window.Unlock(self._root)
             comm.barrier()
         return window
 
