@@ -120,3 +120,21 @@ def team(value: Any, key: str) -> str | int:
         return integer(1)(value, key)
     except ConfigError as error:
         raise ConfigError(f"{key}: expected node, world or a number of ranks, found {value!r}") from error
+
+
+def duration(seconds: float) -> str:
+    """A time as a person reads it.
+
+    >>> [duration(s) for s in (0.0527, 3.42, 6.0, 59.4, 130, 3900, 3600 * 76)]
+    ['0.053 s', '3.4 s', '6 s', '59 s', '2 min 10 s', '1 h 05 min', '3 d 4 h']
+    """
+    if not math.isfinite(seconds):
+        return "unknown"
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if seconds < 3570:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"

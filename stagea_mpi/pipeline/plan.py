@@ -9,7 +9,7 @@ from time import perf_counter
 
 from ..antibody.hmm_search import anarci_module
 from ..config.run_config import RunConfig, StageA
-from ..config.values import time_limit_seconds
+from ..config.values import duration, time_limit_seconds
 from ..inputs import RunNames
 from ..mpi.teams import SerialComm
 from ..rundir.sharding import ShardPlan, plan_shards
@@ -112,7 +112,7 @@ def describe_plan(config: RunConfig, config_path: str) -> str:
     ranks = min(stage.nodes * stage.tasks_per_node, max(1, round(n_models)))
     memory = on_node * (cost.memory_mb + _MEMORY_MARGIN_MB) / 1024
     job_seconds = core_seconds / ranks / n_jobs
-    together = f", {_duration(job_seconds)} in {n_jobs} jobs of as many" if n_jobs > 1 else ""
+    together = f", {duration(job_seconds)} in {n_jobs} jobs of as many" if n_jobs > 1 else ""
     (time, time_key), (mem, mem_key) = _asked(stage, "time", stage.time), _asked(stage, "mem", f"{stage.mem_gb:g} GB")
     launcher = "srun" if stage.use_srun_bind else "mpiexec"
     lines = [
@@ -123,7 +123,7 @@ def describe_plan(config: RunConfig, config_path: str) -> str:
         f"output   {config.run_root}",
         f"cost     {cost.seconds_per_file:.3f} s a file on one core of this machine "
         f"(measured on {cost.n_models} models), {cost.seconds_per_sequence:.3f} s a distinct sequence",
-        f"time     {_duration(core_seconds)} on one rank, {_duration(core_seconds / ranks)} on {ranks} ranks{together} "
+        f"time     {duration(core_seconds)} on one rank, {duration(core_seconds / ranks)} on {ranks} ranks{together} "
         f"(asked for: {time})",
         f"memory   {cost.memory_mb + _MEMORY_MARGIN_MB:.0f} MB a rank, {memory:.1f} GB for {on_node} ranks"
         f"{' of a node' * (stage.nodes > 1)} (asked for: {mem})",
@@ -135,7 +135,7 @@ def describe_plan(config: RunConfig, config_path: str) -> str:
         lines.append(f"note     {mem_key}: {mem} is too little; set it to {math.ceil(memory * 1.1)}")
     if job_seconds > _seconds(time) - stage.signal_ahead_s:
         lines.append(
-            f"note     {time_key}: {time} is too little for {_duration(job_seconds)}, with signal_ahead_s = "
+            f"note     {time_key}: {time} is too little for {duration(job_seconds)}, with signal_ahead_s = "
             f"{stage.signal_ahead_s} before its end; a job would be requeued, {stage.requeue_limit} times at most"
         )
     return "\n".join(lines)
@@ -178,12 +178,6 @@ def _bytes(n: float) -> str:
             return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
         n /= 1000
     return f"{n:.1f} TB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(seconds, 1.0):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _range(values: list[int]) -> str:

@@ -189,17 +189,3 @@ def useful_ranks(run: Telemetry, ranks: int, share: float = 0.9) -> int:
 
 def _built(run: Telemetry) -> pd.DataFrame:
     return run.models[run.models["start"].notna()]
-
-
-def duration(seconds: float) -> str:
-    """3.4 s, 2 min 10 s, 1 h 05 min, 3 d 4 h."""
-    if not math.isfinite(seconds):
-        return "unknown"
-    if seconds < 60:
-        return (f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2g} s") if seconds < 10 else f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if seconds < 3570:
-        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    return f"{minutes // 1440} d {minutes % 1440 // 60} h"

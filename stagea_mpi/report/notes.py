@@ -5,10 +5,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from ..config.values import time_limit_seconds
+from ..config.values import duration, time_limit_seconds
 from ..errors import REASONS
 from . import measures
-from .measures import duration
 from .tables import Telemetry
 
 #: From this share of the ranks' time on, work is as good as it gets.

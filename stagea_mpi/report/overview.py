@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from pandas.io.formats.style import Styler
 
+from ..config.values import duration
 from . import measures
 from .figures import Missing
 from .plots import NO_EVENTS
@@ -54,7 +55,7 @@ def starts(run: Telemetry) -> Styler | Missing:
             "ranks": table["ranks"],
             "teams": table["teams"],
             "began": table["started"].map(_clock),
-            "took": table["wall_s"].map(measures.duration),
+            "took": table["wall_s"].map(duration),
             "models": table["models"],
             "end": table["outcome"],
         }
@@ -92,7 +93,7 @@ def predicted(run: Telemetry) -> Styler | Missing:
             "times": table["factor"],
             "models": table["models"],
             "ranks": table["ranks"],
-            "wall time": table["wall_s"].map(measures.duration),
+            "wall time": table["wall_s"].map(duration),
             "core hours": table["core_h"].map("{:.3g}".format),
         }
     )

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..config.values import duration
 from . import measures, tables
 from .figures import COLOURS, CYCLE, Missing, legend_above, picture, title
 from .measures import PHASE_ORDER, WORK
@@ -122,7 +123,7 @@ def predict(table: pd.DataFrame, models: int, ranks: Iterable[int]) -> pd.DataFr
             {
                 "ranks": n,
                 "wall_s": wall,
-                "wall": measures.duration(wall),
+                "wall": duration(wall),
                 "core_h": n * wall / 3600,
                 "measured": measured,
             }

@@ -9,6 +9,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..config.values import duration
 from ..errors import RunFolderError
 from ..rundir.folders import RunFolder
 from ..rundir.shard_meta import ShardMeta
@@ -182,15 +183,15 @@ def table(status: dict[str, Any], every_shard: bool = False) -> str:
     if len(shards) > MOST_ROWS and not every_shard:
         shown = [shard for shard in shards if shard["state"] not in ("waiting", "done", "graphs done")]
     head = ("shard", "state", "models", "done", "failed", "rate/s", "left", "job", "node", "last sign")
-    signs = [_duration(s["last_sign_s"]) + " ago" if s["last_sign_s"] is not None else "" for s in shown]
+    signs = [duration(s["last_sign_s"]) + " ago" if s["last_sign_s"] is not None else "" for s in shown]
     rows = [
         (s["shard"], s["state"], s["n_models"] or "?", s["done"], s["failed"], f"{s['rate']:.1f}" if s["rate"] else "",
-         _duration(s["left_s"]), s["job_id"], s["node"], sign)
+         duration(s["left_s"]) if s["left_s"] is not None else "", s["job_id"], s["node"], sign)
         for s, sign in zip(shown, signs, strict=True)
     ]  # fmt: skip
     counts = ", ".join(f"{n} {state}" for state, n in total["shards"].items())
-    ago = f"last sign {_duration(total['last_sign_s'])} ago" if total["last_sign_s"] is not None else "no sign yet"
-    pace = f"{total['rate']:.1f} a second, {_duration(total['left_s'])} left, " if total["rate"] else ""
+    ago = f"last sign {duration(total['last_sign_s'])} ago" if total["last_sign_s"] is not None else "no sign yet"
+    pace = f"{total['rate']:.1f} a second, {duration(total['left_s'])} left, " if total["rate"] else ""
     lines = [f"{status['run_root']}: {status['n_shards']} shards ({counts})"]
     lines.append(f"{total['done']} of {total['n_models']} models done, {total['failed']} failed, {pace}{ago}")
     if status["jobs"]:
@@ -207,14 +208,6 @@ def table(status: dict[str, Any], every_shard: bool = False) -> str:
 def _aligned(rows: list[tuple]) -> list[str]:
     widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
     return ["  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _seconds_between(start: str, end: str) -> float:
