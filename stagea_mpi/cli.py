@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         "--share",
         type=_share,
         metavar="I/N",
-        help="every Nth shard from the Ith on, of a run that is cut already (array tasks)",
+        help="every Nth shard from the Ith on, of a run that is split into shards already (array tasks)",
     )
     run.add_argument("--no-cluster", action="store_true", help="publish the graphs without clusters")
     run.add_argument(
@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     submit = commands.add_parser("submit", help="sbatch the phases with their dependencies")
     submit.add_argument("config", help="run.yaml")
     submit.add_argument("--dry-run", action="store_true", help="print what would be submitted, as a shell script")
-    submit.add_argument("--force", action="store_true", help="cut anew and compute everything again")
+    submit.add_argument("--force", action="store_true", help="split into shards anew and compute everything again")
     submit.set_defaults(command=_submit)
 
     status = commands.add_parser("status", help="shards, models, rate, time left, failures")
@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.set_defaults(command=_verify)
 
     report_ = commands.add_parser("report", help="executes the telemetry notebook, writes it as one file of HTML")
-    report_.add_argument("run_root", help="output folder of a run, also of one under way or cut short")
+    report_.add_argument("run_root", help="output folder of a run, also of one under way or interrupted")
     report_.add_argument("-o", dest="output", metavar="report.html", help="where to write it (RUN_ROOT/report.html)")
     report_.set_defaults(command=_report)
 

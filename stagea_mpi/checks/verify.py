@@ -98,7 +98,7 @@ def verify(
         )
     run, n_shards = _check_cut(folder)
     extent = Extent(lists_are_right=not run.problems and not run.unfinished, deep=deep)
-    _check_annotations(folder, run)
+    _check_numberings(folder, run)
     findings = [run, *_check_shards([folder.shard(index) for index in range(n_shards)], extent)]
     _check_config(folder, run, is_needed=any(not finding.unfinished for finding in findings[1:]))
     wrong = [finding for finding in findings if finding.problems]
@@ -150,7 +150,7 @@ def _remove(paths: list[Path]) -> int:
 
 
 def _check_cut(folder: RunFolder) -> tuple[Finding, int]:
-    """The list of shards; without a good one the run is cut anew, from the same files into the same shards."""
+    """The list of shards; without a good one the run is split anew, from the same files into the same shards."""
     run, n_shards = Finding("run"), 0
     try:
         params = read_params(folder)
@@ -158,7 +158,7 @@ def _check_cut(folder: RunFolder) -> tuple[Finding, int]:
         params = None
         run.add_problem(folder.params, str(error))
     if params is None and not run.problems:
-        run.unfinished = f"{folder.params} is missing; the next run cuts the input into shards"
+        run.unfinished = f"{folder.params} is missing; the next run splits the input into shards"
     if params is not None:
         problem = _problem_of_cut(folder, params)
         if problem:
@@ -170,7 +170,7 @@ def _check_cut(folder: RunFolder) -> tuple[Finding, int]:
     for index in sorted(beyond):
         shard = folder.shard(index)
         run.problems.append(
-            f"{shard.path}: the run has {n_shards} shards; this one is of another cut, and is to be removed by hand"
+            f"{shard.path}: the run has {n_shards} shards; this one is of another split; remove it by hand"
         )
     return run, n_shards if params is not None and not run.problems else max(
         [n_shards, *(i + 1 for i in listed + there)]
@@ -191,7 +191,7 @@ def _problem_of_cut(folder: RunFolder, params: dict[str, Any]) -> str | None:
             digest.update((f"\n{line}" if n_found else line).encode("utf-8", "surrogateescape"))
             n_found += 1
     if n_found != n_files or digest.hexdigest() != params.get("files_sha256"):
-        return f"{folder.shard_lists}: the lists hold {n_found} files, the run was cut from {n_files}" + (
+        return f"{folder.shard_lists}: the lists hold {n_found} files, the run was split with {n_files}" + (
             "" if n_found != n_files else ", but others than these"
         )
     return None
@@ -207,8 +207,8 @@ def _check_config(folder: RunFolder, run: Finding, is_needed: bool) -> None:
         run.unfinished = run.unfinished or f"{folder.config} is missing; the next run writes it"
 
 
-def _check_annotations(folder: RunFolder, run: Finding) -> None:
-    for path in sorted(folder.annotations.glob("*.jsonl")):
+def _check_numberings(folder: RunFolder, run: Finding) -> None:
+    for path in sorted(folder.numberings.glob("*.jsonl")):
         try:
             bad = damaged_lines(path)
         except OSError as error:

@@ -108,9 +108,7 @@ class StageA:
         values.integer(10),
         "seconds before the time limit at which ranks are told to finish what they have in hand",
     )
-    requeue_limit: int = setting(
-        3, values.integer(0), "how often a job that was cut short puts itself back into the queue"
-    )
+    requeue_limit: int = setting(3, values.integer(0), "how often an interrupted job puts itself back into the queue")
     activate: str = setting(
         "", values.optional_text, "shell lines that activate the environment in a job (conda, venv or modules)"
     )

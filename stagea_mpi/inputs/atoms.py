@@ -74,8 +74,8 @@ def read_model(ref: ModelRef) -> AtomTable:
     """
     try:
         with readable(ref.source):
-            pieces = _pieces(ref)
-            table = _as_table([_columns(piece) for piece in pieces], pieces[0].shared_chain)
+            parts = _parts(ref)
+            table = _as_table([_columns(part) for part in parts], parts[0].shared_chain)
     except ModelError as failure:
         raise _told_of(ref, failure) from failure
     return _usable(table, ref.source, ref.serial or 1)
@@ -108,7 +108,7 @@ def atoms_of_structure(structure: gemmi.Structure, serial: int, source: str) -> 
     with readable(source):
         is_pdb = structure.input_format == gemmi.CoorFormat.Pdb
         shared_chain = _split_shared_chain(structure, _segment_of if is_pdb else _subchain_of)
-        table = _as_table([_columns(Piece(structure, None, shared_chain))], shared_chain)
+        table = _as_table([_columns(ModelPart(structure, None, shared_chain))], shared_chain)
     return _usable(table, source, serial)
 
 
@@ -136,7 +136,7 @@ def _told_of(ref: ModelRef, failure: ModelError) -> ModelError:
 
 
 @dataclass(frozen=True)
-class Piece:
+class ModelPart:
     """The model, or a part of it where gemmi would take residues of one number for one residue.
 
     Attributes
@@ -153,20 +153,20 @@ class Piece:
     shared_chain: str | None = None
 
 
-def _pieces(ref: ModelRef) -> list[Piece]:
+def _parts(ref: ModelRef) -> list[ModelPart]:
     content = text_of(ref)
     kind = text_format_of(ref.member or ref.path, content[:HEAD_BYTES])
-    pieces: list[Piece] = kind.read_with(content, ref.serial)
-    return pieces
+    parts: list[ModelPart] = kind.read_with(content, ref.serial)
+    return parts
 
 
-def pieces_of_mmcif(content: bytes, serial: int | None) -> list[Piece]:
+def parts_of_mmcif(content: bytes, serial: int | None) -> list[ModelPart]:
     """A model in mmCIF; the first where no number is given."""
     structure, numbers = mmcif_structure(without_waters_in_mmcif(content), serial)
-    return [Piece(structure, numbers, _split_shared_chain(structure, _subchain_of))]
+    return [ModelPart(structure, numbers, _split_shared_chain(structure, _subchain_of))]
 
 
-def pieces_of_pdb(content: bytes, serial: int | None = None) -> list[Piece]:
+def parts_of_pdb(content: bytes, serial: int | None = None) -> list[ModelPart]:
     """A model in PDB, the only one in its text."""
     if b"\n" not in content:
         content = content.replace(b"\r", b"\n")
@@ -183,16 +183,16 @@ def pieces_of_pdb(content: bytes, serial: int | None = None) -> list[Piece]:
         len(starts) and content.find(b"\nEND", 0, starts[-1]) >= 0
     ):  # gemmi stops there; what follows belongs to the model
         content = _END_LINE.sub(b"REM", content[: starts[-1]]) + content[starts[-1] :]
-    return [_read_pdb(piece, is_old, by_segment) for piece in split_repeated(content, starts, by_segment)]
+    return [_read_pdb(part, is_old, by_segment) for part in split_repeated(content, starts, by_segment)]
 
 
-def _read_pdb(content: bytes, is_old: bool, by_segment: bool) -> Piece:
+def _read_pdb(content: bytes, is_old: bool, by_segment: bool) -> ModelPart:
     try:
         structure = gemmi.read_pdb_string(_cut(content) if is_old else content)
     except RuntimeError:
         structure = gemmi.read_pdb_string(_cut(content))
-    shared = _split_shared_chain(structure, _segment_of, least=1) if by_segment else None  # it may be one of pieces
-    return Piece(structure, None, shared)
+    shared = _split_shared_chain(structure, _segment_of, least=1) if by_segment else None  # one of several parts
+    return ModelPart(structure, None, shared)
 
 
 def _cut(content: bytes) -> bytes:
@@ -253,15 +253,15 @@ class _Columns:
     xyz: np.ndarray
 
 
-def _columns(piece: Piece) -> _Columns:
-    flat, chain = _flat(piece.structure)
+def _columns(part: ModelPart) -> _Columns:
+    flat, chain = _flat(part.structure)
     number = np.asarray(flat.resnums).astype(np.int64)
     return _Columns(
         chain=_escaped(chain),
         residue_name=_escaped(_as_bytes(flat.residue_names)),
         atom_name=_escaped(_as_bytes(flat.atom_names)),
         author_number=(
-            _author_numbers(number, np.asarray(flat.icodes)) if piece.numbers is None else piece.numbers[number]
+            _author_numbers(number, np.asarray(flat.icodes)) if part.numbers is None else part.numbers[number]
         ),
         altloc=np.array(flat.altlocs),
         occupancy=np.array(flat.occ),
@@ -280,16 +280,16 @@ def _author_numbers(number: np.ndarray, code: np.ndarray) -> np.ndarray:
     return number * 256 + code
 
 
-def _as_table(pieces: list[_Columns], shared_chain: str | None) -> AtomTable:
-    piece = np.repeat(np.arange(len(pieces)), [len(piece.chain) for piece in pieces])
-    columns = {f.name: np.concatenate([getattr(piece, f.name) for piece in pieces]) for f in fields(_Columns)}
+def _as_table(parts: list[_Columns], shared_chain: str | None) -> AtomTable:
+    part = np.repeat(np.arange(len(parts)), [len(part.chain) for part in parts])
+    columns = {f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(_Columns)}
     names = np.unique(columns["residue_name"])
     is_water_name = [name for name in names if is_water(name.decode(errors="replace"))]
     if is_water_name:
         dry = ~np.isin(columns["residue_name"], is_water_name)
-        columns, piece = {name: column[dry] for name, column in columns.items()}, piece[dry]
+        columns, part = {name: column[dry] for name, column in columns.items()}, part[dry]
     element, altloc, occupancy = (columns.pop(name) for name in ("element", "altloc", "occupancy"))
-    begins = changes(piece)
+    begins = changes(part)
     residue = np.cumsum(begins | changes(columns["chain"], columns["author_number"], columns["residue_name"]))
     columns["residue_name"], columns["atom_name"], columns["is_hetatm"] = standard_names(
         residue, columns["residue_name"], columns["atom_name"], element, columns["is_hetatm"]

@@ -30,7 +30,7 @@ class Options:
     shards : tuple of int or None
         Which shards to run; None for all.
     share : (int, int) or None
-        Which share of the shards, and of how many; the run has been cut for this, and its input is not listed again.
+        Which share of the shards, and of how many; the run has been split for this, and its input is not listed again.
     """
 
     cluster: bool = True
@@ -90,7 +90,7 @@ class TeamContext:
             run.folder, run.config, run.options, run.stop, run.events
         )  # fmt: skip
         self.names = RunNames(run.params)
-        cache = NumberingCache(run.folder.annotations, numbering_versions())
+        cache = NumberingCache(run.folder.numberings, numbering_versions())
         cache.load()
         name = f"team_{index:04d}_{this_job().array_task or 0}"
         self.numbering = Numbering(comm, cache, run.config.stage_a.anarci_parallel_batches, name, run.events)

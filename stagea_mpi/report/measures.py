@@ -12,7 +12,7 @@ from .tables import PHASES, Telemetry
 #: Phases in the order in which a shard goes through them, and what no event accounts for.
 PHASE_ORDER = (*dict.fromkeys(PHASES.values()), "unaccounted")
 #: Phases in which a rank does what a single rank would have to do, too.
-WORK = ("listing", "annotation", "graphs", "clustering", "publishing")
+WORK = ("listing", "numbering", "graphs", "clustering", "publishing")
 
 
 def launches(run: Telemetry) -> pd.DataFrame:

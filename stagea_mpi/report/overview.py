@@ -66,7 +66,7 @@ def starts(run: Telemetry) -> Styler | Missing:
 def shards(run: Telemetry) -> Styler | Missing:
     """How many shards are in which state, and their models."""
     if run.shards.empty:
-        return Missing("The run has not been cut into shards.")
+        return Missing("The run has not been split into shards.")
     table = run.shards.groupby("state", as_index=False).agg(
         shards=("shard", "size"), inputs=("n_inputs", "sum"), models=("n_models", "sum"), failed=("n_fail", "sum")
     )

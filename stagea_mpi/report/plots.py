@@ -21,7 +21,7 @@ from .tables import PHASES, Telemetry
 PHASE_STYLE = {
     "start-up": (COLOURS["light"], "///"),
     "listing": (COLOURS["sky"], ""),
-    "annotation": (COLOURS["purple"], ""),
+    "numbering": (COLOURS["purple"], ""),
     "graphs": (COLOURS["blue"], ""),
     "writing": (COLOURS["orange"], ""),
     "clustering": (COLOURS["green"], ""),

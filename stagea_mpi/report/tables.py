@@ -25,7 +25,7 @@ PHASES = {
     "startup": "start-up",
     "prep": "listing",
     "list": "listing",
-    "annotate": "annotation",
+    "annotate": "numbering",
     **dict.fromkeys(STAGES, "graphs"),
     "exchange": "writing",
     "open": "writing",

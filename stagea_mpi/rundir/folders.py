@@ -123,7 +123,7 @@ class RunFolder:
         self.logs = self.root / "logs"
         self.config = self.root / "run.yaml"
         self.params = self.shard_lists / "shards.params"
-        self.annotations = self.root / "annotations"
+        self.numberings = self.root / "annotations"
 
     def shard(self, index: int) -> ShardFolder:
         name = f"shard_{index:06d}"
@@ -169,7 +169,7 @@ class RunFolder:
         Another run may be at work in the folder: what a living process writes stays. Shards are left to their locks.
         """
         own = re.compile(rf"\..*\.{re.escape(socket.gethostname())}\.(\d+){re.escape(_PART)}")
-        for folder in (self.root, self.shard_lists, self.annotations):
+        for folder in (self.root, self.shard_lists, self.numberings):
             for path in folder.glob(f".*{_PART}"):
                 match = own.fullmatch(path.name)
                 if match and not psutil.pid_exists(int(match[1])):

@@ -33,7 +33,7 @@ class NumberingCache:
     Parameters
     ----------
     folder : Path
-        The run's folder of annotation files.
+        The run's folder of numberings.
     versions : str
         Of the programs that number; a file made by others is not used.
     """

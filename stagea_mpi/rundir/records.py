@@ -87,7 +87,7 @@ def publish_together(shard: ShardFolder, meta: ShardMeta, parts: dict[Path, Path
     for part in parts.values():
         flush_to_disk(part)
     after = {**before, **{path.name: record(part) for path, part in parts.items()}}
-    known = meta.replaced or {}  # an earlier start that was cut short here has left one of two states
+    known = meta.replaced or {}  # an earlier start that was interrupted here has left one of two states
     replaced = {path.name: known.get(path.name, before.get(path.name)) for path in parts}
     for name in known.keys() & replaced.keys():
         if isinstance(before.get(name), dict) and _unlike(shard.path / name, [before[name]]) is None:

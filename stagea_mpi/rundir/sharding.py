@@ -144,7 +144,7 @@ def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_l
     folder : RunFolder
     config : RunConfig
     force : bool
-        Cut anew where the input is another one.
+        Split anew where the input is another one.
     trust_list : bool
         Take the list of files of an earlier split under the same settings: the tasks of an array start when `submit`
         has just split the run, and a million files take minutes to list.
@@ -171,8 +171,8 @@ def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_l
             told = [key for key in changed if key not in _DERIVED] or changed
             what = "; ".join(f"{key} was {known.get(key)!r}, is {plan.params[key]!r}" for key in told)
             raise RunFolderError(
-                f"{folder.params}: the run was cut from another input: {what}. Restore that, choose another run_root, "
-                "or start with --force to cut anew and compute the changed shards again"
+                f"{folder.params}: the shards are of another input: {what}. Restore that, choose another run_root, "
+                "or start with --force to split anew and compute the changed shards again"
             )
     folder.create()
     folder.params.unlink(missing_ok=True)  # they do not vouch for lists that are being replaced
@@ -207,8 +207,8 @@ def read_params(folder: RunFolder) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise RunFolderError(
-            f"{folder.params}: cannot be read ({error}); remove it, and the run is cut anew"
+            f"{folder.params}: cannot be read ({error}); remove it, and the run is split anew"
         ) from error
     if params is None:
-        raise RunFolderError(f"{folder.params}: has been damaged or changed; remove it, and the run is cut anew")
+        raise RunFolderError(f"{folder.params}: has been damaged or changed; remove it, and the run is split anew")
     return params

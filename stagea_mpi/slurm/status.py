@@ -182,7 +182,7 @@ def table(status: dict[str, Any], every_shard: bool = False) -> str:
     shown = shards
     if len(shards) > MOST_ROWS and not every_shard:
         shown = [shard for shard in shards if shard["state"] not in ("waiting", "done", "graphs done")]
-    head = ("shard", "state", "models", "done", "failed", "rate/s", "left", "job", "node", "last sign")
+    head = ("shard", "state", "models", "done", "failed", "rate/s", "left", "job", "node", "heartbeat")
     signs = [duration(s["last_sign_s"]) + " ago" if s["last_sign_s"] is not None else "" for s in shown]
     rows = [
         (s["shard"], s["state"], s["n_models"] or "?", s["done"], s["failed"], f"{s['rate']:.1f}" if s["rate"] else "",
@@ -190,7 +190,8 @@ def table(status: dict[str, Any], every_shard: bool = False) -> str:
         for s, sign in zip(shown, signs, strict=True)
     ]  # fmt: skip
     counts = ", ".join(f"{n} {state}" for state, n in total["shards"].items())
-    ago = f"last sign {duration(total['last_sign_s'])} ago" if total["last_sign_s"] is not None else "no sign yet"
+    silence = total["last_sign_s"]
+    ago = "no heartbeat yet" if silence is None else f"last heartbeat {duration(silence)} ago"
     pace = f"{total['rate']:.1f} a second, {duration(total['left_s'])} left, " if total["rate"] else ""
     lines = [f"{status['run_root']}: {status['n_shards']} shards ({counts})"]
     lines.append(f"{total['done']} of {total['n_models']} models done, {total['failed']} failed, {pace}{ago}")

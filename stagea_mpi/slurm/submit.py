@@ -113,7 +113,7 @@ def dry_run(config: RunConfig) -> str:
     jobs = plan_jobs(folder, config, plan_shards(config).params["n_shards"])
     parts = [
         "#!/bin/bash",
-        "# What `python -m stagea_mpi submit` would do, after it has cut the input into shards and found no job of "
+        "# What `python -m stagea_mpi submit` would do, after it has split the input into shards and found no job of "
         "this run in the queue.",
         "set -e",
         f"mkdir -p {shlex.quote(str(_jobs_folder(folder)))} {shlex.quote(str(folder.logs))}",
@@ -291,7 +291,7 @@ def _check_time(config: RunConfig) -> None:
     if limit <= ahead:
         raise ConfigError(
             f"stage_a.signal_ahead_s: {ahead} s is no less than stage_a.time = {config.stage_a.time} ({limit} s): a "
-            "job would be cut short as it starts; ask for more time"
+            "job would be interrupted as it starts; ask for more time"
         )
 
 

@@ -209,7 +209,7 @@ def test_what_is_left_out_is_to_be_found(value, expected):
         ({"table": "absent.csv"}, "cannot be read"),
     ],
 )
-def test_a_complaint_about_chains_names_what_was_found(value, words):
+def test_a_message_about_chains_names_what_was_found(value, words):
     with pytest.raises(ConfigError, match=words):
         parse_chains(value, "chains")
 
@@ -248,7 +248,7 @@ def test_a_model_without_a_row_fails_and_the_others_do_not(tmp_path):
         ("model,heavy,light\nx,-,L\n", "line 2.heavy"),
     ],
 )
-def test_a_complaint_about_a_table_names_its_line(text, words, tmp_path):
+def test_a_message_about_a_table_names_its_line(text, words, tmp_path):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(ConfigError, match=words):
         read_table(str(tmp_path / "t.csv"))

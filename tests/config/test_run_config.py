@@ -62,7 +62,7 @@ def test_the_resolved_configuration_reads_as_itself():
         ({"stage_a": [1]}, "stage_a: expected keys"),
     ],
 )
-def test_a_complaint_names_the_key_and_what_was_found(changes, words):
+def test_a_message_names_the_key_and_what_was_found(changes, words):
     with pytest.raises(ConfigError) as error:
         parsed(**changes)
     assert words in str(error.value)

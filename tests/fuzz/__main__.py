@@ -1,6 +1,6 @@
 """Mutates input files by the thousand and reports every crash, hang and unexplained failure: python -m tests.fuzz
 
-A case runs in a process of its own kind, so that one that takes the process with it is told of, too. Files that were
+A case runs in a process of its own kind, so that one that takes the process with it is reported, too. Files that were
 not explained are kept, named by their seed.
 """
 

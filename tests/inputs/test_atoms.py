@@ -168,7 +168,7 @@ def test_coordinates_that_are_no_numbers_in_mmcif_are_refused(tmp_path):
         assert refusal(read, str(tmp_path / "x.cif")).reason == "bad_coordinates"
 
 
-def test_names_in_other_letters_than_ascii_are_legible(tmp_path):
+def test_names_in_other_letters_than_ascii_are_readable(tmp_path):
     lines = [*fv_lines(), changed(changed(moved(fv_lines()[-1], (3, 3, 3)), 12, " \xe9\xe9 "), 17, "\xe9AL")]
     path = write(tmp_path / "x.pdb", "\n".join(lines).encode("latin-1"))
     table = read(path)

@@ -10,7 +10,7 @@ from launching import ROOT
 from made import fv_lines, read, refusal, text_of, write
 
 from stagea_mpi.inputs import formats, list_models
-from stagea_mpi.inputs.atoms import pieces_of_pdb
+from stagea_mpi.inputs.atoms import parts_of_pdb
 from stagea_mpi.inputs.ensembles import Span
 from stagea_mpi.inputs.formats import FORMATS, Format, expected, format_of, format_of_name
 
@@ -63,7 +63,7 @@ def reversed_pdb(monkeypatch):
         return [Span(name="only")]
 
     def atoms(content, serial):
-        return pieces_of_pdb(b"\n".join(reversed(content.splitlines()[1:])) + b"\n")
+        return parts_of_pdb(b"\n".join(reversed(content.splitlines()[1:])) + b"\n")
 
     module.models, module.atoms = models, atoms
     monkeypatch.setitem(sys.modules, "reversed_pdb", module)

@@ -28,7 +28,7 @@ from tests.launched import broken_worker
 
 #: Where a run can be broken, in the order in which it gets there: who has the function, and its name.
 STAGES = {
-    "cut": (run, "ensure_shard_plan"),
+    "split": (run, "ensure_shard_plan"),
     "take": (Shard, "root_open"),
     "list": (Shard, "inventory"),
     "decide": (Shard, "root_decide"),
@@ -47,7 +47,7 @@ STAGES = {
     "mark": (folders.ShardFolder, "mark"),
 }
 #: Those of the team's first rank alone.
-ROOT_ONLY = ("cut", "take", "decide", "publish", "lists", "cluster", "graphs", "mark")
+ROOT_ONLY = ("split", "take", "decide", "publish", "lists", "cluster", "graphs", "mark")
 #: By which a run's folder changes for good.
 _FILE_OPERATIONS = ("fsync", "link", "mkdir", "rename", "replace", "unlink")
 

@@ -72,7 +72,7 @@ def test_the_metadata_vouch_for_what_is_there_wherever_replacing_is_cut_short(
     assert mismatch(shard.packed, left) is not None
 
 
-def test_what_is_withdrawn_is_gone_markers_and_all(shard):
+def test_what_is_unpublished_is_gone_markers_and_all(shard):
     shard.mark(GRAPHS_DONE)
     shard.mark(DONE)
     unpublish(shard)

@@ -78,7 +78,7 @@ def test_a_limit_that_comes_before_the_launcher_listens_ends_with_75(tmp_path):
     job.send_signal(signal.SIGUSR1)
     code, output = end_of(job)
     assert code == 75, output
-    assert "exit code 75, cut short: limit" in output
+    assert "exit code 75, interrupted: limit" in output
 
 
 @pytest.mark.parametrize(

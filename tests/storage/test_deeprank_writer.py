@@ -16,7 +16,7 @@ def models():
 
 @pytest.fixture(scope="module")
 def file(models, tmp_path_factory):
-    path = tmp_path_factory.mktemp("stageb") / "graphs.h5"
+    path = tmp_path_factory.mktemp("deeprank") / "graphs.h5"
     write_graphs(str(path), models)
     with h5py.File(path) as opened:
         yield opened

@@ -1,4 +1,4 @@
-"""Jobs that a time limit or scancel cuts short, and what becomes of their run."""
+"""Jobs that a time limit or scancel interrupts, and what becomes of their run."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def test_a_job_cut_by_its_time_limit_requeues_itself_and_ends_as_if_undisturbed(
     assert {path.parent.name for path in published} == {"shard_000000"}
     assert {path: stamp for path, stamp in _published_files(run_root).items() if path in published} == published
     log = (run_root / "logs" / f"stagea_full_{job}.log").read_text()
-    assert log.count("exit code 75, cut short: limit") == 1
+    assert log.count("exit code 75, interrupted: limit") == 1
     assert log.count(" exit code 0\n") == 1
     assert two_nodes.job(job)["ExitCode"] == "0:0"
     assert (run_root / "after").exists()
@@ -137,7 +137,7 @@ def test_models_in_hand_are_finished_when_the_whole_step_is_signalled(
 
     assert len(hold.held()) == 2, "a model was begun after the signal"
     log = (run_root / "logs" / f"stagea_full_{job}.log").read_text()
-    assert "exit code 75, cut short: limit" in log
+    assert "exit code 75, interrupted: limit" in log
     assert "ended with exit code" not in log, "a child died of the signal"
     failures = (run_root / "shards/shard_000000/failures.tsv").read_text()
     assert "child_failed" not in failures
