@@ -29,3 +29,14 @@ def launch_environment() -> dict[str, str]:
     if os.getuid() == 0:
         environment |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     return environment
+
+
+#: What has the same bytes whatever number of ranks has written it.
+PUBLISHED = ("graphs.h5", "failures.tsv", "manifest.tsv.gz")
+
+
+def published(run_yaml: Path) -> dict[str, bytes]:
+    """Published files of a run, by shard and name."""
+    shards = run_yaml.with_suffix("") / "shards"
+    files = [path for name in PUBLISHED for path in shards.glob(f"*/{name}")]
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in files}

@@ -1,27 +1,13 @@
 """Whole runs as a user starts them: under mpiexec, or alone."""
 
-import contextlib
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import h5py
-import psutil
 import pytest
-from holding import HANG_S, HeldPython, HeldVoronota, Hold, end_of
-from launching import ROOT, launch_environment, write_run_yaml
-
-PUBLISHED = ("graphs.h5", "failures.tsv", "manifest.tsv.gz")
-
-
-def published(run_yaml) -> dict[str, bytes]:
-    shards = run_yaml.with_suffix("") / "shards"
-    files = [path for name in PUBLISHED for path in shards.glob(f"*/{name}")]
-    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in files}
+from holding import Hold, end_of
+from launching import published
 
 
 def same_packed(a, b) -> bool:
@@ -31,17 +17,6 @@ def same_packed(a, b) -> bool:
         one.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
         same = [name for name in names if name not in ("model/seconds", "model/rank")]
         return all((one[name][()] == other[name][()]).all() for name in same)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(poses, tmp_path_factory):
-    """A finished run on one rank."""
-    path = write_run_yaml(
-        tmp_path_factory.mktemp("whole") / "undisturbed.yaml", poses, max_per_shard=3, min_per_shard=1
-    )
-    command = [sys.executable, "-m", "stagea_mpi", "run", str(path)]
-    subprocess.run(command, check=True, timeout=HANG_S, cwd=ROOT, env=launch_environment())
-    return path
 
 
 @pytest.mark.parametrize("ranks", [1, 3, 4])  # two ranks are compared with one below
@@ -65,97 +40,6 @@ def test_a_bug_that_one_model_meets_costs_only_that_model(poses, run_yaml, launc
     assert failures[1].startswith("pose_0002\t")
     assert "\tunexpected\tZeroDivisionError: a fault made for the test" in failures[1]
     assert "5 of 6 models are in" in done.stdout
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
-def test_a_stop_signal_ends_with_75_and_the_same_command_finishes(
-    number, poses, run_yaml, launch, undisturbed, tmp_path
-):
-    path = run_yaml(poses, "stopped", max_per_shard=3, min_per_shard=1)
-    hold = Hold(tmp_path / "held")
-    child = launch(0, f"held {hold.folder}", "run", path, module="tests.launched.broken_rank", wait=False)
-    hold.wait()
-    child.send_signal(number)
-    code, output = end_of(child)
-    assert code == 75, output
-    assert f"stopped early by {number.name}" in output
-    if number != signal.SIGTERM:
-        return  # what they leave is the same
-    again = launch(2, "run", path)
-    assert again.returncode == 0, again.stdout
-    assert published(path) == published(undisturbed)
-
-
-@pytest.mark.parametrize(("ranks", "number"), [(0, signal.SIGTERM), (0, signal.SIGINT), (2, signal.SIGTERM)])
-def test_a_second_signal_ends_a_rank_at_once_whatever_it_waits_for(ranks, number, poses, run_yaml, launch, tmp_path):
-    path = run_yaml(poses, "twice", glob='"pose_0001.pdb"')
-    hold = HeldVoronota(tmp_path / "held", path.with_suffix(""), goes_when_told=False)
-    child = launch(ranks, "run", path, wait=False, PYTHONPATH=hold.python_path())
-    hold.wait()
-    rank = rank_without(hold.held(), child.pid) if ranks else child.pid  # of two, one waits in MPI for the other
-    with contextlib.suppress(ProcessLookupError):
-        while child.poll() is None:  # whenever the second one comes
-            os.kill(rank, number)
-            time.sleep(0.2)
-    code, output = end_of(child)
-    assert code == 75, output
-    assert f"ended at once by a second stop signal, {number.name}" in output
-    if ranks:
-        assert launch(ranks, "run", path).returncode == 0
-
-
-def rank_without(children: list[int], launcher: int) -> int:
-    """The rank to which none of these processes belongs."""
-    ranks = [rank for rank in psutil.Process(launcher).children() if "run" in rank.cmdline()]
-    (found,) = [rank for rank in ranks if not {c.pid for c in rank.children(recursive=True)} & set(children)]
-    return found.pid
-
-
-def test_a_signal_to_the_launcher_stops_all_ranks_in_order(poses, run_yaml, launch, tmp_path):
-    path = run_yaml(poses, "launcher", max_per_shard=3, min_per_shard=1)
-    hold = Hold(tmp_path / "held")
-    child = launch(2, f"held {hold.folder}", "run", path, module="tests.launched.broken_rank", wait=False)
-    hold.wait(2)
-    child.send_signal(signal.SIGUSR1)
-    code, output = end_of(child)
-    assert code == 75, output
-    assert "stopped early" in output
-
-
-@pytest.mark.parametrize(("ranks", "place"), [(0, "stagea_mpi.cli"), (2, "stagea_mpi.cli"), (2, "mpi4py")])
-def test_a_stop_that_comes_while_a_run_starts_ends_with_75(ranks, place, poses, run_yaml, launch, tmp_path):
-    hold = HeldPython(tmp_path / "held", place)
-    child = launch(ranks, "run", run_yaml(poses), wait=False, PYTHONPATH=str(hold.folder))
-    hold.wait(max(1, ranks))
-    for rank in hold.held():
-        os.kill(rank, signal.SIGTERM)
-    hold.let_go()
-    code, output = end_of(child)
-    assert code == 75, output
-    assert "stopped early by SIGTERM" in output
-
-
-@pytest.mark.parametrize("ranks", [0, 2])
-def test_a_stop_that_comes_when_all_is_done_undoes_nothing(ranks, poses, run_yaml, launch, undisturbed, tmp_path):
-    hold = HeldPython(tmp_path / "held", "end")
-    path = run_yaml(poses, "late", max_per_shard=3, min_per_shard=1)
-    child = launch(ranks, "run", path, wait=False, PYTHONPATH=str(hold.folder))
-    hold.wait(max(1, ranks))
-    for rank in hold.held():
-        os.kill(rank, signal.SIGTERM)
-    hold.let_go()
-    code, output = end_of(child)
-    assert code == 0, output
-    assert published(path) == published(undisturbed)
-
-
-def test_other_commands_end_by_the_signal_as_programs_do(poses, run_yaml, launch, tmp_path):
-    hold = HeldPython(tmp_path / "held", "stagea_mpi.cli")
-    child = launch(0, "plan", run_yaml(poses), wait=False, PYTHONPATH=str(hold.folder))
-    hold.wait()
-    child.send_signal(signal.SIGTERM)
-    hold.let_go()
-    assert end_of(child)[0] == -signal.SIGTERM
 
 
 def test_a_run_stopped_between_the_phases_goes_on_with_clustering(poses, run_yaml, launch, undisturbed):
@@ -299,34 +183,6 @@ def test_separate_worlds_are_refused_at_once(poses, run_yaml, launch):
     other_mpi = launch(0, "run", path, PMI_SIZE="4", PMI_RANK="0")
     assert other_mpi.returncode == 1
     assert "this process is alone in its world" in other_mpi.stdout
-
-
-@pytest.mark.parametrize("stage_a", [{}, {"team": 2}], ids=["node", "number"])
-def test_ranks_with_a_serial_h5py_are_told_so_before_a_file_is_read(stage_a, poses, run_yaml, launch):
-    path = run_yaml(poses, **stage_a)
-    done = launch(2, "run", path, module="tests.launched.serial_h5py")
-    assert done.returncode == 1, done.stdout
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("stagea_mpi: ")]
-    assert "is built without MPI, so the 2 ranks of a team cannot write one file together" in line
-    assert "HDF5_MPI=ON" in line
-    assert "Traceback" not in done.stdout
-    assert not path.with_suffix("").exists()
-
-
-@pytest.mark.parametrize(("ranks", "team"), [(1, "node"), (2, 1)])
-def test_a_serial_h5py_will_do_where_each_rank_writes_its_own_files(ranks, team, poses, run_yaml, launch, undisturbed):
-    path = run_yaml(poses, "serial", max_per_shard=3, min_per_shard=1, team=team)
-    done = launch(ranks, "run", path, module="tests.launched.serial_h5py")
-    assert done.returncode == 0, done.stdout
-    assert published(path) == published(undisturbed)
-
-
-def test_prepared_graphs_are_clustered_with_a_serial_h5py(poses, run_yaml, launch, undisturbed):
-    path = run_yaml(poses, "prepared_in_parallel", max_per_shard=3, min_per_shard=1)
-    assert launch(2, "run", path, "--phase", "prep_graphs").returncode == 0
-    done = launch(2, "run", path, "--phase", "cluster_only", module="tests.launched.serial_h5py")
-    assert done.returncode == 0, done.stdout
-    assert published(path) == published(undisturbed)
 
 
 def test_programs_are_asked_for_their_versions_once_a_run(poses, run_yaml, launch, tmp_path):
