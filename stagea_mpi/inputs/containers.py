@@ -274,30 +274,16 @@ def _member_names(members: list[str]) -> list[str]:
     return [stem(member) if counts[stem(member)] == 1 else member.replace("/", "__") for member in members]
 
 
-def inner_names(path: str, budget: int) -> tuple[list[str] | None, int]:
+def inner_names(path: str) -> list[str]:
     """Names that stand in a container, for the decision whether they are unique in a run.
 
-    Parameters
-    ----------
-    path : str
-    budget : int
-        Bytes that may be read.
-
-    Returns
-    -------
-    names : list of str or None
-        None where the file is too large to look, or cannot be read.
-    n_bytes : int
-        Bytes read.
+    None in a file that cannot be read, and of an ensemble those that stand in its first bytes.
     """
     try:
         if not is_container_name(path):
             with readable(path), open_unpacked(path) as file:
                 head = file.read(_HEAD)
-            return stated_names(head), len(head)
-        size = os.path.getsize(path)
-        if size > budget:
-            return None, 0
-        return [ref.name for ref in list_models(path, FileNames("", "", "")).models], size
+            return stated_names(head)
+        return [ref.name for ref in list_models(path, FileNames("", "", "")).models]
     except (ModelError, OSError):  # reported when its shard reads it
-        return None, 0
+        return []

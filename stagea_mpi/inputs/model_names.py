@@ -139,7 +139,7 @@ def _repeated(names: Callable[[], Iterable[str]]) -> set[str]:
 
 
 def container_names(
-    bases: Callable[[], Iterable[str]], inner: dict[str, list[str] | None]
+    bases: Callable[[], Iterable[str]], inner: dict[str, list[str]]
 ) -> tuple[list[str], dict[str, str]]:
     """Which containers may use the names inside them as they are, and which need another separator.
 
@@ -148,7 +148,7 @@ def container_names(
     bases : callable
         Gives the base names of all files of the run; called twice.
     inner : dict
-        By a container's base name the names inside it; None where they have not been read.
+        By a container's base name the names inside it; not of containers that have not been read.
 
     Returns
     -------
@@ -157,7 +157,7 @@ def container_names(
     separators : dict
         By base name what goes between it and an inner name or a serial, where it is not the usual.
     """
-    inner_names = Counter(name for names in inner.values() if names for name in set(names))
+    inner_names = Counter(name for names in inner.values() for name in set(names))
     continued = [base for base in bases() if "__" in base or "_model_" in base]
     questions = {prefix for name in (*continued, *inner_names) for prefix in _prefixes(name)} | inner_names.keys()
     known = {base for base in bases() if base in questions}

@@ -1,4 +1,4 @@
-"""Cutting a run's input files into shards, once, so that every later start finds the same ones."""
+"""Splitting a run's input files into shards, once, so that every later start finds the same ones."""
 
 import hashlib
 from dataclasses import dataclass
@@ -17,8 +17,7 @@ from ..mpi.worker import WorkerProcess
 from .checksums import checksummed, verified
 from .folders import RunFolder, read_json, write_json, write_text
 
-#: Files that are looked into for the names of their models when the run is split into shards, and bytes that are read
-#: for it of Quiver files and archives.
+#: Most files of a run, and bytes of its Quiver files and archives, with which the names inside files are looked at.
 _MOST_LOOKED_INTO = 1000
 _MOST_BYTES_LOOKED_AT = 2 * 10**9
 #: Seconds that a look into one container may take.
@@ -45,7 +44,7 @@ class ShardPlan:
 
 
 def plan_shards(config: RunConfig) -> ShardPlan:
-    """Cuts the files that are there now; writes nothing.
+    """Splits the files that are there now; writes nothing.
 
     Raises
     ------
@@ -91,29 +90,33 @@ def _hash_of_lines(lines: list[str]) -> str:
 def _container_names(files: InputFiles, root: Path, ambiguous: frozenset[str]) -> tuple[list[str], dict[str, str]]:
     """Which containers may use the names inside them, and which need another separator; see `container_names`.
 
-    Only so many files are looked into, the largest first (ensembles are larger than single models), and so many bytes.
+    All files are looked into, or none: how models are named does not depend on which of many files are the largest.
     """
-    largest = np.argsort(-files.sizes, kind="stable")[:_MOST_LOOKED_INTO]
-    budget = _MOST_BYTES_LOOKED_AT
-    inner: dict[str, list[str] | None] = {}
-    with WorkerProcess() as worker:
-        for index in largest.tolist():
-            path = files.paths[index]
-            names, n_bytes = _look_into(path, budget, worker)
-            budget -= n_bytes
-            if names:
-                inner[base_name(path, root, ambiguous)] = names
+    inner: dict[str, list[str]] = {}
+    if _is_small(files):
+        with WorkerProcess() as worker:
+            for path in files.paths:
+                if names := _look_into(path, worker):
+                    inner[base_name(path, root, ambiguous)] = names
     return container_names(lambda: (base_name(path, root, ambiguous) for path in files.paths), inner)
 
 
-def _look_into(path: str, budget: int, worker: WorkerProcess) -> tuple[list[str] | None, int]:
+def _is_small(files: InputFiles) -> bool:
+    if len(files) > _MOST_LOOKED_INTO:
+        return False
+    sizes = zip(files.paths, files.sizes.tolist(), strict=True)
+    return sum(size for path, size in sizes if is_container_name(path)) <= _MOST_BYTES_LOOKED_AT
+
+
+def _look_into(path: str, worker: WorkerProcess) -> list[str]:
     """See `inner_names`. A container is read to its end, and in a process that a damaged one may take with it."""
     if not is_container_name(path):
-        return inner_names(path, budget)
+        return inner_names(path)
     try:
-        return worker.call(_LONGEST_LOOK_S, inner_names, path, budget)
+        found: list[str] = worker.call(_LONGEST_LOOK_S, inner_names, path)
     except ModelError:  # reported when its shard reads it
-        return None, 0
+        return []
+    return found
 
 
 def _bounds(sizes: list[int], config: RunConfig) -> list[tuple[int, int]]:

@@ -66,7 +66,7 @@ def test_names_inside_a_container_stay_as_they_are_where_nothing_else_has_them()
         (["/in/a.qv", "/in/one.pdb"], {"a": ["one"]}),
         (["/in/a.qv", "/in/x.pdb"], {"a": ["x_model_3"]}),
         (["/in/a.qv", "/in/x.pdb"], {"a": ["x__3"]}),
-        (["/in/a.qv"], {"a": None}),
+        (["/in/a.qv"], {}),
     ],
 )
 def test_names_inside_a_container_get_its_name_where_something_else_may_have_them(files, inner):

@@ -84,7 +84,18 @@ def test_a_missing_folder_is_named(tmp_path):
         plan_shards(config)
 
 
-def crash(path, budget):
+@pytest.mark.parametrize(("limit", "most", "bare"), [("_MOST_LOOKED_INTO", 3, True), ("_MOST_LOOKED_INTO", 2, False),
+                                                     ("_MOST_BYTES_LOOKED_AT", 200, True),
+                                                     ("_MOST_BYTES_LOOKED_AT", 199, False)])  # fmt: skip
+def test_the_names_inside_containers_are_used_of_all_or_of_none(limit, most, bare, config, monkeypatch):
+    monkeypatch.setattr(sharding, limit, most)
+    for name, size in (("a", 40), ("b", 50), ("c", 110)):
+        (config.pdb_root / f"{name}.qv").write_text(f"QV_TAG of_{name}\nATOM\n".ljust(size, " "))
+    plan = plan_shards(replace(config, stage_a=replace(config.stage_a, glob=("*.qv",))))
+    assert plan.params["bare_containers"] == (["a", "b", "c"] if bare else [])
+
+
+def crash(path):
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
