@@ -226,14 +226,14 @@ def write_poses(out_dir: Path, source: ShippedComplex, count: int = 96, seed: in
     out_dir = Path(out_dir)
     if out_dir.exists() and any(out_dir.iterdir()):
         raise FileExistsError(f"{out_dir} exists and is not empty; name another folder or remove it")
-    part = out_dir.with_name(out_dir.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    draft = out_dir.with_name(out_dir.name + ".tmp")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
     structure = read_complex(source)
     for pose in make_poses(source, count, seed):
         text = _remark(pose, source, seed) + _coordinates(structure, source, pose) + "END\n"
-        (part / f"{pose.name}.pdb").write_text(text)
-    part.replace(out_dir)
+        (draft / f"{pose.name}.pdb").write_text(text)
+    draft.replace(out_dir)
     return sorted(out_dir.glob("*.pdb"))
 
 
@@ -243,8 +243,8 @@ def write_ensemble(path: Path, source: ShippedComplex, count: int = 96, seed: in
     structure = read_complex(source)
     poses = list(make_poses(source, count, seed))
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("w") as out:
+    draft = path.with_name(path.name + ".tmp")
+    with draft.open("w") as out:
         out.writelines(_remark(pose, source, seed) for pose in poses)
         out.writelines(
             f"REMARK   4      MODEL     {n} FROM poses/{pose.name}.pdb\n" for n, pose in enumerate(poses, start=1)
@@ -252,7 +252,7 @@ def write_ensemble(path: Path, source: ShippedComplex, count: int = 96, seed: in
         for n, pose in enumerate(poses, start=1):
             out.write(f"MODEL {n:8d}\n{_coordinates(structure, source, pose)}ENDMDL\n")
         out.write("END\n")
-    return part.replace(path)
+    return draft.replace(path)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,7 +11,7 @@ from ..config.run_config import RunConfig
 from ..errors import DONE as OK
 from ..errors import TOO_MANY_FAILED
 from ..graph.clustering import cluster_two_depths
-from ..rundir.folders import DONE, GRAPHS_DONE, ShardFolder, part_name, write_table
+from ..rundir.folders import DONE, GRAPHS_DONE, ShardFolder, draft_name, write_table
 from ..rundir.records import publish_together
 from ..rundir.shard_meta import ShardMeta, ShardResult
 from ..storage.deeprank_writer import write_graphs
@@ -87,7 +87,7 @@ def finish_shard(shard: ShardFolder, meta: ShardMeta, config: RunConfig, cluster
         Receives the clustering and the publishing.
     """
     start, meta.result.cluster_s = perf_counter(), meta.result.cluster_s or 0.0
-    drafts = {path: part_name(path) for path in (shard.packed, shard.graphs)}
+    drafts = {path: draft_name(path) for path in (shard.packed, shard.graphs)}
     try:
         with PackedFile(shard.packed) as packed:
             packed.check()

@@ -81,7 +81,7 @@ def run(comm: Communicator, config: RunConfig, options: Options, stop: StopReque
 
 def _prepare_run(folder: RunFolder, config: RunConfig, options: Options) -> dict[str, Any]:
     folder.create()
-    folder.remove_parts()
+    folder.remove_drafts()
     params = ensure_shard_plan(folder, config, options.force, trust_list=options.share is not None)
     folder.write_config({**config.as_dict(), "versions": versions()})
     return params

@@ -19,7 +19,7 @@ from ..errors import FAILED, RunFolderError, ShardBusyError, StageAError
 from ..inputs import FileNames
 from ..mpi.guard import raise_on_any_rank
 from ..rundir.checksums import hash_of
-from ..rundir.folders import ShardFolder, part_name, publish
+from ..rundir.folders import ShardFolder, draft_name, publish
 from ..rundir.lock import ShardLock
 from ..rundir.records import input_hash, record, unpublish
 from ..rundir.shard_judge import changed_files, stat_hash
@@ -124,7 +124,7 @@ class Shard:
             log.warning("%s", error)
             self.outcome = Outcome(self.folder.index, "busy", exit_code=FAILED, message=str(error))
             return None
-        self.folder.remove_parts()
+        self.folder.remove_drafts()
         state = ShardState(self.folder)  # another run may have been at it until just now
         published = None if force else judge.usable(state)
         if published is not None and judge.is_up_to_date(state, paths):
@@ -143,14 +143,14 @@ class Shard:
 
     def _root_tidy(self, state: ShardState) -> None:
         """Removes what a killed run has left in a shard that is done, as one with --force does."""
-        if state.holder is None and not self.folder.parts():
+        if state.holder is None and not self.folder.drafts():
             return
         try:
             self.lock.acquire()
         except ShardBusyError as error:
             log.info("%s is done, and done again: %s", self.folder.name, error)
             return
-        self.folder.remove_parts()
+        self.folder.remove_drafts()
         self.folder.progress.unlink(missing_ok=True)
         self.lock.release()
 
@@ -210,7 +210,7 @@ class Shard:
     def build(self, entries: list[ModelEntry], origin: Origin) -> None:
         """Builds and publishes the graphs; before its first model the first rank finishes the shard before."""
         context = self.context
-        draft = context.comm.bcast(part_name(self.folder.packed))
+        draft = context.comm.bcast(draft_name(self.folder.packed))
         attributes = root_attributes(json.dumps(versions()), origin.numerics_sha256, origin.inputs_sha256)
         if context.is_root:
             self.progress.begin(len(entries))

@@ -28,7 +28,9 @@ GRAPHS_DONE = "STAGEA_GRAPHS_DONE"
 DONE = "STAGEA_DONE"
 
 #: Ending of files that are being written.
-_PART = ".part"
+_DRAFT = ".tmp"
+#: What it was before 0.2.0.
+_EARLIER_DRAFT = ".part"
 
 
 @dataclass(frozen=True)
@@ -103,14 +105,14 @@ class ShardFolder:
             ) from error
         return text.removesuffix("\n").split("\n") if text else []  # splitlines() knows line breaks that names may have
 
-    def parts(self) -> list[Path]:
+    def drafts(self) -> list[Path]:
         """What is half written there, by a run that is at it or has been killed."""
-        return list(self.path.glob(f".*{_PART}"))
+        return _drafts_in(self.path)
 
-    def remove_parts(self) -> None:
+    def remove_drafts(self) -> None:
         """Removes what a killed run has left half written."""
-        for part in self.parts():
-            part.unlink(missing_ok=True)
+        for draft in self.drafts():
+            draft.unlink(missing_ok=True)
 
 
 class RunFolder:
@@ -163,45 +165,49 @@ class RunFolder:
             )
         return yaml.safe_load(text)
 
-    def remove_parts(self) -> None:
+    def remove_drafts(self) -> None:
         """Removes what killed runs of this host have left half written beside the shards.
 
         Another run may be at work in the folder: what a living process writes stays. Shards are left to their locks.
         """
-        own = re.compile(rf"\..*\.{re.escape(socket.gethostname())}\.(\d+){re.escape(_PART)}")
+        own = re.compile(rf"\..*\.{re.escape(socket.gethostname())}\.(\d+)\.\w+")
         for folder in (self.root, self.shard_lists, self.numberings):
-            for path in folder.glob(f".*{_PART}"):
+            for path in _drafts_in(folder):
                 match = own.fullmatch(path.name)
                 if match and not psutil.pid_exists(int(match[1])):
                     path.unlink(missing_ok=True)
 
 
+def _drafts_in(folder: Path) -> list[Path]:
+    return [path for suffix in (_DRAFT, _EARLIER_DRAFT) for path in folder.glob(f".*{suffix}")]
+
+
 @contextlib.contextmanager
-def publish(path: Path, part: Path | None = None) -> Iterator[Path]:
+def publish(path: Path, draft: Path | None = None) -> Iterator[Path]:
     """Gives a name to write to; when the block ends well, what is there is flushed to disk and gets the final name.
 
     Parameters
     ----------
     path : Path
         The final name.
-    part : Path, optional
+    draft : Path, optional
         Where the content is already, instead of a new name.
     """
-    part = part or part_name(path)
+    draft = draft or draft_name(path)
     try:
-        yield part
-        flush_to_disk(part)
-        os.replace(part, path)
+        yield draft
+        flush_to_disk(draft)
+        os.replace(draft, path)
         flush_to_disk(path.parent)
     finally:
-        part.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
 
 
-def part_name(path: Path) -> Path:
+def draft_name(path: Path) -> Path:
     """Where a file is written before it gets its final name: hidden, in the same folder, its own for each thread."""
     is_main = threading.current_thread() is threading.main_thread()
     name = path.name if is_main else f"{path.name}.{threading.get_native_id()}"
-    return path.with_name(f".{name}.{socket.gethostname()}.{os.getpid()}{_PART}")
+    return path.with_name(f".{name}.{socket.gethostname()}.{os.getpid()}{_DRAFT}")
 
 
 def flush_to_disk(path: Path) -> None:
@@ -213,8 +219,8 @@ def flush_to_disk(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    with publish(path) as part:
-        part.write_text(text, encoding="utf-8", errors="surrogateescape")
+    with publish(path) as draft:
+        draft.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
@@ -223,9 +229,9 @@ def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     if durable:
         write_text(path, text)
         return
-    part = part_name(path)
-    part.write_text(text, encoding="utf-8", errors="surrogateescape")
-    os.replace(part, path)
+    draft = draft_name(path)
+    draft.write_text(text, encoding="utf-8", errors="surrogateescape")
+    os.replace(draft, path)
 
 
 def read_json(path: Path) -> Any:
@@ -240,8 +246,8 @@ def write_table(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]
     table.writerow(header)
     table.writerows([table_cell(value) for value in row] for row in rows)
     content = text.getvalue().encode("utf-8", errors="surrogateescape")
-    with publish(path) as part:
-        part.write_bytes(gzip.compress(content, compresslevel=6, mtime=0) if path.suffix == ".gz" else content)
+    with publish(path) as draft:
+        draft.write_bytes(gzip.compress(content, compresslevel=6, mtime=0) if path.suffix == ".gz" else content)
 
 
 def table_cell(value: Any) -> str:

@@ -113,7 +113,7 @@ class ShardLock:
         return True
 
     def _aside(self) -> Path:
-        return self._path.with_name(f".lock.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}.part")
+        return self._path.with_name(f".lock.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}.tmp")
 
     def _read(self) -> str | None:
         try:

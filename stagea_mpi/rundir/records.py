@@ -72,7 +72,7 @@ def _unlike(path: Path, allowed: list[dict[str, Any] | None], *, sizes_only: boo
     return f"{path}: its SHA-256 is {found['sha256']}, recorded is {expected.get('sha256')}: its content has changed"
 
 
-def publish_together(shard: ShardFolder, meta: ShardMeta, parts: dict[Path, Path]) -> None:
+def publish_together(shard: ShardFolder, meta: ShardMeta, drafts: dict[Path, Path]) -> None:
     """Gives several files of a shard their final names and notes their records in `meta`, which the caller then writes.
 
     Parameters
@@ -80,21 +80,21 @@ def publish_together(shard: ShardFolder, meta: ShardMeta, parts: dict[Path, Path
     shard : ShardFolder
     meta : ShardMeta
         Its `files` are brought up to date.
-    parts : dict
+    drafts : dict
         By final path, where the content is.
     """
     before = meta.files
-    for part in parts.values():
-        flush_to_disk(part)
-    after = {**before, **{path.name: record(part) for path, part in parts.items()}}
+    for draft in drafts.values():
+        flush_to_disk(draft)
+    after = {**before, **{path.name: record(draft) for path, draft in drafts.items()}}
     known = meta.replaced or {}  # an earlier start that was interrupted here has left one of two states
-    replaced = {path.name: known.get(path.name, before.get(path.name)) for path in parts}
+    replaced = {path.name: known.get(path.name, before.get(path.name)) for path in drafts}
     for name in known.keys() & replaced.keys():
         if isinstance(before.get(name), dict) and _unlike(shard.path / name, [before[name]]) is None:
             replaced[name] = before[name]
     replace(meta, files=after, replaced=replaced).write(shard)
-    for path, part in parts.items():
-        os.replace(part, path)
+    for path, draft in drafts.items():
+        os.replace(draft, path)
     flush_to_disk(shard.path)
     meta.files, meta.replaced = after, None
 

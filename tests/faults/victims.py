@@ -151,7 +151,7 @@ def published(run_root: Path) -> dict[str, bytes]:
 
 def left_behind(run_root: Path) -> list[Path]:
     """What no finished run may leave in its folder."""
-    return [path for path in run_root.rglob(".*") if path.name.endswith(".part") or path.name == ".lock"]
+    return [path for path in run_root.rglob(".*") if path.name.endswith(".tmp") or path.name == ".lock"]
 
 
 def check_what_is_there(run_root: Path) -> int:

@@ -50,10 +50,10 @@ def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
     folder.create()
     shard = folder.shard(0)
     shard.path.mkdir()
-    left = shard.path / ".packed.h5.host.1.part"
-    left.write_text("half")
+    for suffix in (".tmp", ".part"):  # the second one was left by 0.1.0
+        (shard.path / f".packed.h5.host.1{suffix}").write_text("half")
     shard.packed.write_text("whole")
-    shard.remove_parts()
+    shard.remove_drafts()
     assert [path.name for path in shard.path.iterdir()] == ["packed.h5"]
 
 
@@ -62,9 +62,13 @@ def test_what_killed_runs_left_beside_the_shards_is_removed_and_what_others_are_
     folder.create()
     child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     dead, host = int(child.stdout), socket.gethostname()
-    gone = [tmp_path / f".run.yaml.{host}.{dead}.part", folder.shard_lists / f".shard_000001.lst.{host}.{dead}.part"]
-    stays = [tmp_path / f".run.yaml.{host}.{os.getpid()}.part", tmp_path / f".run.yaml.elsewhere.{dead}.part"]
+    lists = folder.shard_lists
+    gone = [
+        tmp_path / f".run.yaml.{host}.{dead}.tmp",
+        *(lists / f".one.lst.{host}.{dead}{s}" for s in (".tmp", ".part")),
+    ]
+    stays = [tmp_path / f".run.yaml.{host}.{os.getpid()}.tmp", tmp_path / f".run.yaml.elsewhere.{dead}.tmp"]
     for path in gone + stays:
         path.write_text("half")
-    folder.remove_parts()
+    folder.remove_drafts()
     assert [path for path in gone + stays if path.exists()] == stays

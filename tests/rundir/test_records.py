@@ -47,7 +47,7 @@ def test_a_file_is_compared_with_its_record(content, sizes_only, words, shard):
 def test_the_metadata_vouch_for_what_is_there_wherever_replacing_is_cut_short(
     replaced_before_the_end, shard, monkeypatch
 ):
-    parts = {shard.packed: shard.path / ".packed.part", shard.graphs: shard.path / ".graphs.part"}
+    parts = {shard.packed: shard.path / ".packed.tmp", shard.graphs: shard.path / ".graphs.tmp"}
     for part in parts.values():
         part.write_bytes(b"new content")
     meta, renamed = ShardMeta.read(shard), []
