@@ -82,7 +82,7 @@ def run_copy(two_rank_run, tmp_path) -> Path:
 
 
 @pytest.fixture
-def cut_short(run_copy) -> Path:
+def interrupted_run(run_copy) -> Path:
     """What a kill in the second shard would have left: no end, a line cut through, the shard not published."""
     for path in (run_copy / "telemetry").glob("events_*.jsonl"):
         lines = path.read_text().splitlines()

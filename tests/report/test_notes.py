@@ -79,14 +79,14 @@ def test_the_time_limit_is_compared_with_what_it_took():
     ]  # fmt: skip
 
 
-def test_what_is_missing_is_said(run_copy, cut_short):
-    text = "\n".join(notes(load(cut_short)))
+def test_what_is_missing_is_said(run_copy, interrupted_run):
+    text = "\n".join(notes(load(interrupted_run)))
     assert "The run is not whole" in text
     assert "2 of 2 ranks noted no end" in text
     for folder in ("telemetry", "compute_metrics"):
-        for path in (cut_short / folder).iterdir():
+        for path in (interrupted_run / folder).iterdir():
             path.unlink()
-    text = "\n".join(notes(load(cut_short)))
+    text = "\n".join(notes(load(interrupted_run)))
     assert "No events" in text
     assert "No samples" in text
 

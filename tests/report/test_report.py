@@ -78,8 +78,8 @@ def test_what_was_not_noted_is_said(run_copy, tmp_path):
     assert page.images == 2
 
 
-def test_a_run_cut_short_has_a_report_that_says_so(cut_short, tmp_path):
-    page = Page(write_report(cut_short, tmp_path / "report.html").read_text(encoding="utf-8"))
+def test_an_interrupted_run_has_a_report_that_says_so(interrupted_run, tmp_path):
+    page = Page(write_report(interrupted_run, tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "it was killed, or is still running" in page.text
     assert page.images == 11
 

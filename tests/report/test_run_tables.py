@@ -101,8 +101,8 @@ def test_samples_hold_the_ranks_of_the_node(two_rank_run):
     assert run.cores.filter(like="cpu").shape[1] >= 1
 
 
-def test_a_run_cut_short_is_read_as_far_as_it_came(cut_short):
-    run = load(cut_short)
+def test_an_interrupted_run_is_read_as_far_as_it_came(interrupted_run):
+    run = load(interrupted_run)
     assert run.unread == 2
     assert run.ranks["outcome"].isna().all()
     assert list(run.shards["state"]) == ["done", "waiting"]

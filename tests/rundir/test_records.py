@@ -44,7 +44,7 @@ def test_a_file_is_compared_with_its_record(content, sizes_only, words, shard):
 
 
 @pytest.mark.parametrize("replaced_before_the_end", [0, 1, 2])
-def test_the_metadata_vouch_for_what_is_there_wherever_replacing_is_cut_short(
+def test_the_metadata_vouch_for_what_is_there_wherever_replacing_is_interrupted(
     replaced_before_the_end, shard, monkeypatch
 ):
     parts = {shard.packed: shard.path / ".packed.tmp", shard.graphs: shard.path / ".graphs.tmp"}

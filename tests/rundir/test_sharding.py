@@ -57,7 +57,7 @@ def test_the_cut_is_made_once_and_found_again(config):
     assert folder.shard(2).inputs() == plan_shards(config).shards[2]
 
 
-def test_another_input_is_refused_by_what_changed_and_cut_anew_with_force(config):
+def test_another_input_is_refused_by_what_changed_and_split_anew_with_force(config):
     folder = RunFolder(config.run_root)
     ensure_shard_plan(folder, config, force=False)
     (config.pdb_root / "one" / "more.pdb").write_text("ATOM\n")
