@@ -23,11 +23,8 @@ _COMPRESSED_CHUNK_ROWS = 16384
 
 #: What HDF5 and NumPy raise of damaged content.
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, IndexError, TypeError)
-
-
-_EXPECTED = (
-    "expected packed.h5 of a shard (which is to be run again if this is what has become of it), or a saved graph"
-)
+#: Of a file that is none of ours.
+_EXPECTED = "expected a shard's packed.h5 or a saved graph; if it was one, run the shard again or save the graph again"
 
 
 class PackedFile:

@@ -87,11 +87,18 @@ def test_a_model_for_pytorch_geometric_has_the_features_of_stage_b(run, stage_b)
     for values, prefix, names in (
         (data.x, "node_data", PYG_NODE_FEATURES),
         (data.edge_attr, "edge_data", PYG_EDGE_FEATURES),
+        (data.internal_edge_attr, "internal_edge_data", PYG_EDGE_FEATURES),
     ):
         columns = [group[f"{prefix}/{column}"][()] for column in names]
         expected = np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)
         assert np.allclose(values.numpy(), expected, atol=1e-5)
     assert (data.edge_index.numpy().T == group["edge_index"][()]).all()
+    assert (data.internal_edge_index.numpy().T == group["internal_edge_index"][()]).all()
+    assert (data.cluster0.numpy() == group["clustering/mcl/depth_0"][()]).all()
+    assert (data.cluster1.numpy() == group["clustering/mcl/depth_1"][()]).all()
+    assert data.validate()
+    data.pos[:] = data.x[:] = data.cluster0[:] = 0  # copies, which may be changed
+    assert np.ptp(run[name].position) > 0
 
 
 @pytest.fixture
