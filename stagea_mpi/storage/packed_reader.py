@@ -47,7 +47,9 @@ class PackedFile:
         except OSError as error:
             if os.path.isfile(path) and not h5py.is_hdf5(path):
                 raise RunFolderError(f"{path}: is no HDF5 file; {_EXPECTED}") from error
-            raise RunFolderError(f"{path}: cannot be opened ({error}); remove it and run the shard again") from error
+            raise RunFolderError(
+                f"{path}: cannot be opened ({error}); remove it and run the shard (or save the graph) again"
+            ) from error
         found = self.attributes.get("schema"), self.attributes.get("schema_version")
         if found != (SCHEMA, str(SCHEMA_VERSION)):
             self._file.close()

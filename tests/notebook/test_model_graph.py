@@ -230,3 +230,11 @@ def test_a_changed_checksum_is_seen_and_a_file_without_one_is_read_unchecked(gra
         InterfaceGraph.load(path)
     path.write_bytes(content[: content.index(b"\nstagea_mpi: SHA-256")])  # as it was saved before
     assert InterfaceGraph.load(path) == graph
+
+
+def test_a_saved_graph_cut_off_is_told_with_what_to_do(graph, tmp_path):
+    path = tmp_path / "graph.h5"
+    graph.save(path)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(RunFolderError, match=r"graph\.h5: cannot be opened .* \(or save the graph\) again"):
+        InterfaceGraph.load(path)
