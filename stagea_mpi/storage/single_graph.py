@@ -1,7 +1,8 @@
 """One graph in a file of its own: a packed.h5 of one model, and behind HDF5's last byte a line with its SHA-256.
 
-A shard's files have theirs in its metadata; this file has nothing beside it. HDF5 leaves alone what is behind its end,
-and must not be given a damaged file: some changed bits of a header end the process.
+A shard's files have theirs in its metadata; this file has nothing beside it. HDF5 ignores what is behind its end, and
+drops it where somebody writes into the file, which is read unchecked then. It must not be given a damaged file: some
+changed bits of a header end the process.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import re
 from pathlib import Path
 
 from .. import __version__
-from ..errors import ConfigError, RunFolderError, StorageError, listed
+from ..errors import ConfigError, RunFolderError, listed
 from ..graph.interface_graph import Clusters, GraphArrays
 from ..graph.timing import STAGES
 from ..mpi.teams import SerialComm
@@ -37,7 +38,7 @@ def write_graph(path: str | Path, name: str, graph: GraphArrays, clusters: Clust
 
     Raises
     ------
-    StorageError
+    StorageError, OSError
     """
     record = ModelRecord(0, name, "", "", -1, 0, (0.0,) * len(STAGES), graph)
     attributes = root_attributes(json.dumps({"stagea_mpi": __version__}), "", "")
@@ -51,8 +52,6 @@ def write_graph(path: str | Path, name: str, graph: GraphArrays, clusters: Clust
             with PackedFile(plain) as packed:
                 write_clustered(packed, path, {0: clusters})
         _add_checksum(Path(path))
-    except OSError as error:
-        raise StorageError.of(error, path) from error
     finally:
         if clusters is not None:
             plain.unlink(missing_ok=True)
