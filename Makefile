@@ -29,7 +29,7 @@ SOAK ?= 5000
 WORKERS ?= 6
 SLOW := tests/faults tests/launched tests/slurm tests/notebook
 
-.PHONY: help env demo check test busy faults bench fuzz lint clean
+.PHONY: help env demo check test busy faults bench fuzz sanitize lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -68,6 +68,22 @@ bench: env ## seconds a model by stage, speed-up and peak memory on one and two 
 
 fuzz: env ## ten minutes of mutated input files; what is not explained goes to build/fuzz
 	$(PY) -m tests.fuzz --seconds 600 --workers 2
+
+# The package with its kernels watched by the compiler's sanitizers, in a place of its own. Python is not built for these,
+# so they are loaded first, and C++ with them for its exceptions; leaks, of which Python has many, are not looked for.
+SANITIZED := build/sanitize
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
+preloaded = $(shell gcc -print-file-name=libasan.so) $(shell gcc -print-file-name=libstdc++.so.6)
+
+sanitize: env ## the kernels' tests and mutated files, with each access to memory and each operation in C watched
+	@rm -rf $(SANITIZED)
+	@CFLAGS="$(SANITIZERS) -g" LDFLAGS="$(SANITIZERS)" $(PY) -W ignore setup.py -q \
+	    build --build-lib $(SANITIZED)/lib --build-temp $(SANITIZED)/objects --force
+	@export PYTHONPATH=$(CURDIR)/$(SANITIZED)/lib LD_PRELOAD="$(preloaded)" UBSAN_OPTIONS=print_stacktrace=1:log_path=$(CURDIR)/$(SANITIZED)/report \
+	    ASAN_OPTIONS=detect_leaks=0:log_path=$(CURDIR)/$(SANITIZED)/report; \
+	.venv/bin/python -P -c 'from stagea_mpi.kernels import compiled; assert "/$(SANITIZED)/" in compiled.__file__' && \
+	.venv/bin/pytest -q -p no:cacheprovider -n 2 tests/kernels tests/structure tests/graph tests/fuzz; \
+	status=$$?; unset LD_PRELOAD; ! cat $(SANITIZED)/report.* 2>/dev/null && exit $$status
 
 lint: env ## what ruff and mypy find
 	$(PY) -m ruff check .

@@ -52,7 +52,7 @@ check_python() {
 
 # What the environment was made from; a .venv holds absolute paths, so its place belongs to it.
 fingerprint() {
-    { pwd -P; "$PYTHON" -VV; mpi_version; cat pyproject.toml "$CONSTRAINTS" .ci/env.sh; } | sha256sum | cut -d' ' -f1
+    { pwd -P; "$PYTHON" -VV; mpi_version; cat pyproject.toml setup.py "$CONSTRAINTS" .ci/env.sh; } | sha256sum | cut -d' ' -f1
 }
 
 kernels_fingerprint() { cat "$KERNELS"/*.[ch] | sha256sum | cut -d' ' -f1; }
@@ -66,7 +66,7 @@ build_kernels() {
     fi
     say "building the kernels"
     rm -f "$BUILT" "$KERNELS_STAMP"
-    "$VENV/bin/python" -W ignore -c 'import setuptools; setuptools.setup()' -q build_ext --inplace --force
+    "$VENV/bin/python" -W ignore setup.py -q build_ext --inplace --force
     stamp "$KERNELS_STAMP" "$wanted"
 }
 

@@ -11,7 +11,7 @@
 static int64_t key_of(double x, double size)
 {
     double place = floor(x / size);
-    return (int64_t)fmax(-FARTHEST, fmin(FARTHEST, place));
+    return (int64_t)larger(-FARTHEST, smaller(FARTHEST, place));
 }
 
 static void key_of_place(const double place[3], double size, int64_t key[3])
@@ -66,8 +66,8 @@ static void add_to_cell(Cell *cell, const double place[3])
 {
     cell->n_points++;
     for (int axis = 0; axis < 3; axis++) {
-        cell->low[axis] = fmin(cell->low[axis], place[axis]);
-        cell->high[axis] = fmax(cell->high[axis], place[axis]);
+        cell->low[axis] = smaller(cell->low[axis], place[axis]);
+        cell->high[axis] = larger(cell->high[axis], place[axis]);
     }
 }
 
@@ -141,7 +141,7 @@ double squared_distance_to_box(const Cell *cell, const double place[3])
 {
     double sum = 0.0;
     for (int axis = 0; axis < 3; axis++) {
-        double outside = fmax(0.0, fmax(cell->low[axis] - place[axis], place[axis] - cell->high[axis]));
+        double outside = larger(0.0, larger(cell->low[axis] - place[axis], place[axis] - cell->high[axis]));
         sum += outside * outside;
     }
     return sum;

@@ -17,7 +17,9 @@
 typedef enum { DONE, NO_MEMORY, INTERRUPTED } Status;
 
 /* Whether to go on is asked each time that so much work has been done: some tens of milliseconds. */
+#ifndef WORK_BETWEEN_CHECKS
 #define WORK_BETWEEN_CHECKS 20000000
+#endif
 
 /* module.c makes one for each call of a kernel, and looks at Python's signals in `may_go_on`. */
 typedef struct Checkpoint {
@@ -49,6 +51,17 @@ static inline void *grown(void *items, ptrdiff_t n, size_t size)
     if (n <= 0 || (size_t)n > (size_t)PTRDIFF_MAX / size)
         return NULL;
     return realloc(items, (size_t)n * size);
+}
+
+/* The larger and the smaller of two numbers that are both numbers: fmax and fmin are calls of a library's function. */
+static inline double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static inline double smaller(double a, double b)
+{
+    return a < b ? a : b;
 }
 
 /* cells.c: points sorted into cubes, so that those near a place are found without looking at all. */

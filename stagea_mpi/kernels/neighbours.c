@@ -11,7 +11,7 @@
 
 static double size_of_cubes(double cutoff)
 {
-    return fmax(cutoff * (1.0 + MARGIN), SMALLEST_CUBE);
+    return larger(cutoff * (1.0 + MARGIN), SMALLEST_CUBE);
 }
 
 static double squared_with_margin(double cutoff)

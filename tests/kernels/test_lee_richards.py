@@ -45,7 +45,7 @@ ARRANGEMENTS = {
     "a slice's thickness apart": lambda xyz, random: np.round(xyz / 0.301) * 0.301,
     "close together": lambda xyz, random: xyz * 0.02,
     "touching": lambda xyz, random: np.round(xyz / 6.02) * 6.02,
-    "far apart": lambda xyz, random: xyz + np.round(xyz / 4)[:, :1] * 40,
+    "far apart": lambda xyz, random: xyz + np.round(xyz[:, :1] / 4) * [60, 0, 0],
 }
 
 
@@ -82,6 +82,7 @@ def test_areas_of_all_atoms_of_a_complex_are_freesasas(built):
     assert_same_bits(by_kernel(complex_.xyz, radii, of), by_freesasa(complex_.xyz, radii, of))
 
 
+@pytest.mark.slow
 def test_areas_of_twenty_thousand_atoms_are_freesasas():
     random = np.random.default_rng(20)
     xyz, radii = np.round(random.uniform(0, 60, (20_000, 3)), 3), random.choice(RADII, 20_000)

@@ -92,6 +92,7 @@ def test_labels_are_those_of_the_published_algorithm(made):
         assert by_kernel(n, random.permutation(edges)).tolist() == by_scipy(n, edges).tolist()
 
 
+@pytest.mark.slow
 def test_a_graph_of_as_many_nodes_as_a_model_may_have_is_clustered_as_its_parts_are():
     """Rounding tells nodes apart by their order, which is the same in each part."""
     random = np.random.default_rng(3)
