@@ -29,7 +29,6 @@ main() {
     make_venv
     install_h5py
     say "installing the Python dependencies"
-    rm -f "$BUILT"
     pip install -c "$CONSTRAINTS" --no-build-isolation -e '.[test,notebooks]'
     stamp "$KERNELS_STAMP" "$(kernels_fingerprint)"
     stamp "$STAMP" "$wanted"
@@ -65,7 +64,7 @@ build_kernels() {
         return
     fi
     say "building the kernels"
-    rm -f "$BUILT" "$KERNELS_STAMP"
+    rm -f "$KERNELS_STAMP"
     "$VENV/bin/python" -W ignore setup.py -q build_ext --inplace --force
     stamp "$KERNELS_STAMP" "$wanted"
 }

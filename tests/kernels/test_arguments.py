@@ -56,6 +56,38 @@ def test_an_argument_that_is_none_such_is_named_with_what_was_found_and_expected
         compiled.pairs_between(*arguments)
 
 
+LABEL, INSIDE = np.zeros(4, dtype=np.int64), np.zeros(4, dtype=bool)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "error", "says"),
+    [
+        ("pairs_within", (XYZ, LABEL[:3], 5.0, *ROOM), ValueError, r"label has the shape \(3,\), expected \(4,\)"),
+        ("pairs_within", (XYZ, LABEL.astype("u1"), 5.0, *ROOM), TypeError, r"label has numbers of the format B"),
+        ("pairs_within", (XYZ, LABEL.astype("u8"), 5.0, *ROOM), TypeError, r"label has numbers of the format L"),
+        ("pairs_within", (XYZ, LABEL, np.nan, *ROOM), ValueError, r"cutoff is nan, expected a finite number"),
+        ("count_between", (XYZ, XYZ), TypeError, r"count_between takes 3 arguments, 2 were given"),
+        ("count_between", (XYZ, XYZ[:, ::-1], 5.0), ValueError, r"xyz_b is not contiguous"),
+        ("within_reach", (XYZ, XYZ, 5.0, INSIDE.astype("u1")), TypeError, r"inside has numbers of .*, expected bool"),
+        ("within_reach", (XYZ, XYZ, 5.0, INSIDE[:3]), ValueError, r"inside has the shape \(3,\), expected \(4,\)"),
+        ("within_reach", (XYZ, XYZ, 5.0, read_only(INSIDE.copy())), ValueError, r"inside is read-only"),
+        ("within_reach", (XYZ, None, 5.0, INSIDE), TypeError, r"of is a <class 'NoneType'>, expected an array of"),
+    ],
+)
+def test_the_other_functions_say_so_too(function, arguments, error, says):
+    with pytest.raises(error, match=says):
+        getattr(compiled, function)(*arguments)
+
+
+def test_sets_without_points_have_no_neighbours():
+    none, pairs = np.zeros((0, 3)), (np.zeros((0, 2), dtype=np.int64), np.zeros(0))
+    inside = np.ones(4, dtype=bool)
+    assert compiled.pairs_between(none, XYZ, 5.0, *pairs) == compiled.pairs_between(XYZ, none, 5.0, *pairs) == 0
+    assert compiled.pairs_within(none, LABEL[:0], 5.0, *pairs) == compiled.count_between(none, none, 5.0) == 0
+    compiled.within_reach(XYZ, none, 5.0, inside)
+    assert not inside.any()
+
+
 def test_refused_arguments_are_let_go():
     before = sys.getrefcount(XYZ)
     with pytest.raises(ValueError, match="xyz_b"):
