@@ -34,7 +34,7 @@ SLOW := tests/faults tests/launched tests/slurm tests/notebook
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-env: ## .venv and whatever it needs (MPI, parallel HDF5, hmmer, voronota); builds the kernels in C
+env: ## .venv and whatever it needs (MPI, parallel HDF5, hmmer); builds the kernels in C
 	@PYTHON=$(PYTHON) bash .ci/env.sh
 
 demo: env ## docking poses to graphs on two MPI ranks, into demo/run
@@ -48,7 +48,7 @@ check: env ## lint and the fast tests, in about a minute: while you work
 	$(PY) -m pytest -q -m "not mpi and not slow" -n 3 --dist loadfile tests
 
 test: env ## lint, then the serial tests, then the parallel ones on two and three ranks
-	@bash .ci/slurm_packages.sh
+	@bash .ci/test_packages.sh
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m pytest --doctest-modules -q stagea_mpi

@@ -77,7 +77,6 @@ install_debian_packages() {
     command -v mpicc.openmpi >/dev/null || missing+=(libopenmpi-dev)
     pkg-config --exists hdf5-openmpi 2>/dev/null || missing+=(libhdf5-openmpi-dev)
     command -v hmmscan >/dev/null || missing+=(hmmer)
-    command -v voronota >/dev/null || missing+=(voronota)
     "$PYTHON" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
     [ -f "$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')/Python.h" ] || missing+=(python3-dev)
     bash .ci/apt_install.sh "${missing[@]}"

@@ -1,8 +1,6 @@
 """How tests hold what they disturb at a known point, so that nothing depends on who is the faster."""
 
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,27 +11,39 @@ from stagea_mpi.mpi.guard import STOP_SIGNALS
 #: Seconds after which something is taken for hung. Nothing takes a tenth of it, on a busy machine as well.
 HANG_S = 600.0
 
-#: A Voronota that waits before it does its work. A stop signal that reaches it stays pending, since ranks start their
-#: children with these signals blocked.
-_VORONOTA = """#!{python} -IS
-import os, signal, sys, time
+#: Holds a process that is about to compute a model's contact areas. A stop signal that reaches it stays pending, since
+#: ranks start the processes beside them with these signals blocked.
+_HOLD_MODEL = """import os, signal, sys, time
 from glob import glob
+from importlib.machinery import PathFinder
 
-held = sys.argv[1:2] == ["calculate-contacts"] and "SLURM_RESTART_COUNT" not in os.environ
-if held and len(glob({finished!r})) >= {after}:
-    open({folder!r} + "/held." + str(os.getpid()), "w").close()
-    while not os.path.exists({folder!r} + "/free"):
-        if signal.sigpending() & {signals!r}:
-            open({folder!r} + "/told." + str(os.getpid()), "w").close()
-            if {goes_when_told}:
-                break
-        time.sleep(0.02)
-os.execv({voronota!r}, [{voronota!r}, *sys.argv[1:]])
-"""
+def held(contact_areas):
+    def hold(*arguments):
+        open({folder!r} + "/model." + str(os.getpid()) + "." + str(time.monotonic_ns()), "w").close()
+        if "SLURM_RESTART_COUNT" not in os.environ and len(glob({folder!r} + "/model.*")) > {after}:
+            open({folder!r} + "/held." + str(os.getpid()), "w").close()
+            while not os.path.exists({folder!r} + "/free"):
+                if signal.sigpending() & {signals!r}:
+                    open({folder!r} + "/told." + str(os.getpid()), "w").close()
+                    if {goes_when_told}:
+                        break
+                time.sleep(0.02)
+        return contact_areas(*arguments)
+    return hold
 
-#: What Python reads at its start. Launchers put the folder with the good programs before all others; this undoes it.
-_SITE = """import os
-os.environ["PATH"] = {folder!r} + os.pathsep + os.environ["PATH"]
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name != "stagea_mpi.graph.voronoi":
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        load = spec.loader.exec_module
+        def load_and_hold(module):
+            load(module)
+            module.contact_areas = held(module.contact_areas)
+        spec.loader.exec_module = load_and_hold
+        return spec
+
+sys.meta_path.insert(0, Finder())
 """
 
 #: Holds a Python that is about to import a module, or about to end.
@@ -81,34 +91,25 @@ class Hold:
         (self.folder / "free").touch()
 
 
-class HeldVoronota(Hold):
-    """A Voronota that stands in for the good one and holds the first start of a run.
+class HeldModel(Hold):
+    """Holds the first start of a run in its models; a folder for PYTHONPATH.
 
     Parameters
     ----------
     folder : Path
-        To be made; its path is what has to come first in PATH.
-    run_root : Path
+        To be made.
     after : int
-        So many shards are finished before it holds.
+        So many models of the run are let through.
     goes_when_told : bool
         Whether a stop signal that reaches it lets it go, too.
     """
 
-    def __init__(self, folder: Path, run_root: Path, after: int = 0, goes_when_told: bool = True):
+    def __init__(self, folder: Path, after: int = 0, goes_when_told: bool = True):
         super().__init__(folder)
-        text = _VORONOTA.format(
-            python=sys.executable, folder=str(folder), voronota=shutil.which("voronota"), after=after,
-            finished=f"{run_root}/shards/*/STAGEA_*DONE", signals={int(number) for number in STOP_SIGNALS},
-            goes_when_told=goes_when_told,
-        )  # fmt: skip
-        (folder / "voronota").write_text(text)
-        (folder / "voronota").chmod(0o755)
-
-    def python_path(self) -> str:
-        """For PYTHONPATH, where a launcher changes PATH."""
-        (self.folder / "sitecustomize.py").write_text(_SITE.format(folder=str(self.folder)))
-        return str(self.folder)
+        text = _HOLD_MODEL.format(
+            folder=str(folder), after=after, signals=set(map(int, STOP_SIGNALS)), goes_when_told=goes_when_told
+        )
+        (folder / "sitecustomize.py").write_text(text)
 
 
 class HeldPython(Hold):

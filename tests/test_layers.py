@@ -17,8 +17,6 @@ LAYERS = (
 )  # fmt: skip
 #: Arrays in, arrays out: what kernels may not know.
 NOT_FOR_KERNELS = ("mpi4py", "h5py", "subprocess", "multiprocessing", "socket", "yaml", "stagea_mpi.mpi")
-#: Voronota is a program of others; it goes when a kernel of our own computes these areas.
-STARTS_A_PROGRAM = ("stagea_mpi.graph.voronoi",)
 
 
 def module_of(path: Path) -> str:
@@ -63,7 +61,7 @@ def test_no_modules_import_each_other_in_a_circle():
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("stagea_mpi.graph.")])
 def test_kernels_start_no_process_and_know_neither_mpi_nor_files(module):
     found = [name for name in imports_of(module) if name.startswith(NOT_FOR_KERNELS)]
-    assert not found or module in STARTS_A_PROGRAM
+    assert not found
     assert not re.search(r"\bopen\(|\.read_bytes\(|\.write_", MODULES[module].read_text(encoding="utf-8"))
 
 

@@ -70,8 +70,6 @@ def diagnose() -> list[Check]:
         *_mpi_checks(mpi),
         _program("hmmscan", ["hmmscan", "-h"], "HMMER", "hmmer"),
         _tried("anarci", _anarci, f"install anarci, biopython and hmmer: {_SETUP}"),
-        _program("voronota", ["voronota", "--version"], "Voronota", "voronota"),
-        _tried("voronota areas", _voronota, f"install voronota 1.22 or later: {_SETUP}"),
         _tried("kernels", _kernels, f"build the package: {_SETUP}"),
         _slurm(),
         affinity_check(sorted(os.sched_getaffinity(0)), os.cpu_count() or 1, _cgroup_cpus(), os.environ),
@@ -249,7 +247,7 @@ def _print_fact(**facts: Any) -> None:
 
 
 def _program(name: str, command: list[str], marker: str, package: str) -> Check:
-    """A program's version: the first line with the marker, whatever the exit code (voronota's is 1)."""
+    """A program's version: the first line with the marker."""
     output, problem = _output_of(command)
     lines = [line.strip("# ") for line in output.splitlines() if marker in line]
     if not lines:
@@ -279,28 +277,21 @@ def _anarci() -> str:
     return "numbers a known heavy chain"
 
 
-def _voronota() -> str:
-    import numpy as np
-
-    from ..graph.voronoi import contact_areas
-
-    corner = np.vstack([np.zeros(3), 3.0 * np.eye(3)])
-    (area,) = contact_areas(np.full(4, b"C"), corner, np.arange(2), np.array([[0, 1]]), timeout=CHILD_LIMIT)
-    if not math.isclose(area, _CORNER_AREA, rel_tol=0.01):
-        raise RuntimeError(f"the contact of two carbons has {area:.2f} Å², expected {_CORNER_AREA:.2f} Å²")
-    return f"{area:.2f} Å² between two carbons, as expected"
-
-
 def _kernels() -> str:
     import numpy as np
 
+    from ..graph.voronoi import contact_areas
     from ..kernels import compiled
 
-    area, expected = np.empty(1), 4.0 * math.pi * 3.0**2
-    compiled.lee_richards(np.zeros((1, 3)), np.array([1.6]), np.zeros(1, dtype=np.int64), 1.4, 20, area)
-    if not math.isclose(area[0], expected, rel_tol=1e-9):
-        raise RuntimeError(f"a sphere of 3 Å has a surface of {area[0]:.2f} Å², expected {expected:.2f} Å²")
-    return f"{area[0]:.2f} Å² of a sphere of 3 Å, as expected"
+    corner = np.vstack([np.zeros(3), 3.0 * np.eye(3)])
+    (contact,) = contact_areas(np.full(4, b"C"), corner, np.arange(2), np.array([[0, 1]]))
+    if not math.isclose(contact, _CORNER_AREA, rel_tol=1e-5):
+        raise RuntimeError(f"the contact of two carbons has {contact:.4f} Å², expected {_CORNER_AREA:.4f} Å²")
+    surface, expected = np.empty(1), 4.0 * math.pi * 3.0**2
+    compiled.lee_richards(np.zeros((1, 3)), np.array([1.6]), np.zeros(1, dtype=np.int64), 1.4, 20, surface)
+    if not math.isclose(surface[0], expected, rel_tol=1e-9):
+        raise RuntimeError(f"a sphere of 3 Å has a surface of {surface[0]:.2f} Å², expected {expected:.2f} Å²")
+    return f"{contact:.2f} Å² between two carbons, {surface[0]:.2f} Å² of a sphere of 3 Å, as expected"
 
 
 def _slurm() -> Check:

@@ -35,7 +35,6 @@ def _look_up() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[package] = "missing"
     found["hmmscan"] = _program_version(["hmmscan", "-h"], r"HMMER (\S+)")
-    found["voronota"] = _program_version(["voronota"], r"[Vv]ersion (\S+)")
     return found
 
 

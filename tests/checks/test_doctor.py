@@ -10,7 +10,7 @@ from stagea_mpi.checks import doctor
 from stagea_mpi.checks.doctor import Check
 
 BY_NAME = (
-    "Python", "mpi4py", "h5py", "hmmscan", "anarci", "voronota", "voronota areas", "kernels", "affinity",
+    "Python", "mpi4py", "h5py", "hmmscan", "anarci", "kernels", "affinity",
     "threads", "MPI's folders",
 )  # fmt: skip
 
@@ -38,7 +38,7 @@ def test_what_make_env_installs_is_found_and_works_together(here):
 def test_missing_programs_are_named_with_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     checks = {check.name: check for check in doctor.diagnose()}
-    for name, package in {"hmmscan": "hmmer", "voronota": "voronota", "anarci": "hmmer"}.items():
+    for name, package in {"hmmscan": "hmmer", "anarci": "hmmer"}.items():
         assert checks[name].ok is False
         assert "not on PATH" in checks[name].found
         assert package in checks[name].advice

@@ -27,13 +27,12 @@ FAULTS = (
     ("everyone", signal.SIGKILL),
     ("everyone", signal.SIGTERM),
     ("everyone", signal.SIGUSR1),
-    ("voronota", signal.SIGKILL),
     ("hmmscan", signal.SIGKILL),
     ("worker", signal.SIGKILL),
     ("sampler", signal.SIGKILL),
 )
 #: Without whom a run comes to its end all the same.
-DISPENSABLE = ("voronota", "hmmscan", "worker", "sampler")
+DISPENSABLE = ("hmmscan", "worker", "sampler")
 PHASES = ((), (), ("--prep-graphs-only",), ("--cluster-only",), ("--no-cluster",), ("--force",))
 #: How a run tells its end: by itself, or by the launcher's mouth.
 LAST_WORDS = ("models are in", "stopped early by", "error", "on signal", "MPI_ABORT", "exit code", "interrupted")

@@ -47,7 +47,7 @@ static bool may_go_on(Checkpoint *checkpoint)
 
 /* A lattice of points, some of which lie on top of each other, and a ring with chords. */
 #define N 300
-static double xyz[3 * N], radii[N], distance[8], area[N];
+static double xyz[3 * N], radii[N], distance[8], area[N], contact[2 * N];
 static int64_t label[N], of[N], pairs[16], edges[4 * N], count;
 static int32_t clusters[N];
 static bool inside[N];
@@ -81,13 +81,15 @@ static Status run(int kernel, Checkpoint *checkpoint)
         return within_reach(xyz, N, xyz, N, 2.0, inside, checkpoint);
     case 4:
         return lee_richards(xyz, radii, N, of, N, 1.4, 20, area, checkpoint);
+    case 5:
+        return contact_areas(xyz, radii, N, edges, 2 * N, contact, checkpoint);
     default:
         return markov_clusters(N, edges, 2 * N, clusters, checkpoint);
     }
 }
 
 static const char *const NAMES[] = {"pairs_between", "pairs_within", "count_between",
-                                    "within_reach",  "lee_richards", "markov_clusters"};
+                                    "within_reach",  "lee_richards", "contact_areas", "markov_clusters"};
 
 /* Runs a kernel with one request refused, or stopped at one question; false, having said so, where it goes wrong. */
 static bool ends_well(int kernel, long refuse, long stop, Status expected)

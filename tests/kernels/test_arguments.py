@@ -57,6 +57,7 @@ def test_an_argument_that_is_none_such_is_named_with_what_was_found_and_expected
 
 
 LABEL, INSIDE = np.zeros(4, dtype=np.int64), np.zeros(4, dtype=bool)
+PAIR, AREA = np.array([[0, 1]]), np.zeros(1)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,9 @@ LABEL, INSIDE = np.zeros(4, dtype=np.int64), np.zeros(4, dtype=bool)
         ("within_reach", (XYZ, XYZ, 5.0, INSIDE.astype("u1")), TypeError, r"inside has numbers of .*, expected bool"),
         ("within_reach", (XYZ, XYZ, 5.0, INSIDE[:3]), ValueError, r"inside has the shape \(3,\), expected \(4,\)"),
         ("within_reach", (XYZ, XYZ, 5.0, read_only(INSIDE.copy())), ValueError, r"inside is read-only"),
+        ("contact_areas", (XYZ, -np.ones(4), PAIR, AREA), ValueError, r"radii has a number below 0 at place 0"),
+        ("contact_areas", (XYZ, np.ones(4), PAIR + 3, AREA), ValueError, r"pairs has 4 at place 1, expected indices"),
+        ("contact_areas", (XYZ, np.ones(4), PAIR, np.ones(2)), ValueError, r"area has the shape \(2,\), expected"),
         ("within_reach", (XYZ, None, 5.0, INSIDE), TypeError, r"of is a <class 'NoneType'>, expected an array of"),
     ],
 )

@@ -21,7 +21,7 @@ def test_refused_memory_and_a_stop_at_any_point_are_said_and_all_memory_is_given
     subprocess.run([*command, tmp_path / "scarce"], check=True, timeout=HANG_S)
     done = subprocess.run([tmp_path / "scarce"], capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("requests") == 6
+    assert done.stdout.count("requests") == 7
 
 
 def test_calls_leave_no_memory_behind():
@@ -29,7 +29,7 @@ def test_calls_leave_no_memory_behind():
     xyz, n = random.uniform(0, 40, (3000, 3)), 3000
     edges = random.integers(0, n, (n, 2))
     room, inside, area = (np.zeros((n, 2), dtype=np.int64), np.zeros(n)), np.zeros(n, dtype=bool), np.zeros(20)
-    labels = np.zeros(n, dtype=np.int32)
+    labels, contacts = np.zeros(n, dtype=np.int32), np.zeros(300)
 
     def calls():
         compiled.pairs_between(xyz, xyz, 2.0, *room)
@@ -38,6 +38,7 @@ def test_calls_leave_no_memory_behind():
         compiled.within_reach(xyz, xyz, 2.0, inside)
         compiled.lee_richards(xyz, np.ones(n), np.arange(20), 1.4, 20, area)
         compiled.markov_clusters(edges, labels)
+        compiled.contact_areas(xyz, np.ones(n), edges[:300], contacts)
         with pytest.raises(ValueError, match="nan"):
             compiled.lee_richards(xyz * np.nan, np.ones(n), np.arange(20), 1.4, 20, area)
 

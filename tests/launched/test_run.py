@@ -167,11 +167,10 @@ def test_a_dead_holder_of_a_shard_is_replaced(poses, run_yaml, launch):
 
 
 def test_a_missing_program_is_one_clear_error_on_any_rank(poses, run_yaml, launch, tmp_path):
-    for program in ("hmmscan", "setpriv"):
-        (tmp_path / program).symlink_to(f"/usr/bin/{program}")
+    (tmp_path / "setpriv").symlink_to("/usr/bin/setpriv")
     done = launch(0, "run", run_yaml(poses), PATH=str(tmp_path))
     assert done.returncode == 1
-    assert "voronota is not on PATH" in done.stdout
+    assert "hmmscan is not on PATH" in done.stdout
     assert "Traceback" not in done.stdout
 
 
@@ -185,23 +184,22 @@ def test_separate_worlds_are_refused_at_once(poses, run_yaml, launch):
     assert "this process is alone in its world" in other_mpi.stdout
 
 
-def test_programs_are_asked_for_their_versions_once_a_run(poses, run_yaml, launch, tmp_path):
-    """By stand-ins, which Python's start puts before the good ones: launchers change PATH."""
-    stand_ins = tmp_path / "stand_ins"
-    stand_ins.mkdir()
-    for name, asks in (("hmmscan", '"$*" = -h'), ("voronota", "$# = 0")):
-        program = stand_ins / name
-        program.write_text(
-            f'#!/bin/sh\n[ {asks} ] && echo {name} >>{stand_ins}/asked\nexec {shutil.which(name)} "$@"\n'
-        )
-        program.chmod(0o755)
-    (stand_ins / "sitecustomize.py").write_text(
-        f"import os\nos.environ['PATH'] = {f'{stand_ins}:'!r} + os.environ['PATH']\n"
+def test_hmmscan_is_asked_for_its_version_once_a_run(poses, run_yaml, launch, tmp_path):
+    """By a stand-in, which Python's start puts before the good one: launchers change PATH."""
+    folder = tmp_path / "stand_in"
+    folder.mkdir()
+    program = folder / "hmmscan"
+    program.write_text(
+        f'#!/bin/sh\n[ "$*" = -h ] && echo asked >>{folder}/asked\nexec {shutil.which("hmmscan")} "$@"\n'
+    )
+    program.chmod(0o755)
+    (folder / "sitecustomize.py").write_text(
+        f"import os\nos.environ['PATH'] = {f'{folder}:'!r} + os.environ['PATH']\n"
     )
     path = run_yaml(poses, max_per_shard=3, min_per_shard=1)
-    done = launch(2, "run", path, PYTHONPATH=str(stand_ins))
+    done = launch(2, "run", path, PYTHONPATH=str(folder))
     assert done.returncode == 0, done.stdout
-    assert sorted((stand_ins / "asked").read_text().split()) == ["hmmscan", "voronota"]
+    assert (folder / "asked").read_text().split() == ["asked"]
 
 
 def test_a_wrong_key_ends_with_2_and_names_the_nearest(poses, run_yaml, launch):

@@ -7,7 +7,7 @@ import time
 
 import psutil
 import pytest
-from holding import HeldPython, HeldVoronota, Hold, end_of
+from holding import HeldModel, HeldPython, Hold, end_of
 from launching import published
 
 
@@ -33,8 +33,8 @@ def test_a_stop_signal_ends_with_75_and_the_same_command_finishes(
 @pytest.mark.parametrize(("ranks", "number"), [(0, signal.SIGTERM), (0, signal.SIGINT), (2, signal.SIGTERM)])
 def test_a_second_signal_ends_a_rank_at_once_whatever_it_waits_for(ranks, number, poses, run_yaml, launch, tmp_path):
     path = run_yaml(poses, "twice", glob='"pose_0001.pdb"')
-    hold = HeldVoronota(tmp_path / "held", path.with_suffix(""), goes_when_told=False)
-    child = launch(ranks, "run", path, wait=False, PYTHONPATH=hold.python_path())
+    hold = HeldModel(tmp_path / "held", goes_when_told=False)
+    child = launch(ranks, "run", path, wait=False, PYTHONPATH=str(hold.folder))
     hold.wait()
     rank = rank_without(hold.held(), child.pid) if ranks else child.pid  # of two, one waits in MPI for the other
     with contextlib.suppress(ProcessLookupError):

@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from holding import HANG_S, HeldPython, HeldVoronota
+from holding import HANG_S, HeldModel, HeldPython
 
 from stagea_mpi.errors import ConfigError, LaunchError
 from stagea_mpi.notebook import launch
@@ -24,8 +24,8 @@ def test_a_wrong_key_is_told_when_the_configuration_is_written(tmp_path):
 
 
 def test_a_run_is_stopped_and_finished_by_starting_it_again(written, tmp_path, monkeypatch):
-    hold = HeldVoronota(tmp_path / "held", tmp_path / "run")
-    monkeypatch.setenv("PYTHONPATH", hold.python_path())
+    hold = HeldModel(tmp_path / "held")
+    monkeypatch.setenv("PYTHONPATH", str(hold.folder))
     running = launch.LocalRun(written, 2, limit_s=HANG_S)
     hold.wait(2, running.output)
     running.stop()
@@ -40,8 +40,8 @@ def test_a_run_is_stopped_and_finished_by_starting_it_again(written, tmp_path, m
 
 
 def test_a_run_past_its_limit_is_stopped(written, tmp_path, monkeypatch):
-    hold = HeldVoronota(tmp_path / "held", tmp_path / "run")
-    monkeypatch.setenv("PYTHONPATH", hold.python_path())
+    hold = HeldModel(tmp_path / "held")
+    monkeypatch.setenv("PYTHONPATH", str(hold.folder))
     running = launch.LocalRun(written, 1, limit_s=0.0)
     stop = running.stop
 

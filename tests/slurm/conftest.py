@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from holding import HANG_S, HeldVoronota
+from holding import HANG_S, HeldModel
 from private_slurm import ROOT, PrivateSlurm, missing_programs
 
 
 @pytest.fixture(scope="session")
 def _slurm_installed() -> None:
     if missing_programs() and os.getuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["bash", ".ci/slurm_packages.sh"], cwd=ROOT, timeout=HANG_S, check=True)
+        subprocess.run(["bash", ".ci/test_packages.sh"], cwd=ROOT, timeout=HANG_S, check=True)
     if missing := missing_programs():
         pytest.skip(f"Slurm cannot be installed here (missing: {', '.join(missing)})")
 
@@ -69,11 +69,11 @@ def write_run(tmp_path):
 
 
 @pytest.fixture
-def held_voronota(tmp_path):
-    """Makes a Voronota that holds a job's first start; gives it, and an activation under which it is found."""
+def held_model(tmp_path):
+    """Holds a job's first start in its models; gives what does, and an activation under which it is found."""
 
-    def make(run_root: Path, **options) -> tuple[HeldVoronota, str]:
-        hold = HeldVoronota(tmp_path / "held", run_root, **options)
-        return hold, f'source "{ROOT}/.venv/bin/activate"\nexport PATH="{hold.folder}":$PATH'
+    def make(**options) -> tuple[HeldModel, str]:
+        hold = HeldModel(tmp_path / "held", **options)
+        return hold, f'source "{ROOT}/.venv/bin/activate"\nexport PYTHONPATH="{hold.folder}"'
 
     return make

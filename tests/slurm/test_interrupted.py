@@ -14,9 +14,9 @@ from stagea_mpi.rundir.lock import SILENCE_LIMIT
 
 
 def test_a_job_cut_by_its_time_limit_requeues_itself_and_ends_as_if_undisturbed(
-    two_nodes, poses, write_run, held_voronota, tmp_path
+    two_nodes, poses, write_run, held_model, tmp_path
 ):
-    hold, activate = held_voronota(tmp_path / "run", after=1, goes_when_told=False)
+    hold, activate = held_model(after=2, goes_when_told=False)
     config, run_root = write_run(
         poses,
         top={"after": "touch $STAGEA_RUN_ROOT/after; ls"},
@@ -28,7 +28,7 @@ def test_a_job_cut_by_its_time_limit_requeues_itself_and_ends_as_if_undisturbed(
     undisturbed, expected = write_run(poses, name="undisturbed")
 
     job = _submit(two_nodes, config, run_root)[0]
-    hold.wait()  # one rank: the other may have done its model already, while the first shard was published
+    hold.wait(2)  # two models are those of the first shard, which the first rank publishes before it takes another
     published = _published_files(run_root)
     # 20 minutes ahead of the end Slurm sends the signal; it looks every 30 s.
     two_nodes.run("scontrol", "update", f"JobId={job}", "TimeLimit=20")
@@ -50,8 +50,8 @@ def test_a_job_cut_by_its_time_limit_requeues_itself_and_ends_as_if_undisturbed(
     _assert_same_results(run_root, expected)
 
 
-def test_a_job_requeues_itself_no_more_often_than_it_may(two_nodes, poses, write_run, held_voronota, tmp_path):
-    hold, activate = held_voronota(tmp_path / "run")
+def test_a_job_requeues_itself_no_more_often_than_it_may(two_nodes, poses, write_run, held_model, tmp_path):
+    hold, activate = held_model()
     config, run_root = write_run(poses, job_form="single", requeue_limit=0, activate=activate, top={"after": "ls"})
 
     job, after = _submit(two_nodes, config, run_root)
@@ -68,9 +68,9 @@ def test_a_job_requeues_itself_no_more_often_than_it_may(two_nodes, poses, write
 
 
 @pytest.mark.parametrize("phase", ["full", "prep_graphs"])
-def test_what_scancel_ends_is_finished_by_submitting_again(two_nodes, poses, write_run, held_voronota, tmp_path, phase):
-    # A shard is finished before models of the next but one are begun: of six, some are left when the first one is.
-    hold, activate = held_voronota(tmp_path / "run", after=1)
+def test_what_scancel_ends_is_finished_by_submitting_again(two_nodes, poses, write_run, held_model, tmp_path, phase):
+    # A shard is finished before models of the next but one are begun: of six, the first one is when the third is held.
+    hold, activate = held_model(after=2)
     config, run_root = write_run(
         poses, top={"max_concurrent_a": 1}, activate=activate, split_mode=phase == "prep_graphs", max_per_shard=1
     )
@@ -98,9 +98,9 @@ def test_what_scancel_ends_is_finished_by_submitting_again(two_nodes, poses, wri
 
 
 def test_a_killed_job_is_shown_as_gone_and_finished_by_submitting_again(
-    two_nodes, poses, write_run, held_voronota, tmp_path
+    two_nodes, poses, write_run, held_model, tmp_path
 ):
-    hold, activate = held_voronota(tmp_path / "run")
+    hold, activate = held_model()
     config, run_root = write_run(poses, top={"max_concurrent_a": 1}, activate=activate)
 
     job = _submit(two_nodes, config, run_root)[0]
@@ -121,16 +121,16 @@ def test_a_killed_job_is_shown_as_gone_and_finished_by_submitting_again(
 
 
 def test_models_in_hand_are_finished_when_the_whole_step_is_signalled(
-    two_nodes, poses, write_run, held_voronota, tmp_path
+    two_nodes, poses, write_run, held_model, tmp_path
 ):
     """srun passes a signal on to every process of a step, the children of the ranks among them."""
-    hold, activate = held_voronota(tmp_path / "run")
+    hold, activate = held_model()
     config, run_root = write_run(
         poses, job_form="single", max_per_shard=6, ranks_per_node=2, requeue_limit=1, activate=activate
     )
 
     job = _submit(two_nodes, config, run_root)[0]
-    hold.wait(2)  # the first models of both ranks are in Voronota
+    hold.wait(2)  # both ranks are in their first models
     two_nodes.run("scancel", "--batch", "--signal=USR1", job)
     two_nodes.wait_until(lambda: two_nodes.job(job)["Restarts"] == "1", f"requeue of job {job}")
     two_nodes.wait_for_jobs()
@@ -175,8 +175,8 @@ def _columns(packed: h5py.File) -> dict[str, np.ndarray]:
     return {name: column for name, column in found.items() if name not in ("model/rank", "model/seconds")}
 
 
-def test_a_signal_to_a_single_rank_stops_its_team_and_no_other(two_nodes, poses, write_run, held_voronota, tmp_path):
-    hold, activate = held_voronota(tmp_path / "run")
+def test_a_signal_to_a_single_rank_stops_its_team_and_no_other(two_nodes, poses, write_run, held_model, tmp_path):
+    hold, activate = held_model()
     config, run_root = write_run(poses, job_form="single", nodes=2, max_per_shard=1, activate=activate)
 
     job = _submit(two_nodes, config, run_root)[0]

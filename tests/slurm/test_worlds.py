@@ -9,8 +9,8 @@ import pytest
 from private_slurm import status_of
 
 
-def test_four_ranks_on_two_nodes_write_one_file(two_nodes, poses, write_run, held_voronota, tmp_path):
-    hold, activate = held_voronota(tmp_path / "run")
+def test_four_ranks_on_two_nodes_write_one_file(two_nodes, poses, write_run, held_model, tmp_path):
+    hold, activate = held_model()
     config, run_root = write_run(
         poses, job_form="single", nodes=2, ranks_per_node=2, team="world", max_per_shard=6, activate=activate
     )
@@ -29,8 +29,8 @@ def test_four_ranks_on_two_nodes_write_one_file(two_nodes, poses, write_run, hel
         assert set(packed["model/rank"][:].tolist()) == {0, 1, 2, 3}
 
 
-def test_nodes_are_teams_that_share_out_the_shards(two_nodes, poses, write_run, held_voronota, tmp_path):
-    hold, activate = held_voronota(tmp_path / "run")
+def test_nodes_are_teams_that_share_out_the_shards(two_nodes, poses, write_run, held_model, tmp_path):
+    hold, activate = held_model()
     config, run_root = write_run(poses, job_form="single", nodes=2, max_per_shard=1, activate=activate)
 
     two_nodes.stagea("submit", config)
