@@ -26,6 +26,8 @@ typedef struct {
 typedef struct {
     Ball *ball; /* those of the call, then the corners */
     ptrdiff_t n, n_given;
+    double *xyz; /* the centres of all */
+    Cells cells;
     View view;
     ptrdiff_t viewer; /* the ball whose view it is, -1 before the first */
     Face face;
@@ -36,15 +38,19 @@ typedef struct {
 static void free_work(Work *work)
 {
     free(work->ball);
+    free(work->xyz);
+    free_cells(&work->cells);
     free(work->view.of);
     free(work->face.cuts);
     free(work->face.vertices);
     free(work->face.candidates);
+    free(work->face.edges);
     free(work->neighbour);
     free_outline(&work->outline);
 }
 
-static void add_corners(Work *work)
+/* Adds the corners; returns the largest radius. */
+static double add_corners(Work *work)
 {
     const double limit = 1e300;
     Point low = {limit, limit, limit}, high = {-limit, -limit, -limit};
@@ -61,6 +67,7 @@ static void add_corners(Work *work)
                    corner & 1 ? high.z + out : low.z - out};
         work->ball[work->n++] = (Ball){p, radius};
     }
+    return radius;
 }
 
 static Status set_up(Work *work, const double *xyz, const double *radii, ptrdiff_t n)
@@ -69,12 +76,18 @@ static Status set_up(Work *work, const double *xyz, const double *radii, ptrdiff
     work->n = work->n_given = n;
     work->ball = make_room(n + N_CORNERS, sizeof *work->ball);
     work->neighbour = make_room(n + N_CORNERS, sizeof *work->neighbour);
-    if (!work->ball || !work->neighbour)
+    work->xyz = make_room(3 * (n + N_CORNERS), sizeof *work->xyz);
+    if (!work->ball || !work->neighbour || !work->xyz)
         return NO_MEMORY;
     for (ptrdiff_t i = 0; i < n; i++)
         work->ball[i] = (Ball){{xyz[3 * i], xyz[3 * i + 1], xyz[3 * i + 2]}, radii[i]};
-    add_corners(work);
-    return DONE;
+    double largest = add_corners(work);
+    for (ptrdiff_t i = 0; i < work->n; i++) {
+        work->xyz[3 * i] = work->ball[i].centre.x;
+        work->xyz[3 * i + 1] = work->ball[i].centre.y;
+        work->xyz[3 * i + 2] = work->ball[i].centre.z;
+    }
+    return make_cells(&work->cells, work->xyz, work->n, 2 * largest + 2 * PROBE);
 }
 
 static int by_gap(const void *one, const void *other)
@@ -167,10 +180,9 @@ static Status contact_area(Work *work, ptrdiff_t a, ptrdiff_t b, double *area, C
     *area = 0;
     if (work->viewer != a) {
         work->viewer = a;
-        if (look_from(&work->view, work->ball, work->n, a, PROBE) != DONE)
-            return NO_MEMORY;
-        if (is_interrupted(checkpoint, work->n))
-            return INTERRUPTED;
+        Status status = look_from(&work->view, work->ball, &work->cells, a, PROBE, checkpoint);
+        if (status != DONE)
+            return status;
     }
     const View *view = &work->view;
     ptrdiff_t b_seen = 0;

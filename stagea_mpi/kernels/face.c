@@ -56,18 +56,34 @@ static Seen seen_from(const Ball *a, const Ball *i, ptrdiff_t ball)
     return seen;
 }
 
-Status look_from(View *view, const Ball *balls, ptrdiff_t n, ptrdiff_t a, double probe)
+static Status add_near(View *view, const Ball *balls, ptrdiff_t a, ptrdiff_t i, double probe)
 {
-    view->n_near = 0;
+    if (i == a || !is_near(&balls[a], &balls[i], probe))
+        return DONE;
+    if (!has_room((void **)&view->of, &view->room, view->n_near + 1, sizeof *view->of))
+        return NO_MEMORY;
+    Seen seen = seen_from(&balls[a], &balls[i], i);
+    view->is_hidden = view->is_hidden || (seen.h <= 0 && seen.s > 0);
+    view->of[view->n_near++] = seen;
+    return DONE;
+}
+
+Status look_from(View *view, const Ball *balls, const Cells *cells, ptrdiff_t a, double probe, Checkpoint *checkpoint)
+{
+    view->n_near = view->n = 0;
     view->is_hidden = false;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        if (i == a || !is_near(&balls[a], &balls[i], probe))
+    const double place[3] = {balls[a].centre.x, balls[a].centre.y, balls[a].centre.z};
+    Surroundings around = {.n = -1};
+    look_around(cells, place, &around);
+    for (int k = 0; k < around.n; k++) {
+        const Cell *cell = &cells->cell[around.cell[k]];
+        if (is_interrupted(checkpoint, 10 + 4 * cell->n_points))
+            return INTERRUPTED;
+        if (squared_distance_to_box(cell, place) > cells->size * cells->size)
             continue;
-        if (!has_room((void **)&view->of, &view->room, view->n_near + 1, sizeof *view->of))
-            return NO_MEMORY;
-        Seen seen = seen_from(&balls[a], &balls[i], i);
-        view->is_hidden = view->is_hidden || (seen.h <= 0 && seen.s > 0);
-        view->of[view->n_near++] = seen;
+        for (ptrdiff_t at = cell->first; at < cell->first + cell->n_points; at++)
+            if (add_near(view, balls, a, cells->point[at], probe) != DONE)
+                return NO_MEMORY;
     }
     view->n = view->n_near;
     return DONE;
@@ -344,14 +360,14 @@ static Status apply_ball(Face *face, Extent *extent, const Seen *b, double radiu
     return apply(face, b, radius_a, cut, checkpoint);
 }
 
-static void sort_by_edge(Cut *cuts, ptrdiff_t n)
+static void sort_by_edge(Edge *edges, ptrdiff_t n)
 {
     for (ptrdiff_t i = 1; i < n; i++) {
-        Cut cut = cuts[i];
+        Edge edge = edges[i];
         ptrdiff_t j = i;
-        for (; j > 0 && cuts[j - 1].edge > cut.edge; j--)
-            cuts[j] = cuts[j - 1];
-        cuts[j] = cut;
+        for (; j > 0 && edges[j - 1].off > edge.off; j--)
+            edges[j] = edges[j - 1];
+        edges[j] = edge;
     }
 }
 
@@ -361,6 +377,7 @@ Status find_face(Face *face, View *view, ptrdiff_t b_seen, const Ball *balls, pt
     const Seen *b = &view->of[b_seen];
     double radius_a = balls[a].radius, inverse_of_h = 1 / b->h;
     if (!has_room((void **)&face->candidates, &face->room_candidates, view->n_near, sizeof *face->candidates) ||
+        !has_room((void **)&face->edges, &face->room_edges, view->n_near, sizeof *face->edges) ||
         !has_room((void **)&face->cuts, &face->room_cuts, 1, sizeof *face->cuts))
         return NO_MEMORY;
     face->n_vertices = face->n_loops = face->n_cuts = 0;
@@ -375,16 +392,20 @@ Status find_face(Face *face, View *view, ptrdiff_t b_seen, const Ball *balls, pt
         if (i == b_seen || !(view->of[i].h > 0))
             continue;
         Cut cut = cut_by(b, inverse_of_h, &view->of[i], i);
-        double edge = left_at(&cut, probed.axis);
-        cut.edge = edge * fabs(edge) / cut.n2;
-        face->candidates[takes_some_of(&probed, &cut) ? n_first++ : --first_other] = cut;
+        if (takes_some_of(&probed, &cut)) {
+            double off = left_at(&cut, probed.axis);
+            face->edges[n_first] = (Edge){off * fabs(off) / cut.n2, n_first};
+            face->candidates[n_first++] = cut;
+        } else {
+            face->candidates[--first_other] = cut;
+        }
     }
     if (is_interrupted(checkpoint, 10 * view->n_near + n_first * n_first))
         return INTERRUPTED;
-    sort_by_edge(face->candidates, n_first);
+    sort_by_edge(face->edges, n_first);
     Extent extent = {{probed.axis, -1, 0}, HUGE_VAL, 0};
-    for (ptrdiff_t i = 0; i < n_first; i++) {
-        const Cut *cut = &face->candidates[i];
+    for (ptrdiff_t i = 0; i < n_first && (face->n_vertices || face->n_loops); i++) {
+        const Cut *cut = &face->candidates[face->edges[i].candidate];
         Status status = apply_ball(face, &extent, b, radius_a, &view->of[cut->seen], cut, checkpoint);
         if (status != DONE)
             return status;

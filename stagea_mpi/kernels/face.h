@@ -27,7 +27,6 @@ typedef struct {
 typedef struct {
     Point n;
     double k, n2;         /* n2 = n·n */
-    double edge;          /* how far b's direction is from the circle, as a signed square of a sine */
     ptrdiff_t seen;       /* its ball, as an index into the view */
     ptrdiff_t n_vertices; /* that lie on its circle */
     bool is_loop;         /* the whole circle bounds the face, without a vertex */
@@ -39,17 +38,24 @@ typedef struct {
     ptrdiff_t one, other; /* the cuts whose circles meet here */
 } Vertex;
 
+/* How far b's direction is from the circle of a cut: the smaller, the more of the middle is taken. */
+typedef struct {
+    double off; /* a signed square of a sine */
+    ptrdiff_t candidate;
+} Edge;
+
 /* A face, and room for finding it; all zero before the first one. */
 typedef struct {
     Cut *cuts; /* those that have ever taken something; the first is not a ball's: where there is a bisector at all */
     Vertex *vertices;
     ptrdiff_t n_cuts, n_vertices, n_loops;
     Cut *candidates;
-    ptrdiff_t room_cuts, room_vertices, room_candidates;
+    Edge *edges;
+    ptrdiff_t room_cuts, room_vertices, room_candidates, room_edges;
 } Face;
 
-/* What a sees within two probes' breadth. */
-Status look_from(View *view, const Ball *balls, ptrdiff_t n, ptrdiff_t a, double probe);
+/* What a sees within two probes' breadth. The cells hold the balls' centres and are as large as that reaches at most. */
+Status look_from(View *view, const Ball *balls, const Cells *cells, ptrdiff_t a, double probe, Checkpoint *checkpoint);
 
 /* The face that a shares with a ball which it sees near. */
 Status find_face(Face *face, View *view, ptrdiff_t b_seen, const Ball *balls, ptrdiff_t n, ptrdiff_t a, double probe,
