@@ -118,7 +118,7 @@ def _known_clusters(packed: PackedFile) -> Clusters | None:
 
 
 def _find_clusters(packed: PackedFile) -> Clusters:
-    return {i: cluster_two_depths(len(graph), graph.internal.nodes) for i, _, graph in packed.graphs()}
+    return {i: cluster_two_depths(n_nodes, pairs) for i, n_nodes, pairs in packed.internal_edges()}
 
 
 def _write_packed(packed: PackedFile, draft: Path, clusters: Clusters) -> int:

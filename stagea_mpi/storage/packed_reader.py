@@ -1,9 +1,9 @@
 """packed.h5, read again; and written anew with clusters."""
 
 import contextlib
+import math
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,11 @@ from .schema import CLUSTERS, POINTERS, SCHEMA, SCHEMA_VERSION, STATUS
 _COMPRESS_FROM = 1024
 _COMPRESSED_CHUNK_ROWS = 16384
 
+
+#: Bytes of columns that are read at once where one model after the other is wanted: a read costs more than its bytes.
+_BLOCK_BYTES = 8 * 2**20
+
+_ALL_COLUMNS: Mapping[str, Iterable[str] | None] = dict.fromkeys(POINTERS)
 
 #: What HDF5 and NumPy raise of damaged content.
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, IndexError, TypeError)
@@ -91,21 +96,50 @@ class PackedFile:
 
     def graph(self, index: int) -> GraphArrays:
         """Graph of the index-th model."""
-        node = self.rows("node", index, index + 1)
-        edge, internal = (self.rows(table, index, index + 1) for table in ("edge", "internal_edge"))
-        n = len(internal["nodes"])
-        internal |= {f.name: np.zeros((n, *f.row), dtype=f.dtype) for f in EDGE_FEATURES if not f.on_internal}
-        interface, internal_edges = (
-            Edges(**{f.name: columns[f.name] for f in fields(Edges)}) for columns in (edge, internal)
-        )
-        columns: dict[str, Any] = {**node, "interface": interface, "internal": internal_edges}
-        return GraphArrays(**columns)
+        ((_, columns),) = self._models(index, index + 1)
+        return _graph_of(columns)
 
     def graphs(self) -> Iterator[tuple[int, str, GraphArrays]]:
         """Index, name and graph of every model that has one."""
-        for index, (name, status) in enumerate(zip(self.names, self.statuses, strict=True)):
-            if status == "ok":
-                yield index, name, self.graph(index)
+        names, statuses = self.names, self.statuses
+        for index, columns in self._models(0, len(names)):
+            if statuses[index] == "ok":
+                yield index, names[index], _graph_of(columns)
+
+    def internal_edges(self) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Index, number of nodes and internal edges (pairs of nodes) of every model that has a graph."""
+        statuses, nodes = self.statuses, self.bounds("node", 0, len(self._file["model/name"]))
+        n_nodes = np.diff(nodes).tolist()
+        for index, columns in self._models(0, len(statuses), {"internal_edge": ("nodes",)}):
+            if statuses[index] == "ok":
+                yield index, n_nodes[index], columns["internal_edge"]["nodes"]
+
+    def _models(
+        self, first: int, stop: int, wanted: Mapping[str, Iterable[str] | None] = _ALL_COLUMNS
+    ) -> Iterator[tuple[int, dict[str, dict[str, np.ndarray]]]]:
+        """Each model from the first to the one before `stop` with its columns by table; many are read at once."""
+        bounds = {table: self.bounds(table, first, stop) for table in wanted}
+        size = np.sum([bounds[table] * self._row_bytes(table, names) for table, names in wanted.items()], axis=0)
+        begin = 0
+        while begin < stop - first:
+            end = max(begin + 1, int(np.searchsorted(size, size[begin] + _BLOCK_BYTES, side="right")) - 1)
+            block = {table: self.rows(table, first + begin, first + end, names) for table, names in wanted.items()}
+            starts = {table: bounds[table] - bounds[table][begin] for table in wanted}
+            for k in range(begin, end):
+                yield (
+                    first + k,
+                    {
+                        table: {
+                            name: column[starts[table][k] : starts[table][k + 1]] for name, column in columns.items()
+                        }
+                        for table, columns in block.items()
+                    },
+                )
+            begin = end
+
+    def _row_bytes(self, table: str, names: Iterable[str] | None) -> int:
+        columns = (self._file[table][name] for name in (self._file[table] if names is None else names))
+        return sum(column.dtype.itemsize * math.prod(column.shape[1:]) for column in columns)
 
     def clusters(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Labels of depth 0 (of nodes) and of depth 1 (of depth-0 clusters) of the index-th model."""
@@ -166,6 +200,18 @@ def reading(path: str | Path) -> Iterator[PackedFile]:
             f"{path}: cannot be read: {' '.join(str(error).split())}; it is damaged: `python -m stagea_mpi verify "
             "RUN_ROOT --repair` for a run's file, or write it anew"
         ) from error
+
+
+def _graph_of(columns: dict[str, dict[str, np.ndarray]]) -> GraphArrays:
+    """A graph from its columns by table."""
+    internal = columns["internal_edge"]
+    lacking = [f for f in EDGE_FEATURES if not f.on_internal]
+    internal = internal | {f.name: np.zeros((len(internal["nodes"]), *f.row), dtype=f.dtype) for f in lacking}
+    interface, internal_edges = (
+        Edges(**{f.name: edges[f.name] for f in EDGE_FEATURES}) for edges in (columns["edge"], internal)
+    )
+    graph: dict[str, Any] = {**columns["node"], "interface": interface, "internal": internal_edges}
+    return GraphArrays(**graph)
 
 
 def write_clustered(source: PackedFile, path: str | Path, clusters: dict[int, tuple[np.ndarray, np.ndarray]]) -> None:

@@ -4,7 +4,7 @@ import pytest
 from shipped import fab, nanobody
 
 from stagea_mpi.graph.clustering import cluster_two_depths
-from stagea_mpi.storage.deeprank_writer import write_graphs
+from stagea_mpi.storage.deeprank_writer import EMPTY_GROUP, datasets, write_graphs
 from stagea_mpi.structure.residues import ATOM_TYPES, REGIONS, RESIDUE_TYPES
 
 
@@ -107,3 +107,15 @@ def test_equal_input_gives_equal_bytes(models, tmp_path):
     write_graphs(str(two), models)
     assert one.read_bytes() == two.read_bytes()
     assert size == one.stat().st_size
+
+
+def test_the_bytes_are_those_that_h5py_writes(models, tmp_path):
+    models = [*models, ("größe_1", nanobody().graph, None)]
+    write_graphs(str(tmp_path / "ours.h5"), models)
+    with (tmp_path / "theirs.h5").open("w+b") as content, h5py.File(content, "w") as file:
+        for name, graph, clusters in models:
+            group = file.create_group(name)
+            for path, values in datasets(graph, clusters).items():
+                group.create_dataset(path, data=values)
+            group.create_group(EMPTY_GROUP)
+    assert (tmp_path / "ours.h5").read_bytes() == (tmp_path / "theirs.h5").read_bytes()

@@ -10,6 +10,7 @@ from stagea_mpi.graph.clustering import cluster_two_depths
 from stagea_mpi.graph.interface_graph import Edges, GraphArrays
 from stagea_mpi.graph.timing import STAGES
 from stagea_mpi.mpi.teams import SerialComm
+from stagea_mpi.storage import packed_reader
 from stagea_mpi.storage.deeprank_writer import write_graphs
 from stagea_mpi.storage.packed_reader import PackedFile, write_clustered
 from stagea_mpi.storage.packed_writer import ModelRecord, PackedWriter
@@ -84,6 +85,27 @@ def test_a_graph_is_read_as_it_was_written(records, tmp_path, rounds):
     assert list(found) == [1, 2, 4, 5]
     for index, graph in found.items():
         assert_equal_graphs(graph, records[index].graph)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 150_000, 10**9])
+def test_graphs_that_are_read_together_are_those_that_are_read_alone(records, tmp_path, monkeypatch, block_bytes):
+    monkeypatch.setattr(packed_reader, "_BLOCK_BYTES", block_bytes)
+    with PackedFile(write(tmp_path / "packed.h5", records)) as packed:
+        together = {index: graph for index, _, graph in packed.graphs()}
+        edges = {index: (n_nodes, pairs) for index, n_nodes, pairs in packed.internal_edges()}
+        assert list(together) == list(edges) == [1, 2, 4, 5]
+        for index, graph in together.items():
+            assert_equal_graphs(graph, packed.graph(index))
+            assert edges[index][0] == len(graph)
+            assert_equal_arrays(edges[index][1], graph.internal.nodes)
+
+
+def test_no_more_is_read_at_once_than_a_block_has(records, tmp_path, monkeypatch):
+    monkeypatch.setattr(packed_reader, "_BLOCK_BYTES", 1)
+    with PackedFile(write(tmp_path / "packed.h5", records)) as packed:
+        assert [len(graph.position.base) for _, _, graph in packed.graphs()] == [
+            len(record.graph) for record in records if record.graph is not None
+        ]
 
 
 @pytest.mark.parametrize("rounds", [2, 7])
