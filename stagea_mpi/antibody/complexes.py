@@ -1,6 +1,6 @@
 """One complex as two merged chains: the antibody (heavy, then light) is chain A, the antigen is chain B."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,9 @@ class Complex:
         Those of the antigen's chains.
     n_dropped_locations : int
         Atoms of the chosen chains that gave way to another location of them.
+    findings : dict
+        What has been found out of all this but the coordinates, by what it is: complexes that differ in these alone
+        share it.
     """
 
     chain: np.ndarray
@@ -118,6 +121,7 @@ class Complex:
     light: str
     antigen: tuple[str, ...]
     n_dropped_locations: int
+    findings: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 def merge_chains(atoms: AtomTable, chains: Chains, source: str) -> Complex:
@@ -139,6 +143,15 @@ def merge_chains(atoms: AtomTable, chains: Chains, source: str) -> Complex:
     ModelError
         ``chain_missing``, ``chain_empty``, ``unknown_residues`` or ``no_backbone``.
     """
+    key = "merged", chains
+    if key not in atoms.findings:
+        atoms.findings[key] = _merged(atoms, chains, source)
+    complex_, rows = atoms.findings[key]
+    return replace(complex_, xyz=atoms.xyz[rows])
+
+
+def _merged(atoms: AtomTable, chains: Chains, source: str) -> tuple[Complex, np.ndarray]:
+    """The complex without its coordinates, and the row of each of its atoms."""
     antibody = [chains.heavy] if chains.light is None else [chains.heavy, chains.light]
     wanted = antibody + list(chains.antigen)
     present = chain_names(atoms)
@@ -163,20 +176,23 @@ def merge_chains(atoms: AtomTable, chains: Chains, source: str) -> Complex:
     antibody_length = sum(lengths[: len(antibody)])
     is_antigen = residue >= antibody_length
     merged = ["".join(part.sequence[i] for i in np.argsort(part.place)) for part in parts]
-    return Complex(
+    complex_ = Complex(
         chain=is_antigen.astype(np.uint8),
         residue_number=(residue + 1 - np.where(is_antigen, antibody_length, 0)).astype(np.int32),
         residue=residue.astype(np.int32),
         residue_name=atoms.residue_name[rows],
         atom_name=atoms.atom_name[rows],
         is_hydrogen=atoms.is_hydrogen[rows],
-        xyz=atoms.xyz[rows],
+        xyz=np.zeros((0, 3)),
         sequences=("".join(merged[: len(antibody)]), "".join(merged[len(antibody) :])),
         heavy=parts[0].sequence,
         light="" if chains.light is None else parts[1].sequence,
         antigen=tuple(part.sequence for part in parts[len(antibody) :]),
         n_dropped_locations=int(np.isin(atoms.dropped, [name.encode() for name in wanted]).sum()),
     )
+    for column in (value for value in vars(complex_).values() if isinstance(value, np.ndarray)):
+        column.setflags(write=False)  # others will get it, too
+    return complex_, rows
 
 
 def chain_names(atoms: AtomTable) -> list[str]:
@@ -194,8 +210,12 @@ def said_of_segments(atoms: AtomTable) -> str:
 
 def chain_sequences(atoms: AtomTable) -> dict[str, str]:
     """Sequences, in file order, of the chains that have amino acids with ATOM records."""
-    parts = {name: _merged_part(atoms, name, WHOLE) for name in chain_names(atoms)}
-    return {name: part.sequence for name, part in parts.items() if len(part.rows) and part.sequence.strip("X")}
+    key = "sequences"
+    if key not in atoms.findings:
+        parts = {name: _merged_part(atoms, name, WHOLE) for name in chain_names(atoms)}
+        usable = {name: part.sequence for name, part in parts.items() if len(part.rows) and part.sequence.strip("X")}
+        atoms.findings[key] = usable
+    return dict(atoms.findings[key])
 
 
 def chain_atoms(atoms: AtomTable, name: str, part: ResidueRange = WHOLE) -> tuple[np.ndarray, np.ndarray]:

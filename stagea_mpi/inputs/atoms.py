@@ -1,8 +1,9 @@
 """One model's atoms as arrays, read by gemmi from PDB or mmCIF."""
 
+import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import gemmi
@@ -13,10 +14,11 @@ from ..structure.dialects import standard_names
 from ..structure.residues import is_amino_acid, is_water
 from .columns import are_chains_segments, atom_lines, check_columns, has_foreign_elements, split_repeated
 from .containers import ModelRef, text_of
-from .formats import HEAD_BYTES, text_format_of
+from .formats import HEAD_BYTES, Format, text_format_of
 from .locations import changes, choose_locations
 from .long_names import with_short_names
 from .mmcif import mmcif_structure
+from .skeletons import Memory, Skeleton, rows_of
 from .unpacking import readable
 from .waters import are_waters, without_waters_in_mmcif, without_waters_in_pdb
 
@@ -47,6 +49,9 @@ class AtomTable:
         Chain of each atom that gave way to another location of it (ATOM records only).
     shared_chain : str or None
         The chain identifier that all amino acids have in the file, where their segments are the chains here.
+    findings : dict
+        What has been found out of all this but the coordinates, by what it is: tables that differ in these alone share
+        it.
     """
 
     chain: np.ndarray
@@ -59,6 +64,7 @@ class AtomTable:
     xyz: np.ndarray
     dropped: np.ndarray
     shared_chain: str | None = None
+    findings: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 def read_model(ref: ModelRef) -> AtomTable:
@@ -74,11 +80,10 @@ def read_model(ref: ModelRef) -> AtomTable:
     """
     try:
         with readable(ref.source):
-            parts = _parts(ref)
-            table = _as_table([_columns(part) for part in parts], parts[0].shared_chain)
+            content = text_of(ref)
+            return _table_of(content, text_format_of(ref.member or ref.path, content[:HEAD_BYTES]), ref)
     except ModelError as failure:
         raise _told_of(ref, failure) from failure
-    return _usable(table, ref.source, ref.serial or 1)
 
 
 def atoms_of_structure(structure: gemmi.Structure, serial: int, source: str) -> AtomTable:
@@ -108,7 +113,7 @@ def atoms_of_structure(structure: gemmi.Structure, serial: int, source: str) -> 
     with readable(source):
         is_pdb = structure.input_format == gemmi.CoorFormat.Pdb
         shared_chain = _split_shared_chain(structure, _segment_of if is_pdb else _subchain_of)
-        table = _as_table([_columns(ModelPart(structure, None, shared_chain))], shared_chain)
+        table, _ = _as_table([_columns(ModelPart(structure, None, shared_chain))], shared_chain)
     return _usable(table, source, serial)
 
 
@@ -120,7 +125,7 @@ def _usable(table: AtomTable, source: str, serial: int) -> AtomTable:
     if not real.all():
         atom = int(np.argmin(real))
         raise ModelError("bad_coordinates", f"{source}: atom {atom + 1} has the coordinates {table.xyz[atom]}", "read")
-    if not (np.isin(b"N", table.atom_name) and np.isin(b"CA", table.atom_name)):
+    if not all((table.atom_name == name).any() for name in (b"N", b"CA")):
         raise ModelError("no_backbone", f"{source}: none of {len(table.xyz)} atoms is an N, or none a CA", "read")
     return table
 
@@ -153,11 +158,39 @@ class ModelPart:
     shared_chain: str | None = None
 
 
-def _parts(ref: ModelRef) -> list[ModelPart]:
-    content = text_of(ref)
-    kind = text_format_of(ref.member or ref.path, content[:HEAD_BYTES])
-    parts: list[ModelPart] = kind.read_with(content, ref.serial)
-    return parts
+#: Tables by what they follow from: a skeleton, or the text itself.
+_tables = Memory()
+
+
+def _table_of(content: bytes, kind: Format, ref: ModelRef) -> AtomTable:
+    """A text's table, if a graph can come of it. What only coordinates tell from an earlier text is not parsed."""
+    serial = ref.serial
+    skeleton: Skeleton | None = kind.skeleton_with(content) if kind.skeleton else None
+    if skeleton is not None:
+        known = _tables.get((kind.name, serial, skeleton.key))
+        if known is not None:
+            table, rows = known
+            return replace(table, xyz=skeleton.xyz[rows])
+    whole = kind.name, serial, hashlib.sha256(content).digest()
+    if (known := _tables.get(whole)) is not None:
+        return known
+    parts: list[ModelPart] = kind.read_with(content, serial)
+    table, is_clear = _as_table([_columns(part) for part in parts], parts[0].shared_chain)
+    table = _usable(table, ref.source, serial or 1)
+    rows = rows_of(skeleton, table.xyz) if skeleton is not None and is_clear else None
+    if skeleton is None or rows is None:
+        _remember(whole, table, table)
+    else:
+        _remember((kind.name, serial, skeleton.key), (replace(table, xyz=table.xyz[:0]), rows), table)
+    return table
+
+
+def _remember(key: Any, value: Any, table: AtomTable) -> None:
+    """Keeps what others will get, too, and may not change."""
+    columns = [value for value in vars(table).values() if isinstance(value, np.ndarray)]
+    for column in columns:
+        column.setflags(write=False)
+    _tables.put(key, value, 2 * sum(column.nbytes for column in columns))  # with its findings
 
 
 def parts_of_mmcif(content: bytes, serial: int | None) -> list[ModelPart]:
@@ -280,7 +313,8 @@ def _author_numbers(number: np.ndarray, code: np.ndarray) -> np.ndarray:
     return number * 256 + code
 
 
-def _as_table(parts: list[_Columns], shared_chain: str | None) -> AtomTable:
+def _as_table(parts: list[_Columns], shared_chain: str | None) -> tuple[AtomTable, bool]:
+    """The table, and whether coordinates have played no part in which atoms it has."""
     part = np.repeat(np.arange(len(parts)), [len(part.chain) for part in parts])
     columns = {f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(_Columns)}
     names = np.unique(columns["residue_name"])
@@ -306,12 +340,13 @@ def _as_table(parts: list[_Columns], shared_chain: str | None) -> AtomTable:
         begins,
     )
     dropped = chosen.dropped[~columns["is_hetatm"][chosen.dropped]]
-    return AtomTable(
+    table = AtomTable(
         residue=chosen.residue,
         dropped=columns["chain"][dropped],
         shared_chain=shared_chain,
         **{name: column[chosen.rows] for name, column in columns.items()},
     )
+    return table, chosen.is_clear
 
 
 def _flat(structure: gemmi.Structure) -> tuple[gemmi.FlatStructure, np.ndarray]:

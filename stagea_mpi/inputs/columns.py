@@ -18,7 +18,7 @@ _SITE = slice(20, 27)  # chain, number, insertion code
 _CHAIN = slice(20, 22)
 _NUMBER = slice(22, 26)
 _GAP = range(27, 30)
-_COORDINATES = slice(30, 54)
+COORDINATES = slice(30, 54)
 _SEGMENT = slice(72, 76)
 _ELEMENT = slice(76, 78)
 
@@ -42,7 +42,7 @@ _ANY_NUMBER = re.compile(rb" *-?\d+ *|[A-Za-z][0-9A-Za-z]{3}")
 
 
 #: Records of atoms, and the mask by which letters are upper case: gemmi minds no case.
-_RECORDS = np.frombuffer(b"ATOMHETA", dtype="<u4").astype(np.uint64)
+_ATOM_RECORD, _HETATM_RECORD = np.frombuffer(b"ATOMHETA", dtype="<u4").astype(np.uint64)
 _UPPER_CASE = np.uint64(0xDFDFDFDF)
 
 
@@ -63,8 +63,9 @@ def atom_lines(content: bytes) -> tuple[np.ndarray, np.ndarray]:
     breaks = np.flatnonzero(data == ord("\n"))
     starts = np.concatenate([[0], breaks + 1])
     lengths = np.concatenate([breaks, [len(data)]]) - starts
-    starts, lengths = (column[lengths >= _COORDINATES.stop] for column in (starts, lengths))
-    is_atom = np.isin(_packed(data, starts, 4) & _UPPER_CASE, _RECORDS)
+    starts, lengths = (column[lengths >= COORDINATES.stop] for column in (starts, lengths))
+    record = _packed(data, starts, 4) & _UPPER_CASE
+    is_atom = (record == _ATOM_RECORD) | (record == _HETATM_RECORD)
     return starts[is_atom], lengths[is_atom]
 
 
@@ -84,17 +85,14 @@ def check_columns(content: bytes, starts: np.ndarray) -> None:
     """
     data = np.frombuffer(content, dtype=np.uint8)
     # Column by column, each contiguous: this is looked at in every model.
-    kind = _CLASS[data[starts + np.arange(_NUMBER.start, _COORDINATES.stop)[:, None]]]
-    usual = _ends_in_digit(kind[:4])
+    characters = data[starts + np.arange(_NUMBER.start, COORDINATES.stop)[:, None]]
+    kind = _CLASS[characters[: _GAP.stop - _NUMBER.start]]
+    usual = _ends_in_digit(kind[:4]) & are_usual_coordinates(characters[COORDINATES.start - _NUMBER.start :])
     for place in _GAP:
         usual &= kind[place - _NUMBER.start] == _SPACE
-    for place in range(_COORDINATES.start - _NUMBER.start, len(kind), 8):
-        field = kind[place : place + 8]
-        usual &= _ends_in_digit(field[:4]) & (field[4] == _DOT)
-        usual &= (field[5] == _DIGIT) & (field[6] == _DIGIT) & (field[7] == _DIGIT)
     for start in starts[~usual].tolist():
-        line = content[start : start + _COORDINATES.stop]
-        fields = [line[place : place + 8] for place in range(_COORDINATES.start, _COORDINATES.stop, 8)]
+        line = content[start : start + COORDINATES.stop]
+        fields = [line[place : place + 8] for place in range(COORDINATES.start, COORDINATES.stop, 8)]
         if _PART_OF_NUMBER.search(line, _GAP.start, _GAP.stop):
             raise _refusal("bad_coordinates", content, start, "blanks in columns 28-30, before the coordinates")
         if not all(_ANY_COORDINATE.fullmatch(field) for field in fields):
@@ -105,6 +103,21 @@ def check_columns(content: bytes, starts: np.ndarray) -> None:
             raise _refusal("unreadable", content, start, "a chain in column 22 and a residue number in columns 23-26")
 
 
+def are_usual_coordinates(characters: np.ndarray) -> np.ndarray:
+    """Whether numbers of eight characters have three decimals, shape=(8 · k, n) to shape=(n,)."""
+    fields = characters.reshape(-1, 8, characters.shape[1])
+    lead = _CLASS[fields[:, :3]]
+    usual = _LEADS[(lead[:, 0] * 5 + lead[:, 1]) * 5 + lead[:, 2]] & (fields[:, 4] == ord("."))
+    for place in (3, 5, 6, 7):
+        usual &= (fields[:, place] >= ord("0")) & (fields[:, place] <= ord("9"))
+    return usual.all(axis=0)
+
+
+def are_numeric(characters: np.ndarray) -> bool:
+    """Whether all characters are such as numbers are written with, or blanks."""
+    return bool((_CLASS[characters] != _OTHER).all())
+
+
 def _ends_in_digit(four: np.ndarray) -> np.ndarray:
     """Whether four characters are a number that ends with the last of them."""
     return (four[3] == _DIGIT) & _LEADS[(four[0] * 5 + four[1]) * 5 + four[2]]
@@ -112,7 +125,7 @@ def _ends_in_digit(four: np.ndarray) -> np.ndarray:
 
 def _refusal(reason: str, content: bytes, start: int, expected: str) -> ModelError:
     number = content.count(b"\n", 0, start) + 1
-    line = content[start : start + _COORDINATES.stop].decode("latin-1")
+    line = content[start : start + COORDINATES.stop].decode("latin-1")
     return ModelError(reason, f"line {number} of the model has {line!r}, expected {expected}", "read")
 
 

@@ -36,8 +36,10 @@ class Format:
         (`ensembles.find_models`). Of an archive: from the stream, the path and a `FileNames` to a `FileListing`
         (`containers.list_models`).
     atoms : str
-        From one model's text and its serial number or None to a list of `atoms.ModelPart` (`atoms.read_model`). Empty
-        for an archive, whose members are of the other formats.
+        From one model's text and its serial number or None to a list of `atoms.ModelPart` (`atoms.read_model`). Empty for
+        an archive, whose members are of the other formats.
+    skeleton : str
+        From one model's text to its `skeletons.Skeleton`, or None where it has none. Empty where no text has one.
     names_models : bool
         Whether models have names of their own in it.
     gives_way : bool
@@ -50,6 +52,7 @@ class Format:
     begins: Callable[[bytes], bool]
     models: str
     atoms: str = ""
+    skeleton: str = ""
     names_models: bool = False
     gives_way: bool = False
     may_be_compressed: bool = True
@@ -65,6 +68,10 @@ class Format:
     def read_with(self, *arguments: Any) -> Any:
         """Calls `atoms`."""
         return _function(self.atoms)(*arguments)
+
+    def skeleton_with(self, *arguments: Any) -> Any:
+        """Calls `skeleton`."""
+        return _function(self.skeleton)(*arguments)
 
 
 def _function(reference: str) -> Callable[..., Any]:
@@ -93,7 +100,8 @@ FORMATS = (
     ),
     Format(
         "Quiver", (".qv",), _begins_quiver,
-        models=".ensembles:models_of_quiver", atoms=".atoms:parts_of_pdb", names_models=True,
+        models=".ensembles:models_of_quiver", atoms=".atoms:parts_of_pdb", skeleton=".skeletons:skeleton_of_pdb",
+        names_models=True,
     ),
     Format(
         "mmCIF", (".cif", ".mmcif"), lambda head: _DATA_BLOCK.match(head) is not None,
@@ -101,7 +109,7 @@ FORMATS = (
     ),
     Format(
         "PDB", (".pdb", ".ent", ".pdb1"), lambda head: False,  # other texts have lines of it, too
-        models=".ensembles:models_of_pdb", atoms=".atoms:parts_of_pdb",
+        models=".ensembles:models_of_pdb", atoms=".atoms:parts_of_pdb", skeleton=".skeletons:skeleton_of_pdb",
     ),
 )  # fmt: skip
 

@@ -38,11 +38,14 @@ class Chosen:
         Index of the atom's residue, from 0.
     dropped : ndarray of int, shape=(n - m,)
         Those that gave way to another location.
+    is_clear : bool
+        Whether there was nothing to choose: no site's coordinates have been looked at.
     """
 
     rows: np.ndarray
     residue: np.ndarray
     dropped: np.ndarray
+    is_clear: bool = False
 
 
 def choose_locations(
@@ -81,7 +84,7 @@ def choose_locations(
     is_unclear = _unclear_sites(site, first, run, residue_name, atom_name, altloc)
     rows = np.flatnonzero(is_unclear[site]) if is_unclear.any() else np.zeros(0, dtype=np.intp)
     if not len(rows):
-        return Chosen(np.arange(len(chain)), run.astype(np.int32), rows)
+        return Chosen(np.arange(len(chain)), run.astype(np.int32), rows, is_clear=True)
     keep = np.ones(len(chain), dtype=bool)
     of_residue, of_atom = first[run], np.arange(len(chain))
     rows = rows[np.argsort(site[rows], kind="stable")]

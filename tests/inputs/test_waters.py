@@ -22,7 +22,7 @@ def same_table(one, other) -> bool:
     return all(
         (value == getattr(other, name)).all()
         for name, value in vars(one).items()
-        if name not in ("dropped", "shared_chain")
+        if name not in ("dropped", "shared_chain", "findings")
     )
 
 

@@ -1,0 +1,131 @@
+"""Poses of one complex differ in their coordinates: what else their texts say is read once, and kept.
+
+A text's skeleton is all of it that a table of atoms depends on, apart from coordinates. Where two texts have the same
+one, the second model's table is the first one's with coordinates of its own.
+"""
+
+import hashlib
+import re
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from .columns import COORDINATES, are_numeric, are_usual_coordinates, atom_lines
+
+#: Bytes of tables that are kept, those that were asked for last.
+MOST_KEPT = 16 * 2**20
+
+_B_FACTOR = slice(60, 66)
+_BLANK = ord(" ")
+#: Remarks without a number, in which programs write scores and file names. gemmi reads those with a number.
+_REMARK = re.compile(rb"^REMARK [^0-9\n]{3}[^\n]*\n?", re.MULTILINE)
+#: Behind it gemmi reads nothing.
+_END = re.compile(rb"^END[ \t\r]*$.*", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A text without its coordinates.
+
+    Attributes
+    ----------
+    key : bytes
+        SHA-256 of all that stands in it else.
+    xyz : ndarray of float64, shape=(n, 3)
+        Coordinates of its atom lines in file order, Å.
+    """
+
+    key: bytes
+    xyz: np.ndarray
+
+
+def skeleton_of_pdb(content: bytes) -> Skeleton | None:
+    """Skeleton of a model in PDB; None where coordinates are not written with three decimals in their columns.
+
+    B factors and remarks without a number do not count either, nor what follows an END behind the atoms.
+    """
+    if b"\n" not in content:
+        content = content.replace(b"\r", b"\n")
+    starts, lengths = atom_lines(content)
+    if not len(starts):
+        return None
+    data = np.frombuffer(content, dtype=np.uint8)
+    characters = np.ascontiguousarray(sliding_window_view(data, COORDINATES.stop)[starts, COORDINATES].T)
+    if not are_usual_coordinates(characters).all():
+        return None
+    first, stop = int(starts[0]), int(starts[-1] + lengths[-1])
+    data = data[first:stop].copy()
+    lines = sliding_window_view(data, min(int(lengths.min()), _B_FACTOR.stop), writeable=True)
+    rows = starts - first
+    lines[rows, COORDINATES] = _BLANK
+    if lines.shape[1] == _B_FACTOR.stop and are_numeric(lines[rows, _B_FACTOR]):
+        lines[rows, _B_FACTOR] = _BLANK
+    key = hashlib.sha256(_REMARK.sub(b"", content[:first]))
+    key.update(data.data)
+    key.update(_END.sub(b"END", _REMARK.sub(b"", content[stop:])))
+    return Skeleton(key.digest(), _numbers(characters))
+
+
+def _numbers(characters: np.ndarray) -> np.ndarray:
+    """Numbers of eight characters with three decimals, shape=(8 · k, n) to shape=(n, k)."""
+    fields = characters.reshape(-1, 8, characters.shape[1])
+    digits = fields - np.uint8(ord("0"))
+    digits[digits > 9] = 0  # blanks, a sign, the point
+    thousandths = np.zeros((fields.shape[0], fields.shape[2]), dtype=np.int32)
+    for place in (0, 1, 2, 3, 5, 6, 7):
+        thousandths *= 10
+        thousandths += digits[:, place]
+    is_negative = (fields[:, :3] == ord("-")).any(axis=1)
+    values = thousandths / 1000.0
+    return np.where(is_negative, -values, values).T.copy()  # -0.000 is -0.0, as gemmi has it
+
+
+def rows_of(skeleton: Skeleton, xyz: np.ndarray) -> np.ndarray | None:
+    """The atom line of each atom that was read, by its coordinates; None where these do not tell.
+
+    Parameters
+    ----------
+    skeleton : Skeleton
+    xyz : ndarray of float64, shape=(m, 3)
+        Of the table that was made of the whole text.
+    """
+    lines, atoms = (_integers(places) for places in (skeleton.xyz, xyz))
+    order = np.argsort(lines, kind="stable")
+    in_order = lines[order]
+    if (in_order[1:] == in_order[:-1]).any():
+        return None
+    rows = order[np.minimum(np.searchsorted(in_order, atoms), len(order) - 1)]
+    return rows if np.array_equal(skeleton.xyz[rows], xyz) else None
+
+
+def _integers(xyz: np.ndarray) -> np.ndarray:
+    """One integer for each atom's coordinates; different ones may have the same."""
+    x, y, z = np.round(xyz * 1000.0).astype(np.int64).T.view(np.uint64)
+    return x * np.uint64(0x9E3779B97F4A7C15) + y * np.uint64(0xC2B2AE3D27D4EB4F) + z * np.uint64(0x165667B19E3779F9)
+
+
+class Memory:
+    """Values by key, as many as fit into `MOST_KEPT` bytes; those that were asked for last stay."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Any) -> Any:
+        """The value, or None."""
+        with self._lock:
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
+
+    def put(self, key: Any, value: Any, n_bytes: int) -> None:
+        """Keeps a value that takes so many bytes."""
+        with self._lock:
+            self._kept[key] = value, n_bytes
+            while self._kept and sum(size for _, size in self._kept.values()) > MOST_KEPT:
+                self._kept.popitem(last=False)

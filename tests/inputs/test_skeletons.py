@@ -1,0 +1,208 @@
+"""A text that only coordinates tell from an earlier one gives what it gives alone, and is not parsed again."""
+
+import re
+
+import numpy as np
+import pytest
+from made import changed, cif_of, fv_lines, moved, read, refusal, text_of, write
+
+from stagea_mpi.inputs import atoms, skeletons
+from stagea_mpi.inputs.skeletons import Memory, skeleton_of_pdb
+
+SHIFT = (-11.25, 0.5, 103.125)
+
+
+@pytest.fixture(autouse=True)
+def memory(monkeypatch):
+    """Nothing is known of any text."""
+    monkeypatch.setattr(atoms, "_tables", Memory())
+
+
+@pytest.fixture
+def parsed(monkeypatch):
+    """The texts that are parsed."""
+    texts, parse = [], atoms.pieces_of_pdb
+    monkeypatch.setattr(atoms, "pieces_of_pdb", lambda content, serial: texts.append(content) or parse(content, serial))
+    return texts
+
+
+def alone(path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(atoms, "_tables", Memory())
+        return read(path)
+
+
+def assert_same_bits(one, other):
+    for name in vars(one):
+        ours, theirs = getattr(one, name), getattr(other, name)
+        if isinstance(ours, np.ndarray):
+            assert (ours.dtype, ours.shape, ours.tobytes()) == (theirs.dtype, theirs.shape, theirs.tobytes()), name
+    assert one.shared_chain == other.shared_chain
+
+
+def pose(lines, shift=SHIFT):
+    return [moved(line, shift) if line.startswith(("ATOM", "HETATM")) else line for line in lines]
+
+
+def with_waters(lines, count):
+    water = "HETATM 9000  O   HOH W   1      10.000  10.000  10.000  1.00 20.00           O"
+    places = (f"{k % 90:8.3f}{k // 90:8.3f}{40:8.3f}" for k in range(count))
+    waters = [changed(changed(water, 22, f"{k:4d}"), 30, place) for k, place in enumerate(places)]
+    return [*lines[:500], *waters[: count // 2], *lines[500:], *waters[count // 2 :]]
+
+
+def interleaved(lines):
+    """Chain A's second half stands behind the other chains."""
+    half = [line for line in lines if line[21] == "A"][300:]
+    return [line for line in lines if line not in set(half)] + half
+
+
+VARIANTS = {
+    "plain": list,
+    "with chain ends": lambda lines: [*lines[:700], "TER", *lines[700:], "TER"],
+    "with waters": lambda lines: with_waters(lines, 40),
+    "with many waters": lambda lines: with_waters(lines, 2000),
+    "a chain in two parts": interleaved,
+    "MSE as HETATM": lambda lines: [changed(changed(line, 0, "HETATM"), 17, "MSE") if line[17:20] == "MET" else line
+                                    for line in lines],
+    "hydrogens first": lambda lines: sorted(lines, key=lambda line: (line[21], line[22:27], line[13] != "H")),
+    "without chains, in segments": lambda lines: [changed(changed(line.ljust(80), 21, " "), 72, f"SE{line[21]} ")
+                                                  for line in lines],
+    "short lines": lambda lines: [line[:54] for line in lines],
+    "lines of Windows": lambda lines: [line + "\r" for line in lines],
+    "four letters": lambda lines: [changed(line, 17, "LYSH") if line[17:20] == "LYS" else line for line in lines],
+    "END before the last atoms": lambda lines: [*lines[:900], "END", *lines[900:]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_second_pose_is_read_as_it_is_alone_without_being_parsed(variant, tmp_path, monkeypatch, parsed):
+    lines = VARIANTS[variant](list(fv_lines()))
+    first, second = (write(tmp_path / f"{k}.pdb", found) for k, found in enumerate((lines, pose(lines))))
+    expected = alone(second, monkeypatch)
+    parsed.clear()
+    before = read(first)
+    assert_same_bits(read(second), expected)
+    assert len(parsed) == 1
+    assert before.findings is read(second).findings
+
+
+def test_what_changes_nothing_of_the_atoms_does_not_count(tmp_path, monkeypatch, parsed):
+    lines = list(fv_lines())
+    other = ["REMARK energies: -12.5, 3.25", "REMARK     DOCKED BY A PROGRAM",
+             *(changed(line, 60, f"{k % 90:6.2f}") for k, line in enumerate(pose(lines)))]  # fmt: skip
+    first = write(tmp_path / "1.pdb", text_of(["REMARK energies: 1", *lines]))
+    second = write(tmp_path / "2.pdb", text_of(other) + b"# All scores\nfa_atr -1234.5\nATOM\n")
+    expected = alone(second, monkeypatch)
+    parsed.clear()
+    read(first)
+    assert_same_bits(read(second), expected)
+    assert len(parsed) == 1
+
+
+CHANGES = {
+    "an atom's name": lambda lines: [*lines[:9], changed(lines[9], 12, " CX "), *lines[10:]],
+    "a residue's name": lambda lines: [changed(line, 17, "GLY") if line[21:26] == "A  20" else line for line in lines],
+    "a chain": lambda lines: [changed(line, 21, "B") if line[21] == "A" else line for line in lines],
+    "a number": lambda lines: [changed(line, 22, "9999") if line[21:26] == "A  20" else line for line in lines],
+    "an insertion code": lambda lines: [changed(line, 26, "A") if line[21:26] == "A  20" else line for line in lines],
+    "a location": lambda lines: [changed(lines[0], 16, "A"), *lines[1:]],
+    "an element": lambda lines: [changed(lines[0].ljust(80), 76, " D"), *lines[1:]],
+    "a record": lambda lines: [changed(lines[0], 0, "HETATM"), *lines[1:]],
+    "the order": lambda lines: [lines[1], lines[0], *lines[2:]],
+    "an atom less": lambda lines: lines[:-1],
+    "an atom more": lambda lines: [*lines, changed(lines[-1], 12, " CX ")],
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_any_other_change_of_the_atoms_counts(change, tmp_path, monkeypatch, parsed):
+    lines = list(fv_lines())
+    first, second = write(tmp_path / "1.pdb", lines), write(tmp_path / "2.pdb", pose(CHANGES[change](lines)))
+    expected = alone(second, monkeypatch)
+    parsed.clear()
+    read(first)
+    assert_same_bits(read(second), expected)
+    assert len(parsed) == 2
+
+
+def test_a_numbered_remark_counts():
+    lines = list(fv_lines())
+    one, other = (skeleton_of_pdb(text_of([f"REMARK 350 {k}", *lines])) for k in "12")
+    assert one.key != other.key
+
+
+def test_where_coordinates_decide_which_atoms_stay_each_text_is_parsed(tmp_path, monkeypatch, parsed):
+    """Two residues of one number, with no label: near each other they are one, apart they are two."""
+    lines = list(fv_lines())
+    again = [changed(line, 17, "GLY") for line in lines if line[21:26] == "A  20" and line[12:16].strip() in "NCAO"]
+    near, apart = ([*lines, *pose(again, shift)] for shift in ((0.0, 0.0, 0.125), (50.0, 50.0, 50.0)))
+    paths = [write(tmp_path / f"{k}.pdb", found) for k, found in enumerate((near, apart))]
+    expected = [alone(path, monkeypatch) for path in paths]
+    assert len(expected[0].xyz) != len(expected[1].xyz)
+    parsed.clear()
+    for path, table in zip(paths, expected, strict=True):
+        assert_same_bits(read(path), table)
+    assert len(parsed) == 2
+
+
+def test_a_text_that_comes_again_is_not_parsed_again(tmp_path, parsed):
+    lines = list(fv_lines())
+    located = write(tmp_path / "located.pdb", [changed(lines[0], 16, "A"), *lines])
+    assert_same_bits(read(located), read(located))
+    assert len(parsed) == 1
+    cif = write(tmp_path / "x.cif", cif_of(lines))
+    assert read(cif) is read(cif)
+
+
+@pytest.mark.parametrize("text", ["  -0.000", "   0.000", "-999.999", "9999.999", "  -1.005", "  -0.5  "])
+def test_numbers_are_those_that_gemmi_reads(text, tmp_path, monkeypatch):
+    lines = list(fv_lines())
+    second = pose(lines)
+    second[4] = changed(second[4], 38, text)
+    path = write(tmp_path / "2.pdb", second)
+    expected = alone(path, monkeypatch)
+    read(write(tmp_path / "1.pdb", lines))
+    found = read(path)
+    assert_same_bits(found, expected)
+    assert found.xyz[4, 1] == float(text)
+
+
+@pytest.mark.parametrize("text", ["     NaN", "********", "    1e30", "        "])
+def test_what_is_no_coordinate_is_refused_after_a_sound_pose_as_before(text, tmp_path):
+    lines = list(fv_lines())
+    spoiled = write(tmp_path / "2.pdb", [*lines[:4], changed(lines[4], 38, text), *lines[5:]])
+    before = refusal(read, spoiled)
+    read(write(tmp_path / "1.pdb", lines))
+    after = refusal(read, spoiled)
+    assert (after.reason, str(after)) == (before.reason, str(before))
+    assert after.reason == "bad_coordinates"
+
+
+def test_what_is_shared_cannot_be_changed(tmp_path):
+    table = read(write(tmp_path / "1.pdb", fv_lines()))
+    assert all(not column.flags.writeable for name, column in vars(table).items() if isinstance(column, np.ndarray))
+
+
+def test_the_oldest_are_forgotten_beyond_the_limit(monkeypatch):
+    monkeypatch.setattr(skeletons, "MOST_KEPT", 100)
+    memory = Memory()
+    for key in "abc":
+        memory.put(key, key.upper(), 40)
+    assert [memory.get(key) for key in "abc"] == [None, "B", "C"]
+    memory.get("b")
+    memory.put("d", "D", 40)
+    assert [memory.get(key) for key in "bcd"] == ["B", None, "D"]
+    memory.put("large", "L", 101)
+    assert [memory.get(key) for key in ("b", "d", "large")] == [None, None, None]
+
+
+def test_waters_and_all_cost_no_more_than_the_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(skeletons, "MOST_KEPT", 0)
+    path = write(tmp_path / "1.pdb", fv_lines())
+    assert_same_bits(read(path), read(path))
+
+
+def test_the_pattern_of_remarks_is_that_of_numbers_that_gemmi_reads():
+    assert re.fullmatch(skeletons._REMARK, b"REMARK     DOCKED")
+    assert not re.match(skeletons._REMARK, b"REMARK   2 RESOLUTION.    1.80 ANGSTROMS.")
