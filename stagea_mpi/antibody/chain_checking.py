@@ -164,6 +164,12 @@ def _note(role: str, name: str, domain: Domain | None, domains: Sequence[Domain]
 
 def antibody_regions(complex_: Complex, checked: CheckedChains) -> np.ndarray:
     """Region of every residue of a complex's chain A, shape=(length of its sequence,); see `numbering.regions`."""
-    heavy = ("H", complex_.heavy, checked.heavy, 0)
-    light = ("L", complex_.light, checked.light, len(complex_.heavy))
-    return regions(complex_.sequences[0], (heavy, light))
+    key = "regions", checked.heavy, checked.light
+    if key not in complex_.findings:
+        heavy = ("H", complex_.heavy, checked.heavy, 0)
+        light = ("L", complex_.light, checked.light, len(complex_.heavy))
+        found = regions(complex_.sequences[0], (heavy, light))
+        found.setflags(write=False)  # others will get it, too
+        complex_.findings[key] = found
+    region: np.ndarray = complex_.findings[key]
+    return region

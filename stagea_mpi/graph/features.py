@@ -15,7 +15,7 @@ import numpy as np
 from ..antibody.complexes import Complex
 from ..structure.residues import ATOM_TYPES, HYDROPATHY, POLARITIES, POLARITY, REGIONS, RESIDUE_TYPES
 from .forcefield import COVALENT_CUTOFF, AtomParameters, atom_parameters, pair_energies
-from .orientation import backbone_atoms, edge_orientations
+from .orientation import backbone_atoms, edge_orientations, residue_frames
 
 #: Arrays under the names of their features: of one graph, or columns of several behind each other.
 Columns = Mapping[str, np.ndarray]
@@ -112,6 +112,11 @@ class NodeInputs:
         """N, CA and C of each of `residues`, Å, shape=(k, 3, 3)."""
         return backbone_atoms(self.complex_.residue, self.complex_.atom_name, self.complex_.xyz, self.residues)
 
+    @functools.cached_property
+    def frames(self) -> np.ndarray:
+        """The local frame of each of `residues`, shape=(k, 3, 3)."""
+        return residue_frames(self.backbone)
+
 
 @dataclass(frozen=True)
 class EdgeInputs:
@@ -143,11 +148,9 @@ class EdgeInputs:
     @property
     def orientations(self) -> np.ndarray:
         """Of first → second and of second → first, shape=(e, 2, 3)."""
-        backbone = self.nodes.backbone
-        first, second = self.nodes.residue_row[self.pairs].T
-        return np.stack(
-            [edge_orientations(backbone, first, second), edge_orientations(backbone, second, first)], axis=1
-        )
+        rows = self.nodes.residue_row[self.pairs]
+        found = edge_orientations(self.nodes.backbone, rows.ravel(), rows[:, ::-1].ravel(), self.nodes.frames)
+        return found.reshape(-1, 2, 3)
 
 
 def doubles(values: np.ndarray) -> np.ndarray:

@@ -29,6 +29,20 @@ def left_out(atoms: AtomTable, chains: Chains) -> Counter[str]:
         Residues by name (``SEP``), where they are amino acids or have N, CA and C; atoms of standard residues by the
         residue's name and theirs (``ILE/CDX``). A C-terminus' OXT, which never is a node, does not count.
     """
+    key = "may be left out", chains
+    if key not in atoms.findings:
+        atoms.findings[key] = _candidates(atoms, chains)
+    is_lone, sides = atoms.findings[key]
+    counts: Counter[str] = Counter()
+    for rows, partner in sides:
+        if len(rows) and len(partner):
+            near = within_reach(atoms.xyz[rows], atoms.xyz[partner], INTERFACE_CUTOFF)
+            counts += _counted(atoms, rows[near], is_lone)
+    return counts
+
+
+def _candidates(atoms: AtomTable, chains: Chains) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Whether each atom's residue gives no nodes; of each side the atoms that may be left out, and the partner's."""
     side = np.full(len(atoms.chain), -1)
     side[np.isin(atoms.chain, [name.encode() for name in (chains.heavy, chains.light) if name])] = 0
     side[np.isin(atoms.chain, [name.encode() for name in chains.antigen])] = 1
@@ -39,13 +53,12 @@ def left_out(atoms: AtomTable, chains: Chains) -> Counter[str]:
     is_amino = _are_amino_acids(atoms)
     is_lone = ~has_nodes & is_amino
     is_odd = is_standard & has_nodes & ~is_named & (atoms.atom_name != b"OXT")
-    counts: Counter[str] = Counter()
-    for code in (0, 1):
-        rows = np.flatnonzero((is_lone | is_odd) & is_heavy & (side == code))
-        partner = atoms.xyz[is_heavy & (side == 1 - code) & (~atoms.is_hetatm | is_amino)]
-        if len(rows) and len(partner):
-            counts += _counted(atoms, rows[within_reach(atoms.xyz[rows], partner, INTERFACE_CUTOFF)], is_lone)
-    return counts
+    is_partner = is_heavy & (~atoms.is_hetatm | is_amino)
+    sides = [
+        (np.flatnonzero((is_lone | is_odd) & is_heavy & (side == own)), np.flatnonzero(is_partner & (side == other)))
+        for own, other in ((0, 1), (1, 0))
+    ]
+    return is_lone, sides
 
 
 def names_of(counts: Counter[str]) -> str:

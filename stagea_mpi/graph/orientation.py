@@ -25,9 +25,8 @@ def backbone_atoms(residue: np.ndarray, atom_name: np.ndarray, xyz: np.ndarray, 
     """
     backbone = np.full((len(wanted), 3, 3), np.nan, dtype=np.float32)
     for column, name in enumerate((b"N", b"CA", b"C")):
-        atoms = np.flatnonzero((atom_name == name) & np.isin(residue, wanted))[
-            ::-1
-        ]  # the first of a name is written last
+        atoms = np.flatnonzero(atom_name == name)
+        atoms = atoms[np.isin(residue[atoms], wanted)][::-1]  # the first of a name is written last
         backbone[np.searchsorted(wanted, residue[atoms]), column] = xyz[atoms]
     return backbone
 
@@ -52,7 +51,9 @@ def residue_frames(backbone: np.ndarray) -> np.ndarray:
     return np.stack([e1, e2, np.cross(e1, e2)], axis=1)
 
 
-def edge_orientations(backbone: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+def edge_orientations(
+    backbone: np.ndarray, source: np.ndarray, target: np.ndarray, frames: np.ndarray | None = None
+) -> np.ndarray:
     """Unit vectors from the target's CA to the source's CA in the frame of the source's residue.
 
     Parameters
@@ -61,6 +62,8 @@ def edge_orientations(backbone: np.ndarray, source: np.ndarray, target: np.ndarr
         N, CA, C of the residues in Å.
     source, target : ndarray of int, shape=(e,)
         Residues (rows of `backbone`) of the edges' two ends.
+    frames : ndarray of float64, shape=(k, 3, 3), optional
+        `residue_frames` of the residues, where they are known.
 
     Returns
     -------
@@ -71,7 +74,8 @@ def edge_orientations(backbone: np.ndarray, source: np.ndarray, target: np.ndarr
     direction = ca[source] - ca[target]
     length = np.linalg.norm(direction, axis=1, keepdims=True)
     direction = np.divide(direction, length, out=np.zeros_like(direction), where=length > 1e-12)
-    components = np.einsum("eij,ej->ei", residue_frames(backbone)[source], direction)
+    frames = residue_frames(backbone) if frames is None else frames
+    components = np.einsum("eij,ej->ei", frames[source], direction)
     missing = np.isnan(components).any(axis=1) | (source == target)
     return np.where(missing[:, None], 0.0, components).astype(np.float32)
 

@@ -34,6 +34,9 @@ REGIONS = ("FR", "L1", "L2", "L3", "H1", "H2", "H3", "CONST", "AG")
 CONST = REGIONS.index("CONST")
 ANTIGEN = REGIONS.index("AG")
 
+#: Letters of a name that are compared; those of the tables have three.
+_WIDTH = 8
+
 UNKNOWN = 255  #: code of a residue or an atom name that is in no table
 
 #: Water in the PDB, and in AMBER, CHARMM, GROMACS, LAMMPS, Schrödinger and OpenMM by its model.
@@ -55,9 +58,18 @@ def encode(names: np.ndarray, table: list[str] | tuple[str, ...]) -> np.ndarray:
     codes : ndarray of uint8, shape=(n,)
         `UNKNOWN` for a name that is not in the table.
     """
-    code = {name.encode(): i for i, name in enumerate(table)}
-    unique, inverse = np.unique(names, return_inverse=True)
-    return np.array([code.get(name, UNKNOWN) for name in unique.tolist()], dtype=np.uint8)[inverse]
+    known, codes = _as_integers(tuple(table))
+    wanted = np.ascontiguousarray(names).astype(f"S{_WIDTH}").view(np.uint64)
+    place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.where(known[place] == wanted, codes[place], np.uint8(UNKNOWN))
+
+
+@functools.cache
+def _as_integers(table: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """A table's names as integers, ascending, with the position of each: strings take ten times as long to compare."""
+    integers = np.array(table, dtype=f"S{_WIDTH}").view(np.uint64)
+    order = np.argsort(integers)
+    return integers[order], order.astype(np.uint8)
 
 
 @functools.cache

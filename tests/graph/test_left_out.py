@@ -61,6 +61,14 @@ def test_residues_of_the_interface_that_give_no_nodes_are_counted_by_name(name, 
         assert left_out_of(write(tmp_path / "x.pdb", renamed(site, name, record)))[name] == expected
 
 
+def test_what_one_pose_leaves_out_says_nothing_of_the_next(at_interface, tmp_path):
+    ((site, _), *_), _ = at_interface
+    touching = renamed(site, "SEP")
+    apart = [moved(line, (0.0, 0.0, 500.0)) if line[21] == "A" else line for line in touching]
+    paths = [write(tmp_path / f"{k}.pdb", lines) for k, lines in enumerate((apart, touching, apart))]
+    assert [left_out_of(path)["SEP"] for path in paths] == [0, 1, 0]
+
+
 def test_atoms_under_names_in_no_table_are_counted_with_their_residue(at_interface, tmp_path):
     near, far = at_interface
     for sites, expected in ((near, 1), (far, 0)):

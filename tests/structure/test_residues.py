@@ -40,6 +40,12 @@ def test_names_are_encoded_as_their_place_in_the_table_and_others_as_unknown():
     assert encode(names, ATOM_TYPES).tolist() == [35, 0, UNKNOWN, 1, 0]
 
 
+@pytest.mark.parametrize("width", [3, 8, 12])
+def test_names_of_any_width_are_encoded(width):
+    names = np.array([b"N", b"ALA", b"CA", b"NEARLY A", b"NEARLY AN", b""], dtype=f"S{width}")
+    assert encode(names, RESIDUE_TYPES).tolist() == [UNKNOWN, RESIDUE_TYPES.index("ALA"), *[UNKNOWN] * 4]
+
+
 def test_no_names_are_no_codes():
     assert encode(np.zeros(0, dtype="S4"), ATOM_TYPES).shape == (0,)
 
