@@ -1,6 +1,7 @@
 """The commands: `python -m stagea_mpi COMMAND …`."""
 
 import argparse
+import contextlib
 import csv
 import dataclasses
 import gzip
@@ -20,6 +21,7 @@ from .mpi.communicator import Communicator
 from .mpi.guard import StopRequest, abort_on_error, report
 
 if TYPE_CHECKING:
+    from .mpi.worker import WorkerProcess
     from .pipeline.run import RunSummary
     from .rundir.folders import RunFolder
 
@@ -205,6 +207,17 @@ def _run(parsed: argparse.Namespace) -> int:
 def _run_connected(parsed: argparse.Namespace) -> int:
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
         os.environ.setdefault(variable, "1")  # before NumPy is loaded
+    from .pipeline.beside import forked_worker, model_worker
+
+    worker = None
+    if parsed.phase != "cluster_only":
+        with contextlib.suppress(OSError):  # it is set up later, when ranks can tell each other why that fails
+            worker = forked_worker()
+    with worker or model_worker() as worker:
+        return _run_beside(worker, parsed)
+
+
+def _run_beside(worker: "WorkerProcess", parsed: argparse.Namespace) -> int:
     from .mpi.teams import connect, is_first_process
 
     try:
@@ -215,7 +228,7 @@ def _run_connected(parsed: argparse.Namespace) -> int:
         return error.exit_code
     with abort_on_error(comm):
         try:
-            return _run_on(comm, parsed)
+            return _run_on(comm, worker, parsed)
         except StageAError as error:
             if error.raised_on != comm.size:
                 raise
@@ -224,7 +237,7 @@ def _run_connected(parsed: argparse.Namespace) -> int:
             return error.exit_code
 
 
-def _run_on(comm: Communicator, parsed: argparse.Namespace) -> int:
+def _run_on(comm: Communicator, worker: "WorkerProcess", parsed: argparse.Namespace) -> int:
     from .config.run_config import load_config
     from .mpi.guard import raise_on_any_rank
     from .pipeline.context import Options
@@ -248,7 +261,7 @@ def _run_on(comm: Communicator, parsed: argparse.Namespace) -> int:
     log_diagnostics(comm, config.phase)
     check_affinity(comm, config.stage_a.cores_per_rank, config.stage_a.strict_affinity)
     options = Options(cluster=not parsed.no_cluster, force=parsed.force, shards=parsed.shards, share=parsed.share)
-    summary = run(comm, config, options, parsed.stop)
+    summary = run(comm, config, options, parsed.stop, worker)
     code = comm.bcast(summary.exit_code)
     if comm.rank == 0:
         _tell(summary, RunFolder(config.run_root), parsed.stop)

@@ -1,14 +1,18 @@
 """Programs that a rank starts: no fork handlers, a time limit, and an end with the rank that started them."""
 
+import contextlib
+import ctypes
 import functools
+import gc
 import os
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from ..errors import LaunchError, ModelError
 from .guard import STOP_SIGNALS
@@ -19,6 +23,8 @@ _SIGNAL_SPREAD_S = 1.0
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 #: … until it has been killed so often.
 _ATTEMPTS = 3
+#: Of prctl(2). The name is what `ps -o comm` and /proc show of a process with its parent's command line.
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _FORKED_NAME = 1, 15, b"stagea_worker"
 
 
 class Child(subprocess.Popen[bytes]):
@@ -52,6 +58,95 @@ class Child(subprocess.Popen[bytes]):
             if isinstance(error, subprocess.TimeoutExpired):
                 raise ModelError("timeout", f"{self._program} did not end within {limit:.0f} s") from error
             raise
+
+
+class ForkedChild:
+    """A child process that is a copy of this one, and runs a function there; it is killed when this process dies.
+
+    For a process with nothing but Python's own threads that wait, and before libraries with handlers for fork are
+    loaded. It has no file of this process's open but stderr; it inherits the signals of a batch system as blocked.
+
+    Parameters
+    ----------
+    work : callable
+        What is run there; then the process ends.
+
+    Attributes
+    ----------
+    pid : int
+    stdin, stdout : binary files, unbuffered
+        This process's ends of its pipes.
+    """
+
+    def __init__(self, work: Callable[[], None]):
+        source, stdin = os.pipe()
+        stdout, sink = os.pipe()
+        parent = os.getpid()
+        gc.freeze()  # a collection there would touch, and so copy, all memory that is shared
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            self.pid = os.fork()
+            if not self.pid:
+                _run_forked(work, source, sink, parent)
+        except OSError:
+            os.close(stdin)
+            os.close(stdout)
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            os.close(source)
+            os.close(sink)
+        self.stdin, self.stdout = open(stdin, "wb", buffering=0), open(stdout, "rb", buffering=0)
+        self._code: int | None = None
+
+    def kill(self) -> None:
+        if self._code is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, as `subprocess.Popen.wait` has it.
+
+        Raises
+        ------
+        subprocess.TimeoutExpired
+            It has not ended within so many seconds.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while self._code is None:
+            pid, status = os.waitpid(self.pid, 0 if end is None else os.WNOHANG)
+            if pid:
+                self._code = os.waitstatus_to_exitcode(status)
+            elif end is not None and time.monotonic() > end:
+                raise subprocess.TimeoutExpired("a forked process", timeout or 0.0)
+            else:
+                time.sleep(0.005)
+        return self._code
+
+
+def _run_forked(work: Callable[[], None], source: int, sink: int, parent: int) -> NoReturn:
+    """The life of a forked child. Nothing of it may come back to what its parent has had in hand."""
+    code = 1
+    try:
+        libc = ctypes.CDLL(None)
+        libc.prctl(_PR_SET_NAME, _FORKED_NAME)
+        libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != parent:
+            raise ChildProcessError("the process that has forked this one is gone")
+        signal.set_wakeup_fd(-1)
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        os.dup2(source, 0)
+        os.dup2(sink, 1)
+        for name in os.listdir("/proc/self/fd"):
+            if int(name) > 2:
+                with contextlib.suppress(OSError):  # the one of the listing is closed already
+                    os.close(int(name))
+        work()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
 
 
 def piped(end: IO[bytes] | None) -> IO[bytes]:

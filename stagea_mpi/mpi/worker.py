@@ -4,6 +4,7 @@ A native call that does not return cannot be interrupted from Python, and one th
 process. Here it ends the worker process: the rank sets up another one, and the model has failed.
 """
 
+import functools
 import importlib
 import io
 import os
@@ -13,13 +14,14 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import IO, Any, BinaryIO
 
 from ..errors import LaunchError, ModelError
-from .child_process import Child, package_environment, piped
+from .child_process import Child, ForkedChild, package_environment, piped
 
 #: Seconds beyond a model's time limit after which a worker process is ended: the limit itself stops all that Python can
 #: stop.
@@ -51,7 +53,7 @@ class WorkerProcess:
 
     def __init__(self, imports: tuple[str, ...] = (), module: str = "stagea_mpi.mpi.worker"):
         self._imports, self._module = imports, module
-        self._process: Child | None = None
+        self._process: Child | ForkedChild | None = None
         self._is_ready = False
 
     def __enter__(self) -> "WorkerProcess":
@@ -62,7 +64,21 @@ class WorkerProcess:
     ) -> None:
         self.stop()
 
-    def set_up(self) -> Child:
+    def fork_off(self) -> None:
+        """Forks the process off this one, so that it has what this one has loaded, and shares its memory.
+
+        Not once MPI is loaded, whose handlers for fork would run: then, and where it has to be set up anew, it is a
+        process of its own from the start.
+        """
+        is_main = threading.current_thread() is threading.main_thread()
+        if self._process is not None or not is_main or "mpi4py.MPI" in sys.modules:
+            self.set_up()
+            return
+        self._process = ForkedChild(functools.partial(serve, self._imports))
+        os.set_blocking(self._process.stdin.fileno(), False)
+        self._is_ready = False
+
+    def set_up(self) -> "Child | ForkedChild":
         """Starts the process, if it does not run; returns at once, while it is still importing."""
         if self._process is not None:
             return self._process
@@ -133,7 +149,7 @@ class WorkerProcess:
             piped(self._process.stdout).close()
             self._process = None
 
-    def _wait_until_ready(self, process: Child) -> None:
+    def _wait_until_ready(self, process: "Child | ForkedChild") -> None:
         if self._is_ready:
             return
         try:
@@ -144,24 +160,24 @@ class WorkerProcess:
         self._is_ready = True
 
 
-def _ended(process: Child) -> str:
+def _ended(process: Child | ForkedChild) -> str:
     code = process.wait(timeout=60)
     return signal.Signals(-code).name if code < 0 else f"itself, with exit code {code}"
 
 
-def _send(process: Child, message: bytes, deadline: float) -> None:
+def _send(process: Child | ForkedChild, message: bytes, deadline: float) -> None:
     rest, sink = memoryview(_LENGTH.pack(len(message)) + message), piped(process.stdin)
     while rest:
         _wait_for(sink, select.POLLOUT, deadline)
         rest = rest[sink.write(rest) or 0 :]
 
 
-def _receive(process: Child, deadline: float) -> bytes:
+def _receive(process: Child | ForkedChild, deadline: float) -> bytes:
     (length,) = _LENGTH.unpack(_read(process, _LENGTH.size, deadline))
     return _read(process, length, deadline)
 
 
-def _read(process: Child, n_bytes: int, deadline: float) -> bytes:
+def _read(process: Child | ForkedChild, n_bytes: int, deadline: float) -> bytes:
     parts, source = io.BytesIO(), piped(process.stdout)
     while parts.tell() < n_bytes:
         _wait_for(source, select.POLLIN | select.POLLHUP, deadline)
@@ -179,9 +195,15 @@ def _wait_for(file: IO[bytes], event: int, deadline: float) -> None:
         raise TimeoutError
 
 
-def serve() -> None:
-    """Works off what comes on stdin until its end; what libraries print goes to stderr. Arguments: see `imports`."""
-    for module in sys.argv[1:]:
+def serve(imports: Sequence[str] | None = None) -> None:
+    """Works off what comes on stdin until its end; what libraries print goes to stderr.
+
+    Parameters
+    ----------
+    imports : sequence of str, optional
+        Modules to be loaded first; this process's arguments by default.
+    """
+    for module in sys.argv[1:] if imports is None else imports:
         importlib.import_module(module)
     source = os.fdopen(os.dup(0), "rb")
     sink = os.fdopen(os.dup(1), "wb")

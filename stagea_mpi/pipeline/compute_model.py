@@ -13,9 +13,6 @@ from ..inputs import read_model
 from ..mpi.guard import time_limit
 from .inventory import ModelEntry, unexpected
 
-#: What a worker process loads before its first model comes.
-WORKER_IMPORTS = (__name__,)
-
 
 @dataclass(frozen=True)
 class ModelResult:

@@ -13,7 +13,7 @@ from ..rundir.numbering_cache import NumberingCache
 from ..rundir.shard_judge import ShardJudge
 from ..scheduler import this_job
 from ..telemetry.events import EventLog
-from .compute_model import WORKER_IMPORTS
+from .beside import model_worker
 from .shared_numbering import Numbering
 from .versions import numbering_versions
 
@@ -53,6 +53,8 @@ class RunContext:
     stop : StopRequest
     events : EventLog
         This rank's.
+    worker : WorkerProcess, optional
+        One that this rank has started already.
     """
 
     folder: RunFolder
@@ -61,6 +63,7 @@ class RunContext:
     params: dict[str, Any]
     stop: StopRequest
     events: EventLog
+    worker: WorkerProcess | None = None
 
 
 class TeamContext:
@@ -94,7 +97,7 @@ class TeamContext:
         cache.load()
         name = f"team_{index:04d}_{this_job().array_task or 0}"
         self.numbering = Numbering(comm, cache, run.config.stage_a.anarci_parallel_batches, name, run.events)
-        self.worker = WorkerProcess(WORKER_IMPORTS)
+        self.worker = run.worker or model_worker()
         self.judge = ShardJudge(run.config, run.folder.root, wants_clusters=run.options.cluster)
 
     @property

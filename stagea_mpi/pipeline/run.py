@@ -15,6 +15,7 @@ from ..mpi.files import serial_h5py
 from ..mpi.guard import StopRequest, raise_on_any_rank
 from ..mpi.shared_counter import SharedCounter
 from ..mpi.teams import SerialComm, split_into_teams
+from ..mpi.worker import WorkerProcess
 from ..rundir.folders import RunFolder
 from ..rundir.sharding import ensure_shard_plan, read_params
 from ..telemetry.recording import recording
@@ -44,8 +45,24 @@ class RunSummary:
         return max([outcome.exit_code for outcome in self.outcomes] + [FAILED * forgotten], default=0)
 
 
-def run(comm: Communicator, config: RunConfig, options: Options, stop: StopRequest) -> RunSummary:
-    """Runs a phase; collective. The summary is whole on rank 0."""
+def run(
+    comm: Communicator,
+    config: RunConfig,
+    options: Options,
+    stop: StopRequest,
+    worker: WorkerProcess | None = None,
+) -> RunSummary:
+    """Runs a phase; collective. The summary is whole on rank 0.
+
+    Parameters
+    ----------
+    comm : communicator
+    config : RunConfig
+    options : Options
+    stop : StopRequest
+    worker : WorkerProcess, optional
+        One that this rank has started already; it is stopped.
+    """
     folder = RunFolder(config.run_root)
     team, index, n_teams = split_into_teams(comm, config.stage_a.team)
     if config.phase != "cluster_only":  # in which a team's first rank writes alone
@@ -64,7 +81,7 @@ def run(comm: Communicator, config: RunConfig, options: Options, stop: StopReque
     who = {"team": index, "team_rank": team.rank, "teams": n_teams}
     interval = config.metrics_interval if config.collect_metrics else None
     with recording(comm, folder.root, config.phase, interval, **who) as events:
-        context = RunContext(folder, config, options, params, stop, events)
+        context = RunContext(folder, config, options, params, stop, events, worker)
         outcomes = Team(team, index, context).work(_shared_out(comm, team, selected, stop))
         events.shard = None
         with events.timed("wait", on="end"):

@@ -30,6 +30,8 @@ class Team:
         try:
             if context.config.phase != "cluster_only":
                 context.worker.set_up()
+            else:
+                context.worker.stop()
             for index in context.events.waiting_for(shards, on="lead"):
                 context.events.shard = index
                 shard = Shard(context, context.folder.shard(index), self._queue)

@@ -170,6 +170,8 @@ def _state(process: str) -> str:
 
 def _name(process: str) -> str:
     words = Path(process, "cmdline").read_bytes().decode(errors="replace").split("\0")
+    if Path(process, "comm").read_text() == "stagea_worker\n":  # forked, with its rank's command line
+        return "worker"
     program = os.path.basename(words[0])
     if not program.startswith("python"):
         return program

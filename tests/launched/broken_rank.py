@@ -19,7 +19,7 @@ from stagea_mpi.antibody import hmm_search
 from stagea_mpi.mpi.guard import StopRequest
 from stagea_mpi.mpi.teams import connect
 from stagea_mpi.mpi.worker import WorkerProcess
-from stagea_mpi.pipeline import build_shard, context, finish_shard, run, shard
+from stagea_mpi.pipeline import beside, build_shard, finish_shard, run, shard
 from stagea_mpi.pipeline.build_shard import GraphBuilder
 from stagea_mpi.pipeline.shard import Shard
 from stagea_mpi.rundir import folders
@@ -65,6 +65,9 @@ class HastyWorker(WorkerProcess):
     def __init__(self, imports=()):
         super().__init__(imports, "tests.launched.broken_worker")
 
+    def fork_off(self):
+        self.set_up()  # with its own module
+
     def call(self, limit, function, *args):
         hangs = broken_worker.never_returns(pickle.dumps((function, args)))
         return super().call(2.0 if hangs else limit, function, *args)
@@ -74,7 +77,7 @@ def break_something(fault: str, comm, stop: StopRequest) -> None:
     words = fault.split()
     if fault in broken_worker.FAULTS:
         os.environ[broken_worker.VARIABLE] = fault
-        context.WorkerProcess = HastyWorker
+        beside.WorkerProcess = HastyWorker
     elif words[0] == "held":
         break_at(build_shard, "build_model", "before", lambda: hold(Path(words[1]), stop))
     elif fault == "short limits":
