@@ -5,13 +5,14 @@ import os
 import socket
 import sys
 import time
-from typing import Any
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any
 
 from ..rundir.folders import ShardFolder, now, write_json
 from ..rundir.lock import ShardLock
 from ..scheduler import this_job
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ class Progress:
         self._n = n_models
         self._started_at, self._start, self._last_write, self._last_log = now(), time.monotonic(), 0.0, time.monotonic()
         if self._bar_allowed:
+            from tqdm import tqdm  # which nobody needs who has no terminal
+
             self._bar = tqdm(total=n_models, desc=self._shard.name, unit="model", leave=False, dynamic_ncols=True)
         self.models(0, 0)
 

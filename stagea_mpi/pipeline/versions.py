@@ -4,7 +4,6 @@ import platform
 import re
 import shutil
 import subprocess
-from importlib import metadata
 
 from .. import __version__
 from ..errors import LaunchError
@@ -29,13 +28,21 @@ def take_versions(found: dict[str, str]) -> None:
 
 def _look_up() -> dict[str, str]:
     found = {"stagea_mpi": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "missing"
+    found |= {package: _package_version(package) for package in _PACKAGES}
     found["hmmscan"] = _program_version(["hmmscan", "-h"], r"HMMER (\S+)")
     return found
+
+
+def _package_version(package: str) -> str:
+    """As `metadata.version` has it, which parses all that is said of a package as an e-mail."""
+    from importlib import metadata  # which takes long to load, and the first rank alone needs it
+
+    try:
+        head, _, _ = (metadata.distribution(package).read_text("METADATA") or "").partition("\n\n")
+        found = re.search(r"^Version: *(\S+) *$", head, re.MULTILINE)
+        return found[1] if found else metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "missing"
 
 
 def numbering_versions() -> str:

@@ -7,12 +7,12 @@ ways: row 2k is the k-th edge, row 2k + 1 its reverse.
 from collections.abc import Iterable
 
 import numpy as np
-from h5py import h5d, h5g, h5p, h5s, h5t
 
 from ..graph.features import EDGE_FEATURES, NODE_FEATURES, Columns, Feature
 from ..graph.interface_graph import Edges, GraphArrays
 from ..structure.residues import ATOM_TYPES, RESIDUE_TYPES
 from .memory import MemoryFile
+from .new_datasets import NewDatasets
 
 _CHAIN_NAMES = np.array([b"A", b"B"])
 _RESIDUE_NAMES = np.array(RESIDUE_TYPES, dtype="S")
@@ -43,51 +43,13 @@ def write_graphs(path: str, models: Iterable[tuple[str, GraphArrays, Clusters | 
     size : int
         Bytes written.
     """
-    writer = _Writer()
+    new = NewDatasets()
     with MemoryFile() as file:
         for name, graph, clusters in models:
-            group = writer.group(file.id, name)
-            writer.model(group, datasets(graph, clusters))
-            writer.group(group, EMPTY_GROUP)
+            group = new.group(file.id, name)
+            new.datasets(group, datasets(graph, clusters))
+            new.group(group, EMPTY_GROUP)
         return file.close_to(path)
-
-
-def _properties() -> tuple[h5p.PropLCID, h5p.PropGCID, h5p.PropDCID]:
-    """What h5py sets for new links, groups and datasets."""
-    link, group, dataset = (h5p.create(kind) for kind in (h5p.LINK_CREATE, h5p.GROUP_CREATE, h5p.DATASET_CREATE))
-    link.set_create_intermediate_group(True)
-    group.set_obj_track_times(False)
-    dataset.set_obj_track_times(False)
-    return link, group, dataset
-
-
-class _Writer:
-    """Groups and datasets by calls of HDF5 itself: what h5py makes for each anew, and asks of the file before it, takes
-    twice as long as the writing. The bytes are those that h5py's `create_group` and `create_dataset` would write.
-    """
-
-    def __init__(self) -> None:
-        self._link, self._group, self._dataset = _properties()
-        self._types: dict[np.dtype, h5t.TypeID] = {}
-
-    def group(self, parent: h5g.GroupID, path: str) -> h5g.GroupID:
-        """A new group, with those above it."""
-        self._link.set_char_encoding(h5t.CSET_ASCII if path.isascii() else h5t.CSET_UTF8)
-        return h5g.create(parent, path.encode(), lcpl=self._link, gcpl=self._group)
-
-    def model(self, parent: h5g.GroupID, values: dict[str, np.ndarray]) -> None:
-        """Datasets by their paths."""
-        groups = {"": parent}
-        for path, data in values.items():
-            above, _, name = path.rpartition("/")
-            if above not in groups:
-                groups[above] = self.group(parent, above)
-            kind = self._types.get(data.dtype)
-            if kind is None:
-                kind = self._types[data.dtype] = h5t.py_create(data.dtype, logical=True)
-            space = h5s.create_simple(data.shape)
-            dataset = h5d.create(groups[above], name.encode(), kind, space, dcpl=self._dataset)
-            dataset.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(data), kind)
 
 
 def datasets(graph: GraphArrays, clusters: Clusters | None) -> dict[str, np.ndarray]:

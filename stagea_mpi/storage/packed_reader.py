@@ -9,11 +9,13 @@ from typing import Any
 
 import h5py
 import numpy as np
+from h5py import h5a, h5d, h5g
 
 from ..errors import RunFolderError
 from ..graph.features import EDGE_FEATURES
 from ..graph.interface_graph import Edges, GraphArrays
 from .memory import MemoryFile
+from .new_datasets import NewDatasets
 from .schema import CLUSTERS, POINTERS, SCHEMA, SCHEMA_VERSION, STATUS
 
 #: In the clustered file, which one rank writes, columns of so many bytes are compressed, in chunks of so many rows.
@@ -55,6 +57,8 @@ class PackedFile:
             raise RunFolderError(
                 f"{path}: cannot be opened ({error}); remove it and run the shard (or save the graph) again"
             ) from error
+        self._datasets: dict[str, h5py.Dataset] = {}
+        self._columns: dict[str, list[str]] = {}
         found = self.attributes.get("schema"), self.attributes.get("schema_version")
         if found != (SCHEMA, str(SCHEMA_VERSION)):
             self._file.close()
@@ -78,21 +82,38 @@ class PackedFile:
             key: value.decode() if isinstance(value, bytes) else str(value) for key, value in self._file.attrs.items()
         }
 
+    def dataset(self, path: str) -> h5py.Dataset:
+        """A dataset by its path; looking one up costs as much as reading it."""
+        if path not in self._datasets:
+            self._datasets[path] = self._file[path]
+        return self._datasets[path]
+
+    def columns(self, table: str) -> list[str]:
+        """Names of the datasets of a table."""
+        if table not in self._columns:
+            self._columns[table] = list(self._file[table])
+        return self._columns[table]
+
+    @property
+    def n_models(self) -> int:
+        """How many models there are, with a graph or without."""
+        return len(self.dataset("model/name"))
+
     @property
     def names(self) -> list[str]:
         """Names of all models, also of those without a graph."""
-        return [name.decode("utf-8", errors="surrogateescape") for name in self._file["model/name"][()].tolist()]
+        return [name.decode("utf-8", errors="surrogateescape") for name in self.dataset("model/name")[()].tolist()]
 
     @property
     def statuses(self) -> list[str]:
-        return [STATUS[code] for code in self._file["model/status"][()].tolist()]
+        return [STATUS[code] for code in self.dataset("model/status")[()].tolist()]
 
     @property
     def is_clustered(self) -> bool:
         return CLUSTERS[0] in self._file
 
     def column(self, path: str) -> np.ndarray:
-        return self._file[path][()]
+        return self.dataset(path)[()]
 
     def graph(self, index: int) -> GraphArrays:
         """Graph of the index-th model."""
@@ -108,7 +129,7 @@ class PackedFile:
 
     def internal_edges(self) -> Iterator[tuple[int, int, np.ndarray]]:
         """Index, number of nodes and internal edges (pairs of nodes) of every model that has a graph."""
-        statuses, nodes = self.statuses, self.bounds("node", 0, len(self._file["model/name"]))
+        statuses, nodes = self.statuses, self.bounds("node", 0, self.n_models)
         n_nodes = np.diff(nodes).tolist()
         for index, columns in self._models(0, len(statuses), {"internal_edge": ("nodes",)}):
             if statuses[index] == "ok":
@@ -138,18 +159,18 @@ class PackedFile:
             begin = end
 
     def _row_bytes(self, table: str, names: Iterable[str] | None) -> int:
-        columns = (self._file[table][name] for name in (self._file[table] if names is None else names))
+        columns = (self.dataset(f"{table}/{name}") for name in (self.columns(table) if names is None else names))
         return sum(column.dtype.itemsize * math.prod(column.shape[1:]) for column in columns)
 
     def clusters(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Labels of depth 0 (of nodes) and of depth 1 (of depth-0 clusters) of the index-th model."""
-        start, stop = self._file[POINTERS["node"]][index : index + 2]
-        first, last = self._file[CLUSTERS[2]][index : index + 2]
-        return self._file[CLUSTERS[0]][start:stop], self._file[CLUSTERS[1]][first:last]
+        start, stop = self.dataset(POINTERS["node"])[index : index + 2]
+        first, last = self.dataset(CLUSTERS[2])[index : index + 2]
+        return self.dataset(CLUSTERS[0])[start:stop], self.dataset(CLUSTERS[1])[first:last]
 
     def bounds(self, table: str, first: int, stop: int) -> np.ndarray:
         """Rows of a table at which each model from the first on begins, and where the last one before `stop` ends."""
-        return self._file[POINTERS[table]][first : stop + 1]
+        return self.dataset(POINTERS[table])[first : stop + 1]
 
     def rows(self, table: str, first: int, stop: int, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """Columns of a table for the models from the first to the one before `stop`, behind each other.
@@ -163,20 +184,21 @@ class PackedFile:
             Columns; all that there are by default, and of those asked for what there is.
         """
         begin, *_, end = self.bounds(table, first, stop)
-        wanted = self._file[table] if names is None else [name for name in names if name in self._file[table]]
-        return {name: self._file[table][name][begin:end] for name in wanted}
+        known = self.columns(table)
+        wanted = known if names is None else [name for name in names if name in known]
+        return {name: self.dataset(f"{table}/{name}")[begin:end] for name in wanted}
 
     def node_clusters(self, first: int, stop: int) -> np.ndarray:
         """Labels of depth 0 of the nodes of these models."""
         begin, *_, end = self.bounds("node", first, stop)
-        return self._file[CLUSTERS[0]][begin:end]
+        return self.dataset(CLUSTERS[0])[begin:end]
 
     def check(self) -> None:
         """Raises RunFolderError where pointers and columns do not fit together."""
-        n = len(self._file["model/name"])
+        n = self.n_models
         for table, path in POINTERS.items():
-            pointer = self._file[path][()]
-            rows = {len(dataset) for dataset in self._file[table].values()}
+            pointer = self.column(path)
+            rows = {len(self.dataset(f"{table}/{name}")) for name in self.columns(table)}
             if len(pointer) != n + 1 or pointer[0] != 0 or (np.diff(pointer) < 0).any() or rows != {int(pointer[-1])}:
                 raise RunFolderError(f"{self.path}: {path} and the columns of {table} do not fit; run the shard again")
 
@@ -225,28 +247,31 @@ def write_clustered(source: PackedFile, path: str | Path, clusters: dict[int, tu
     clusters : dict
         Labels of depth 0 and 1 by model index.
     """
-    old = source._file
-    with MemoryFile(libver="latest") as new:  # HDF5 1.10 and later; a tenth of the overhead
-        for key in sorted(old.attrs):
-            new.attrs[key] = old.attrs[key]
+    attributes, new = source._file.attrs, NewDatasets()
+    with MemoryFile(libver="latest") as file:  # HDF5 1.10 and later; a tenth of the overhead
+        for key in sorted(attributes):
+            file.attrs[key] = attributes[key]
         for table in ("model", *POINTERS):
-            for name, dataset in old[table].items():
-                copy = _create_compressed(new, f"{table}/{name}", dataset[()])
-                for key, value in dataset.attrs.items():
-                    copy.attrs[key] = value
-        ordered = [clusters.get(index) for index in range(len(old["model/name"]))]
+            group = new.group(file.id, table)
+            for name in source.columns(table):
+                dataset = source.dataset(f"{table}/{name}")
+                copy = _new_column(new, group, name, dataset[()])
+                if h5a.get_num_attrs(dataset.id):
+                    h5py.Dataset(copy).attrs.update(dataset.attrs)
+        ordered = [clusters.get(index) for index in range(source.n_models)]
         empty = np.zeros(0, dtype=np.int32)
+        cluster, model = new.group(file.id, "cluster"), h5g.open(file.id, b"model")
         for depth in (0, 1):
             labels = np.concatenate([empty, *(c[depth] for c in ordered if c is not None)]).astype(np.int32)
-            _create_compressed(new, CLUSTERS[depth], labels)
+            _new_column(new, cluster, CLUSTERS[depth].partition("/")[2], labels)
         lengths = [0 if c is None else len(c[1]) for c in ordered]
-        _create_compressed(new, CLUSTERS[2], np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
-        new.close_to(path)
+        pointer = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        _new_column(new, model, CLUSTERS[2].partition("/")[2], pointer)
+        file.close_to(path)
 
 
-def _create_compressed(file: h5py.File, path: str, data: np.ndarray) -> h5py.Dataset:
-    """A dataset of one rank's file; small ones are not worth a chunk's overhead."""
+def _new_column(new: NewDatasets, table: h5g.GroupID, name: str, data: np.ndarray) -> h5d.DatasetID:
+    """A column of one rank's file; small ones are not worth a chunk's overhead."""
     if data.nbytes < _COMPRESS_FROM:
-        return file.create_dataset(path, data=data)
-    chunks = (min(len(data), _COMPRESSED_CHUNK_ROWS), *data.shape[1:])
-    return file.create_dataset(path, data=data, chunks=chunks, shuffle=True, compression="gzip", compression_opts=1)
+        return new.plain(table, name, data)
+    return new.compressed(table, name, data, _COMPRESSED_CHUNK_ROWS)

@@ -208,3 +208,30 @@ def test_pointers_that_do_not_fit_their_columns_are_refused(records, tmp_path, p
         file[f"model/{pointer}_ptr"][-1] += 1
     with PackedFile(path) as packed, pytest.raises(RunFolderError, match=f"model/{pointer}_ptr and the columns"):
         packed.check()
+
+
+def test_the_bytes_of_the_clustered_file_are_those_that_h5py_writes(records, tmp_path):
+    clusters = clusters_of(records)
+    with PackedFile(write(tmp_path / "packed.h5", records)) as packed:
+        write_clustered(packed, tmp_path / "ours.h5", clusters)
+    with (
+        h5py.File(tmp_path / "packed.h5") as old,
+        h5py.File(tmp_path / "ours.h5") as ours,
+        (tmp_path / "theirs.h5").open("w+b") as content,
+        h5py.File(content, "w", libver="latest") as new,
+    ):
+        for key in sorted(old.attrs):
+            new.attrs[key] = old.attrs[key]
+
+        def written(path):
+            values = ours[path][()]
+            chunks = (min(len(values), 16384), *values.shape[1:])
+            packing = {"chunks": chunks, "shuffle": True, "compression": "gzip", "compression_opts": 1}
+            return new.create_dataset(path, data=values, **(packing if values.nbytes >= 1024 else {}))
+
+        for path in [f"{table}/{name}" for table in ("model", "node", "edge", "internal_edge") for name in old[table]]:
+            column = written(path)  # is closed, and so written, after the next one has been made
+            column.attrs.update(old[path].attrs)
+        for path in ("cluster/depth_0", "cluster/depth_1", "model/depth_1_ptr"):
+            written(path)
+    assert (tmp_path / "ours.h5").read_bytes() == (tmp_path / "theirs.h5").read_bytes()
