@@ -14,7 +14,7 @@ from ..antibody.chain_finding import Choice, find_chains
 from ..antibody.chain_rules import ChainRule, ChainTable
 from ..antibody.complexes import Chains, chain_sequences, merge_chains
 from ..errors import LaunchError, ModelError
-from ..inputs import FileNames, ModelRef, list_models, read_model
+from ..inputs import FileListing, FileNames, ModelRef, list_models, read_model
 from ..inputs.unpacking import MAX_MODEL_BYTES
 from ..mpi.communicator import Communicator
 from ..mpi.guard import time_limit
@@ -117,13 +117,15 @@ def list_shard(
         Equal on all ranks. Of two models with one name the later one has failed.
     """
     reader = _Reader(worker or InlineWorker(), timeout)
-    listed = _shared(comm, files, lambda file: _list_file(reader, *file))
-    entries = _unique_names([entry for found in listed for entry in found])
+    stated = chains if isinstance(chains, Chains) else None
+    by_file = _shared(comm, files, lambda file: _list_file(reader, file[0], file[1], stated))
+    listed = [found for part in by_file for found in part]
+    entries = _unique_names([entry for entry, _ in listed])
     if not isinstance(chains, Chains):
         entries = _with_chains(comm, reader, entries, chains, numbering or Numbering(comm))
     else:
         entries = [replace(entry, chains=chains, chain_source="stated") for entry in entries]
-    return _shared(comm, entries, lambda entry: _with_sequences(reader, entry))
+    return _shared(comm, range(len(entries)), lambda i: _with_sequences(reader, entries[i], listed[i][1]))
 
 
 def _shared(comm: Communicator, items: Sequence, work: Callable) -> list:
@@ -138,6 +140,10 @@ def unexpected(bug: Exception, name: str, stage: str) -> ModelError:
     log.warning("%s: unexpected error\n%s", name, "".join(traceback.format_exception(bug)))
     place = traceback.extract_tb(bug.__traceback__)[-1]
     return ModelError("unexpected", f"{type(bug).__name__}: {bug} (in {place.name}, line {place.lineno})", stage)
+
+
+#: Of a model the fields of its entry that are known once it has been read, or why it could not be; None: not read yet.
+_Description = tuple[dict[str, Any] | None, ModelError | None] | None
 
 
 class _Reader:
@@ -165,6 +171,30 @@ class _Reader:
         except ModelError as failure:  # of the worker process
             return None, ModelError(failure.reason, str(failure), "read")
 
+    def list_file(
+        self, path: str, names: FileNames, chains: Chains | None, n_bytes: int
+    ) -> tuple[FileListing | None, ModelError | None, _Description]:
+        """What a file holds, or why it could not be listed; where that is one model and its chains are known, also what
+        is in it: most files have one model, and so are read in one call.
+        """
+        if chains is not None:
+            limit = self._timeout * (1 + n_bytes // MAX_MODEL_BYTES)
+            with contextlib.suppress(ModelError):  # of the worker process; in calls of their own it shows which it was
+                return self._worker.call(
+                    limit + self._timeout, _list_and_describe, path, names, chains, limit, self._timeout
+                )
+        return (*self.read(path, list_models, path, names, n_bytes=n_bytes), None)
+
+
+def _list_and_describe(
+    path: str, names: FileNames, chains: Chains, limit: float, model_limit: float
+) -> tuple[FileListing | None, ModelError | None, _Description]:
+    listing, failure = _attempt(path, limit, list_models, path, names)
+    if failure is not None or len(listing.models) != 1:
+        return listing, failure, None
+    entry = ModelEntry(listing.models[0], listing.digest, chains=chains)
+    return listing, None, _attempt(entry.ref.name, model_limit, _sequences, entry)
+
 
 def _attempt(name: str, limit: float, work: Callable, *args: Any) -> tuple[Any, ModelError | None]:
     try:
@@ -178,15 +208,18 @@ def _attempt(name: str, limit: float, work: Callable, *args: Any) -> tuple[Any, 
         return None, unexpected(bug, name, "read")
 
 
-def _list_file(reader: _Reader, path: str, names: FileNames) -> list[ModelEntry]:
+def _list_file(
+    reader: _Reader, path: str, names: FileNames, chains: Chains | None
+) -> list[tuple[ModelEntry, _Description]]:
+    """Models of a file, and what has been read of each."""
     n_bytes = 0
     with contextlib.suppress(OSError):  # reported when it is opened
         n_bytes = os.stat(path).st_size
-    listing, failure = reader.read(path, list_models, path, names, n_bytes=n_bytes)
-    if failure is not None:
-        return [ModelEntry(ModelRef(path, names.base), failure=failure)]
-    entries = [ModelEntry(ref, listing.digest) for ref in listing.models]
-    return entries + [ModelEntry(ref, listing.digest, failure=failure) for ref, failure in listing.failures]
+    listing, failure, description = reader.list_file(path, names, chains, n_bytes)
+    if listing is None:
+        return [(ModelEntry(ModelRef(path, names.base), failure=failure), None)]
+    failed = [(ModelEntry(ref, listing.digest, failure=why), None) for ref, why in listing.failures]
+    return [(ModelEntry(ref, listing.digest), description) for ref in listing.models] + failed
 
 
 def _with_chains(
@@ -257,11 +290,11 @@ def _checked(entry: ModelEntry, numbering: Numbering) -> ModelEntry:
     return replace(entry, checked=checked)
 
 
-def _with_sequences(reader: _Reader, entry: ModelEntry) -> ModelEntry:
+def _with_sequences(reader: _Reader, entry: ModelEntry, description: _Description) -> ModelEntry:
     if entry.failure is not None:
         return entry
-    found, failure = reader.read(entry.ref.name, _sequences, entry)
-    return replace(entry, failure=failure) if failure is not None else replace(entry, **found)
+    found, failure = description or reader.read(entry.ref.name, _sequences, entry)
+    return replace(entry, failure=failure) if found is None else replace(entry, **found)
 
 
 def _sequences(entry: ModelEntry) -> dict[str, Any]:
