@@ -164,33 +164,35 @@ _tables = Memory()
 
 def _table_of(content: bytes, kind: Format, ref: ModelRef) -> AtomTable:
     """A text's table, if a graph can come of it. What only coordinates tell from an earlier text is not parsed."""
-    serial = ref.serial
     skeleton: Skeleton | None = kind.skeleton_with(content) if kind.skeleton else None
     if skeleton is not None:
-        known = _tables.get((kind.name, serial, skeleton.key))
+        known = _tables.get((kind.name, skeleton.key))
         if known is not None:
             table, rows = known
             return replace(table, xyz=skeleton.xyz[rows])
-    whole = kind.name, serial, hashlib.sha256(content).digest()
+    whole = kind.name, ref.serial, hashlib.sha256(content).digest()
     if (known := _tables.get(whole)) is not None:
         return known
-    parts: list[ModelPart] = kind.read_with(content, serial)
+    parts: list[ModelPart] = kind.read_with(content, ref.serial)
     table, is_clear = _as_table([_columns(part) for part in parts], parts[0].shared_chain)
-    table = _usable(table, ref.source, serial or 1)
+    table = _usable(table, ref.source, ref.serial or 1)
+    for column in _arrays(table):
+        column.setflags(write=False)  # others will get it, too
     rows = rows_of(skeleton, table.xyz) if skeleton is not None and is_clear else None
     if skeleton is None or rows is None:
-        _remember(whole, table, table)
+        _tables.put(whole, table, 2 * _n_bytes(table))  # with its findings
     else:
-        _remember((kind.name, serial, skeleton.key), (replace(table, xyz=table.xyz[:0]), rows), table)
+        bare = replace(table, xyz=np.zeros((0, 3)))
+        _tables.put((kind.name, skeleton.key), (bare, rows), 2 * _n_bytes(bare) + rows.nbytes)
     return table
 
 
-def _remember(key: Any, value: Any, table: AtomTable) -> None:
-    """Keeps what others will get, too, and may not change."""
-    columns = [value for value in vars(table).values() if isinstance(value, np.ndarray)]
-    for column in columns:
-        column.setflags(write=False)
-    _tables.put(key, value, 2 * sum(column.nbytes for column in columns))  # with its findings
+def _arrays(table: AtomTable) -> list[np.ndarray]:
+    return [value for value in vars(table).values() if isinstance(value, np.ndarray)]
+
+
+def _n_bytes(table: AtomTable) -> int:
+    return sum(column.nbytes for column in _arrays(table))
 
 
 def parts_of_mmcif(content: bytes, serial: int | None) -> list[ModelPart]:

@@ -7,6 +7,7 @@ in silence.
 import re
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from ..errors import ModelError
 from ..structure.residues import is_amino_acid
@@ -84,8 +85,11 @@ def check_columns(content: bytes, starts: np.ndarray) -> None:
         ``bad_coordinates`` or ``unreadable``, with the line.
     """
     data = np.frombuffer(content, dtype=np.uint8)
+    if not len(starts):
+        return
     # Column by column, each contiguous: this is looked at in every model.
-    characters = data[starts + np.arange(_NUMBER.start, COORDINATES.stop)[:, None]]
+    lines = sliding_window_view(data, COORDINATES.stop)[starts, _NUMBER.start :]
+    characters = np.ascontiguousarray(lines.T)
     kind = _CLASS[characters[: _GAP.stop - _NUMBER.start]]
     usual = _ends_in_digit(kind[:4]) & are_usual_coordinates(characters[COORDINATES.start - _NUMBER.start :])
     for place in _GAP:

@@ -93,12 +93,14 @@ def rows_of(skeleton: Skeleton, xyz: np.ndarray) -> np.ndarray | None:
     xyz : ndarray of float64, shape=(m, 3)
         Of the table that was made of the whole text.
     """
-    lines, atoms = (_integers(places) for places in (skeleton.xyz, xyz))
-    order = np.argsort(lines, kind="stable")
-    in_order = lines[order]
+    lines = _integers(skeleton.xyz)
+    in_order = np.sort(lines)
     if (in_order[1:] == in_order[:-1]).any():
         return None
-    rows = order[np.minimum(np.searchsorted(in_order, atoms), len(order) - 1)]
+    if np.array_equal(skeleton.xyz, xyz):
+        return np.arange(len(xyz))
+    order = np.argsort(lines)
+    rows = order[np.minimum(np.searchsorted(in_order, _integers(xyz)), len(order) - 1)]
     return rows if np.array_equal(skeleton.xyz[rows], xyz) else None
 
 

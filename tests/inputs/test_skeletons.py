@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made import changed, cif_of, fv_lines, moved, read, refusal, text_of, write
 
-from stagea_mpi.inputs import atoms, skeletons
+from stagea_mpi.inputs import atoms, list_models, read_model, skeletons
 from stagea_mpi.inputs.skeletons import Memory, skeleton_of_pdb
 
 SHIFT = (-11.25, 0.5, 103.125)
@@ -85,6 +85,17 @@ def test_a_second_pose_is_read_as_it_is_alone_without_being_parsed(variant, tmp_
     assert_same_bits(read(second), expected)
     assert len(parsed) == 1
     assert before.findings is read(second).findings
+
+
+def test_models_of_an_ensemble_are_parsed_once(tmp_path, monkeypatch, parsed):
+    lines = list(fv_lines())
+    bodies = ["\n".join(found) for found in (lines, pose(lines), pose(lines, (1.0, 2.0, 3.0)))]
+    text = "".join(f"MODEL {k:8d}\n{body}\nENDMDL\n" for k, body in enumerate(bodies, 1)).encode()
+    models = list_models(write(tmp_path / "e.pdb", text)).models
+    tables = [read_model(ref) for ref in models]
+    assert len(parsed) == 1
+    monkeypatch.setattr(atoms, "_tables", Memory())
+    assert_same_bits(tables[2], read_model(models[2]))
 
 
 def test_what_changes_nothing_of_the_atoms_does_not_count(tmp_path, monkeypatch, parsed):
