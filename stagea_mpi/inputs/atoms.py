@@ -15,7 +15,7 @@ from ..structure.residues import is_amino_acid, is_water
 from .columns import are_chains_segments, atom_lines, check_columns, has_foreign_elements, split_repeated
 from .containers import ModelRef, text_of
 from .formats import HEAD_BYTES, Format, text_format_of
-from .locations import changes, choose_locations
+from .locations import changes, choose_locations, distinct
 from .long_names import with_short_names
 from .mmcif import mmcif_structure
 from .skeletons import Memory, Skeleton, rows_of
@@ -158,32 +158,46 @@ class ModelPart:
     shared_chain: str | None = None
 
 
-#: Tables by what they follow from: a skeleton, or the text itself.
+#: By a skeleton its table without coordinates and the atom line of each atom, or None twice where coordinates have a
+#: say in which atoms there are; by a text, or a skeleton and its coordinates, the table.
 _tables = Memory()
+#: What is kept takes so many bytes at least.
+_LEAST_BYTES = 512
 
 
 def _table_of(content: bytes, kind: Format, ref: ModelRef) -> AtomTable:
     """A text's table, if a graph can come of it. What only coordinates tell from an earlier text is not parsed."""
     skeleton: Skeleton | None = kind.skeleton_with(content) if kind.skeleton else None
-    if skeleton is not None:
-        known = _tables.get((kind.name, skeleton.key))
-        if known is not None:
-            table, rows = known
-            return replace(table, xyz=skeleton.xyz[rows])
-    whole = kind.name, ref.serial, hashlib.sha256(content).digest()
-    if (known := _tables.get(whole)) is not None:
-        return known
+    if skeleton is None:
+        whole = kind.name, ref.serial, hashlib.sha256(content).digest()
+        known = _tables.get(whole)
+        return known if known is not None else _remembered(whole, _parsed(content, kind, ref)[0])
+    key = kind.name, skeleton.key
+    known = _tables.get(key)
+    if known is None:
+        table, is_clear = _parsed(content, kind, ref)
+        rows = rows_of(skeleton, table.xyz) if is_clear else None
+        bare = replace(table, xyz=np.zeros((0, 3))) if rows is not None else None
+        _tables.put(key, (bare, rows), _LEAST_BYTES if bare is None else 2 * _n_bytes(bare))  # with its findings
+        return table if bare is not None else _remembered((key, skeleton.digest()), table)
+    bare, rows = known
+    if bare is not None:
+        return replace(bare, xyz=skeleton.xyz[rows])
+    known = _tables.get((key, skeleton.digest()))
+    return known if known is not None else _remembered((key, skeleton.digest()), _parsed(content, kind, ref)[0])
+
+
+def _parsed(content: bytes, kind: Format, ref: ModelRef) -> tuple[AtomTable, bool]:
+    """The table, and whether coordinates have played no part in which atoms it has."""
     parts: list[ModelPart] = kind.read_with(content, ref.serial)
     table, is_clear = _as_table([_columns(part) for part in parts], parts[0].shared_chain)
-    table = _usable(table, ref.source, ref.serial or 1)
     for column in _arrays(table):
         column.setflags(write=False)  # others will get it, too
-    rows = rows_of(skeleton, table.xyz) if skeleton is not None and is_clear else None
-    if skeleton is None or rows is None:
-        _tables.put(whole, table, 2 * _n_bytes(table))  # with its findings
-    else:
-        bare = replace(table, xyz=np.zeros((0, 3)))
-        _tables.put((kind.name, skeleton.key), (bare, rows), 2 * _n_bytes(bare) + rows.nbytes)
+    return _usable(table, ref.source, ref.serial or 1), is_clear
+
+
+def _remembered(key: Any, table: AtomTable) -> AtomTable:
+    _tables.put(key, table, 2 * _n_bytes(table))
     return table
 
 
@@ -206,8 +220,9 @@ def parts_of_pdb(content: bytes, serial: int | None = None) -> list[ModelPart]:
     if b"\n" not in content:
         content = content.replace(b"\r", b"\n")
     starts, lengths = atom_lines(content)
-    check_columns(content, starts[~are_waters(content, starts)])
-    dry = without_waters_in_pdb(content, starts, lengths)
+    is_water = are_waters(content, starts)
+    check_columns(content, starts[~is_water])
+    dry = without_waters_in_pdb(content, starts, lengths, is_water)
     if dry is not content:
         content = dry
         starts, lengths = atom_lines(content)
@@ -319,7 +334,7 @@ def _as_table(parts: list[_Columns], shared_chain: str | None) -> tuple[AtomTabl
     """The table, and whether coordinates have played no part in which atoms it has."""
     part = np.repeat(np.arange(len(parts)), [len(part.chain) for part in parts])
     columns = {f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(_Columns)}
-    names = np.unique(columns["residue_name"])
+    names = distinct(columns["residue_name"])
     is_water_name = [name for name in names if is_water(name.decode(errors="replace"))]
     if is_water_name:
         dry = ~np.isin(columns["residue_name"], is_water_name)

@@ -106,9 +106,19 @@ def changes(*columns: np.ndarray) -> np.ndarray:
     """True where a row differs in any column from the row before; True in the first row."""
     change = np.zeros(len(columns[0]), dtype=bool)
     change[:1] = True
-    for column in columns:
+    for column in map(_comparable, columns):
         change[1:] |= column[1:] != column[:-1]
     return change
+
+
+def distinct(names: np.ndarray) -> np.ndarray:
+    """Each name once, in any order."""
+    return np.unique(_comparable(names)).view(names.dtype)
+
+
+def _comparable(column: np.ndarray) -> np.ndarray:
+    """Names of eight bytes as integers, which take a fraction of the time to compare."""
+    return column.view(np.uint64) if column.dtype == "S8" and column.flags.c_contiguous else column
 
 
 def _sites(chain: np.ndarray, number: np.ndarray) -> np.ndarray:

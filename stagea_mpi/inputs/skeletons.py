@@ -42,6 +42,10 @@ class Skeleton:
     key: bytes
     xyz: np.ndarray
 
+    def digest(self) -> bytes:
+        """SHA-256 of the coordinates."""
+        return hashlib.sha256(self.xyz.tobytes()).digest()
+
 
 def skeleton_of_pdb(content: bytes) -> Skeleton | None:
     """Skeleton of a model in PDB; None where coordinates are not written with three decimals in their columns.

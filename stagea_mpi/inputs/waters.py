@@ -35,7 +35,7 @@ def are_waters(content: bytes, starts: np.ndarray) -> np.ndarray:
     return np.isin(_integers(data, starts + _NAME, _NAME_END - _NAME), _PDB_NAMES)
 
 
-def without_waters_in_pdb(content: bytes, starts: np.ndarray, lengths: np.ndarray) -> bytes:
+def without_waters_in_pdb(content: bytes, starts: np.ndarray, lengths: np.ndarray, is_water: np.ndarray) -> bytes:
     """A PDB text without its waters, where they are many; then without what is said of displacements, too.
 
     Parameters
@@ -43,9 +43,10 @@ def without_waters_in_pdb(content: bytes, starts: np.ndarray, lengths: np.ndarra
     content : bytes
     starts, lengths : ndarray of int, shape=(n,)
         Of the atom lines.
+    is_water : ndarray of bool, shape=(n,)
+        `are_waters`.
     """
     data = np.frombuffer(content, dtype=np.uint8)
-    is_water = np.isin(_integers(data, starts + _NAME, _NAME_END - _NAME), _PDB_NAMES)
     if np.count_nonzero(is_water) < _MANY:
         return content
     breaks = np.flatnonzero(data == ord("\n"))

@@ -5,7 +5,7 @@ from made import changed, cif_of, fv_lines, read, write
 
 from stagea_mpi.inputs import list_models, read_model
 from stagea_mpi.inputs.columns import atom_lines
-from stagea_mpi.inputs.waters import without_waters_in_mmcif, without_waters_in_pdb
+from stagea_mpi.inputs.waters import are_waters, without_waters_in_mmcif, without_waters_in_pdb
 from stagea_mpi.structure.residues import is_water
 
 
@@ -37,7 +37,8 @@ def test_waters_are_left_out_few_as_many_in_front_as_behind(name, count, tmp_pat
 
 def test_many_waters_go_before_a_structure_is_made_and_nothing_else_does():
     lines = [line for pair in zip(fv_lines(), waters(len(fv_lines())), strict=True) for line in pair]
-    kept = without_waters_in_pdb(text := "\n".join(lines).encode(), *atom_lines(text))
+    starts, lengths = atom_lines(text := "\n".join(lines).encode())
+    kept = without_waters_in_pdb(text, starts, lengths, are_waters(text, starts))
     assert kept.split(b"\n") == [line.encode() for line in fv_lines()] + [b""]
     assert without_waters_in_mmcif(cif_of(lines)).count(b"\n") == cif_of(fv_lines()).count(b"\n")
 
