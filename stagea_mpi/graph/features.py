@@ -15,7 +15,7 @@ import numpy as np
 from ..antibody.complexes import Complex
 from ..structure.residues import ATOM_TYPES, HYDROPATHY, POLARITIES, POLARITY, REGIONS, RESIDUE_TYPES
 from .forcefield import COVALENT_CUTOFF, AtomParameters, atom_parameters, pair_energies
-from .orientation import backbone_atoms, edge_orientations, residue_frames
+from .orientation import backbone_atoms, backbone_rows, edge_orientations, residue_frames
 
 #: Arrays under the names of their features: of one graph, or columns of several behind each other.
 Columns = Mapping[str, np.ndarray]
@@ -105,12 +105,16 @@ class NodeInputs:
     def parameters(self) -> AtomParameters:
         """Of the force field, shape=(n,)."""
         complex_ = self.complex_
-        return atom_parameters(complex_.residue, complex_.residue_name, complex_.atom_name, self.atoms)
+        known = complex_.findings.setdefault("parameters", {})
+        return atom_parameters(complex_.residue, complex_.residue_name, complex_.atom_name, self.atoms, known)
 
     @functools.cached_property
     def backbone(self) -> np.ndarray:
         """N, CA and C of each of `residues`, Å, shape=(k, 3, 3)."""
-        return backbone_atoms(self.complex_.residue, self.complex_.atom_name, self.complex_.xyz, self.residues)
+        complex_ = self.complex_
+        if "backbone" not in complex_.findings:
+            complex_.findings["backbone"] = backbone_rows(complex_.residue, complex_.atom_name)
+        return backbone_atoms(complex_.findings["backbone"], complex_.xyz, self.residues)
 
     @functools.cached_property
     def frames(self) -> np.ndarray:

@@ -44,7 +44,11 @@ class AtomParameters:
 
 
 def atom_parameters(
-    residue: np.ndarray, residue_name: np.ndarray, atom_name: np.ndarray, of: np.ndarray
+    residue: np.ndarray,
+    residue_name: np.ndarray,
+    atom_name: np.ndarray,
+    of: np.ndarray,
+    known: dict[int, dict[bytes, tuple[float, ...]]] | None = None,
 ) -> AtomParameters:
     """Parameters of some atoms of a structure.
 
@@ -55,6 +59,8 @@ def atom_parameters(
     residue_name, atom_name : ndarray of bytes, shape=(n,)
     of : ndarray of int, shape=(k,)
         The atoms whose parameters are wanted.
+    known : dict, optional
+        What earlier calls for the same residues and names have found by residue; added to.
 
     Returns
     -------
@@ -62,11 +68,12 @@ def atom_parameters(
         Arrays of shape=(k,). An atom that is in no table has zeros.
     """
     wanted, inverse = np.unique(residue[of], return_inverse=True)
-    begin, end = np.searchsorted(residue, wanted, "left"), np.searchsorted(residue, wanted, "right")
-    tables = [
-        _residue_parameters(residue_name[b].decode(), tuple(atom_name[b:e].tolist()))
-        for b, e in zip(begin, end, strict=True)
-    ]
+    known = {} if known is None else known
+    new = np.array([index for index in wanted.tolist() if index not in known], dtype=residue.dtype)
+    begin, end = np.searchsorted(residue, new, "left"), np.searchsorted(residue, new, "right")
+    for index, b, e in zip(new.tolist(), begin.tolist(), end.tolist(), strict=True):
+        known[index] = _residue_parameters(residue_name[b].decode(), tuple(atom_name[b:e].tolist()))
+    tables = [known[index] for index in wanted.tolist()]
     rows = np.array(
         [tables[r].get(name, _ZEROS) for r, name in zip(inverse.tolist(), atom_name[of].tolist(), strict=True)]
     )

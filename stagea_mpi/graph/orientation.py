@@ -5,29 +5,47 @@ import numpy as np
 _EPSILON = 1e-6  # added to a norm before dividing by it, as the model was trained
 
 
-def backbone_atoms(residue: np.ndarray, atom_name: np.ndarray, xyz: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Coordinates of N, CA and C of some residues.
+def backbone_rows(residue: np.ndarray, atom_name: np.ndarray) -> np.ndarray:
+    """Which atoms are the N, CA and C of each residue.
 
     Parameters
     ----------
     residue : ndarray of int, shape=(n,)
         Index of each atom's residue.
     atom_name : ndarray of bytes, shape=(n,)
+
+    Returns
+    -------
+    rows : ndarray of int, shape=(largest residue + 1, 3)
+        The first atom of the name; -1 where there is none.
+    """
+    rows = np.full((residue.max(initial=-1) + 1, 3), -1, dtype=np.intp)
+    for column, name in enumerate((b"N", b"CA", b"C")):
+        atoms = np.flatnonzero(atom_name == name)[::-1]  # the first of a name is written last
+        rows[residue[atoms], column] = atoms
+    return rows
+
+
+def backbone_atoms(rows: np.ndarray, xyz: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Coordinates of N, CA and C of some residues.
+
+    Parameters
+    ----------
+    rows : ndarray of int, shape=(r, 3)
+        `backbone_rows`.
     xyz : ndarray of float, shape=(n, 3)
         Å.
     wanted : ndarray of int, shape=(k,)
-        Residue indices, ascending and each once.
+        Residue indices.
 
     Returns
     -------
     backbone : ndarray of float32, shape=(k, 3, 3)
         N, CA, C of each residue in Å, in the precision that the model was trained on; NaN where the atom is missing.
     """
-    backbone = np.full((len(wanted), 3, 3), np.nan, dtype=np.float32)
-    for column, name in enumerate((b"N", b"CA", b"C")):
-        atoms = np.flatnonzero(atom_name == name)
-        atoms = atoms[np.isin(residue[atoms], wanted)][::-1]  # the first of a name is written last
-        backbone[np.searchsorted(wanted, residue[atoms]), column] = xyz[atoms]
+    atoms = rows[wanted]
+    backbone = xyz[atoms].astype(np.float32)
+    backbone[atoms < 0] = np.nan
     return backbone
 
 

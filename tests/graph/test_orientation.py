@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stagea_mpi.graph.orientation import backbone_atoms, edge_orientations, residue_frames
+from stagea_mpi.graph.orientation import backbone_atoms, backbone_rows, edge_orientations, residue_frames
 
 #: N, CA, C of a residue whose frame is the laboratory's, but for the 1e-6 that is added to each norm.
 UPRIGHT = [[-0.5, 1.4, 0.0], [0.0, 0.0, 0.0], [1.5, 0.0, 0.0]]
@@ -64,7 +64,7 @@ def test_backbone_atoms_are_found_whatever_their_order_and_nan_where_missing():
     residue = np.array([0, 0, 0, 2, 2, 2, 2, 5])
     names = np.array([b"C", b"CA", b"N", b"N", b"CA", b"CB", b"C", b"CA"])
     xyz = np.arange(24.0).reshape(8, 3)
-    found = backbone_atoms(residue, names, xyz, np.array([0, 5]))
+    found = backbone_atoms(backbone_rows(residue, names), xyz, np.array([0, 5]))
     assert found[0].tolist() == xyz[[2, 1, 0]].tolist()
     assert found[1, 1].tolist() == xyz[7].tolist()
     assert np.isnan(found[1, [0, 2]]).all()
