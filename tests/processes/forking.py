@@ -12,6 +12,7 @@ from holding import HANG_S
 from stagea_mpi.errors import ModelError
 from stagea_mpi.mpi.guard import STOP_SIGNALS, StopRequest
 from stagea_mpi.mpi.worker import WorkerProcess
+from stagea_mpi.pipeline.beside import forked_worker
 
 
 def double(values):
@@ -100,11 +101,20 @@ def is_not_forked_beside_mpi(worker, folder):
     assert not is_forked(worker)
 
 
+def is_forked_for_a_run(worker, folder):
+    worker.stop()
+    with forked_worker() as own:
+        assert is_forked(own)
+        assert own.call(HANG_S, loaded, "stagea_mpi.pipeline.compute_model")
+        assert not own.call(HANG_S, loaded, "mpi4py.MPI")
+    assert not loaded("mpi4py.MPI")
+
+
 CASES = {
     case.__name__: case
     for case in (
         answers, prints_nothing, crashes, is_asked_to_stop, has_no_files, is_stopped, dies_with_its_parent,
-        is_not_forked_beside_mpi,
+        is_not_forked_beside_mpi, is_forked_for_a_run,
     )
 }  # fmt: skip
 
