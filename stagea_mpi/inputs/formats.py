@@ -36,8 +36,8 @@ class Format:
         (`ensembles.find_models`). Of an archive: from the stream, the path and a `FileNames` to a `FileListing`
         (`containers.list_models`).
     atoms : str
-        From one model's text and its serial number or None to a list of `atoms.ModelPart` (`atoms.read_model`). Empty for
-        an archive, whose members are of the other formats.
+        From one model's text and its serial number or None to a list of `atoms.ModelPart` (`atoms.read_model`). Empty
+        for an archive, whose members are of the other formats.
     skeleton : str
         From one model's text to its `skeletons.Skeleton`, or None where it has none. Empty where no text has one.
     names_models : bool
