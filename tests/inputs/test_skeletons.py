@@ -21,8 +21,8 @@ def memory(monkeypatch):
 @pytest.fixture
 def parsed(monkeypatch):
     """The texts that are parsed."""
-    texts, parse = [], atoms.pieces_of_pdb
-    monkeypatch.setattr(atoms, "pieces_of_pdb", lambda content, serial: texts.append(content) or parse(content, serial))
+    texts, parse = [], atoms.parts_of_pdb
+    monkeypatch.setattr(atoms, "parts_of_pdb", lambda content, serial: texts.append(content) or parse(content, serial))
     return texts
 
 
