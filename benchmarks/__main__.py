@@ -1,11 +1,11 @@
-"""What stagea_mpi costs: ``python -m benchmarks [parts | runs]``, each with its options; all without."""
+"""What stagea_mpi costs: ``python -m benchmarks [parts | numbering | runs]``, each with its options; all without."""
 
 import argparse
 
-from . import parts, runs
+from . import numbering, parts, runs
 from .costs import machine
 
-BENCHMARKS = {"parts": parts, "runs": runs}
+BENCHMARKS = {"parts": parts, "numbering": numbering, "runs": runs}
 
 
 def main() -> None:
