@@ -63,7 +63,7 @@ busy: ## the tests, while another process keeps each core busy
 faults: env ## hundreds of kills at random moments, full disks, and thousands of models in one process
 	FAULT_ROUNDS=$(ROUNDS) FAULT_SEED=$(SEED) SOAK_MODELS=$(SOAK) $(PY) -m pytest tests/faults
 
-bench: env ## seconds a model by stage, speed-up and peak memory on one and two ranks
+bench: env ## what each part of a model costs beside its reference, numbering, and whole runs on one and two ranks
 	$(PY) -m benchmarks
 
 fuzz: env ## ten minutes of mutated input files; what is not explained goes to build/fuzz
