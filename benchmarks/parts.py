@@ -320,7 +320,9 @@ def measure(models: Models, repeats: int, folder: Path) -> tuple[list[Part], dic
             if part.reference is not None:
                 expected, cost = part.reference(models)
                 here.theirs.append(cost)
-                here.said, here.is_right = part.compare(results, expected)
+                said, is_right = part.compare(results, expected)
+                if here.is_right:  # what was wrong once stays so
+                    here.said, here.is_right = said, is_right
             elif part.program:
                 here.said = f"{part.program} is not installed"
             if repeat == 0:
