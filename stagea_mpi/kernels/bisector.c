@@ -19,7 +19,7 @@ Bisector bisector_of(const Ball *one, const Ball *other)
     return b;
 }
 
-static void project_onto_plane(const Bisector *plane, ptrdiff_t n, double *restrict x, double *restrict y,
+WIDE_TOO static void project_onto_plane(const Bisector *plane, ptrdiff_t n, double *restrict x, double *restrict y,
                                double *restrict z)
 {
     Point middle = plane->middle, axis = plane->axis;
@@ -31,7 +31,7 @@ static void project_onto_plane(const Bisector *plane, ptrdiff_t n, double *restr
     }
 }
 
-void project_onto(const Bisector *bisector, ptrdiff_t n, double *restrict x, double *restrict y, double *restrict z)
+WIDE_TOO void project_onto(const Bisector *bisector, ptrdiff_t n, double *restrict x, double *restrict y, double *restrict z)
 {
     const Bisector b = *bisector;
     if (b.r == 0) {

@@ -45,6 +45,7 @@ static void free_work(Work *work)
     free(work->face.vertices);
     free(work->face.candidates);
     free(work->face.edges);
+    free(work->face.arcs);
     free(work->neighbour);
     free_outline(&work->outline);
 }

@@ -76,7 +76,7 @@ static void append(Contour *line, const Contour *from, ptrdiff_t first, ptrdiff_
     line->n += n;
 }
 
-static void set_depths(Contour *line, const Ball *a)
+WIDE_TOO static void set_depths(Contour *line, const Ball *a)
 {
     double *restrict depth = line->depth;
     for (ptrdiff_t i = 0; i < line->n; i++) {
@@ -189,7 +189,7 @@ Status begin_with_circle(Outline *outline, const Contact *contact, Point centre,
 /* ---- A cut ----------------------------------------------------------------------------------------------------- */
 
 /* Marks the points of a line that are nearer to the surface of c than to a's; how many. */
-static ptrdiff_t mark(Outline *outline, const Contour *line, const Ball *c)
+WIDE_TOO static ptrdiff_t mark(Outline *outline, const Contour *line, const Ball *c)
 {
     ptrdiff_t n_out = 0;
     for (ptrdiff_t i = 0; i < line->n; i++) {

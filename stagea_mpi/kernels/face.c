@@ -318,6 +318,73 @@ typedef struct {
     ptrdiff_t n_cuts; /* how many there were when it was measured */
 } Extent;
 
+/* The arc of a circle with two vertices. */
+static Arc arc_of(const Face *face, ptrdiff_t i)
+{
+    const Cut *cut = &face->cuts[i];
+    Point one = face->vertices[cut->ends[0]].u, other = face->vertices[cut->ends[1]].u;
+    Arc arc = {.middle = times(cut->n, -cut->k / cut->n2), .normal = unit(cut->n)};
+    arc.radius2 = fmax(1 - cut->k * cut->k / cut->n2, 0);
+    Point towards = minus(times(plus(one, other), 0.5), arc.middle);
+    if (dot(towards, towards) < 1e-20)
+        towards = cross(arc.normal, minus(one, other));
+    arc.outwards = unit(towards);
+    if (!is_left(face, plus(arc.middle, times(arc.outwards, sqrt(arc.radius2))), i))
+        arc.outwards = times(arc.outwards, -1); /* it is the longer one of the two between the vertices */
+    arc.from = dot(arc.outwards, minus(one, arc.middle)) - OVERLAP;
+    return arc;
+}
+
+/* Finds the arcs that bound the face, and whether that is all: circles with four vertices or none are left out. */
+static Status find_arcs(Face *face)
+{
+    if (!has_room((void **)&face->arcs, &face->room_arcs, face->n_cuts, sizeof *face->arcs))
+        return NO_MEMORY;
+    for (ptrdiff_t i = 0; i < face->n_cuts; i++)
+        face->cuts[i].ends[0] = face->cuts[i].ends[1] = NOBODY;
+    for (ptrdiff_t i = 0; i < face->n_vertices; i++) {
+        Cut *one = &face->cuts[face->vertices[i].one], *other = &face->cuts[face->vertices[i].other];
+        one->ends[one->ends[0] != NOBODY] = i;
+        other->ends[other->ends[0] != NOBODY] = i;
+    }
+    face->n_arcs = 0;
+    face->is_of_arcs = face->n_vertices > 0;
+    for (ptrdiff_t i = 0; i < face->n_cuts; i++) {
+        const Cut *cut = &face->cuts[i];
+        if (cut->n_vertices == 2)
+            face->arcs[face->n_arcs++] = arc_of(face, i);
+        else if (cut->n_vertices || cut->is_loop)
+            face->is_of_arcs = false;
+    }
+    return DONE;
+}
+
+/* Whether a cut that leaves both ends of an arc takes something between them: whether k + n·u is least on the arc's
+   circle within the arc, and below zero there. */
+static bool takes_some_of_arc(const Arc *arc, const Cut *cut)
+{
+    double across = dot(cut->n, arc->normal), along2 = cut->n2 - across * across;
+    double at_middle = left_at(cut, arc->middle) - OVERLAP;
+    if (at_middle > 0 && at_middle * at_middle > arc->radius2 * along2)
+        return false;
+    double outwards = dot(cut->n, arc->outwards);
+    double reached2 = arc->radius2 * outwards * outwards, needed2 = arc->from * arc->from * along2;
+    return arc->from >= 0 ? outwards <= 0 && reached2 >= needed2 : outwards <= 0 || reached2 <= needed2;
+}
+
+/* Whether a cut takes something of a face whose arcs are known. */
+static bool takes_some_of_face(const Face *face, const Cut *cut)
+{
+    Point u;
+    for (ptrdiff_t i = 0; i < face->n_vertices; i++)
+        if (left_at(cut, face->vertices[i].u) < OVERLAP)
+            return true;
+    for (ptrdiff_t i = 0; i < face->n_arcs; i++)
+        if (takes_some_of_arc(&face->arcs[i], cut))
+            return true;
+    return middle_of_taken(cut, &u) && is_left(face, u, NOBODY);
+}
+
 static Extent extent_of(const Face *face, const Seen *b, double radius_a)
 {
     Extent extent = {{{1, 0, 0}, -1, 0}, face->cuts[0].is_loop ? HUGE_VAL : 0, face->n_cuts};
@@ -351,11 +418,15 @@ static Extent extent_of(const Face *face, const Seen *b, double radius_a)
 static Status apply_ball(Face *face, Extent *extent, const Seen *b, double radius_a, const Seen *c, const Cut *cut,
                          Checkpoint *checkpoint)
 {
-    if (face->n_cuts > extent->n_cuts)
+    if (face->n_cuts > extent->n_cuts) {
         *extent = extent_of(face, b, radius_a);
+        if (find_arcs(face) != DONE)
+            return NO_MEMORY;
+    }
     double breadth = 2 * extent->reach + OVERLAP, from_b = breadth + b->s + c->s + 2 * radius_a;
     Point apart = minus(c->to, b->to);
-    if (c->gap > breadth || dot(apart, apart) > from_b * from_b || !takes_some_of(&extent->cap, cut))
+    if (c->gap > breadth || dot(apart, apart) > from_b * from_b || !takes_some_of(&extent->cap, cut) ||
+        (face->is_of_arcs && !takes_some_of_face(face, cut)))
         return DONE;
     return apply(face, b, radius_a, cut, checkpoint);
 }
@@ -410,9 +481,12 @@ Status find_face(Face *face, View *view, ptrdiff_t b_seen, const Ball *balls, pt
         if (status != DONE)
             return status;
     }
-    extent = extent_of(face, b, radius_a);
+    if (face->n_cuts > extent.n_cuts)
+        extent = extent_of(face, b, radius_a);
     if (extent.reach < probe)
         return DONE;
+    if (find_arcs(face) != DONE)
+        return NO_MEMORY;
 
     for (ptrdiff_t i = first_other; i < view->n_near; i++) {
         const Cut *cut = &face->candidates[i];

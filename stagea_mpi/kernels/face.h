@@ -30,7 +30,15 @@ typedef struct {
     ptrdiff_t seen;       /* its ball, as an index into the view */
     ptrdiff_t n_vertices; /* that lie on its circle */
     bool is_loop;         /* the whole circle bounds the face, without a vertex */
+    ptrdiff_t ends[2];    /* where it holds two vertices: these, when the face was measured */
 } Cut;
+
+/* The part of a cut's circle, between two vertices, that bounds the face. */
+typedef struct {
+    Point middle, normal; /* of the circle */
+    Point outwards;       /* from its middle to that of the arc, of length 1 */
+    double radius2, from; /* of the circle, squared; how far along `outwards` its ends lie */
+} Arc;
 
 typedef struct {
     Point u;  /* its direction from a */
@@ -51,7 +59,10 @@ typedef struct {
     ptrdiff_t n_cuts, n_vertices, n_loops;
     Cut *candidates;
     Edge *edges;
-    ptrdiff_t room_cuts, room_vertices, room_candidates, room_edges;
+    Arc *arcs;
+    ptrdiff_t n_arcs;
+    bool is_of_arcs; /* these are all of its bound */
+    ptrdiff_t room_cuts, room_vertices, room_candidates, room_edges, room_arcs;
 } Face;
 
 /* What a sees within two probes' breadth. The cells hold the balls' centres and are as large as that reaches at most. */
