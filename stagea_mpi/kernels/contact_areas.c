@@ -50,11 +50,12 @@ static void free_work(Work *work)
     free_outline(&work->outline);
 }
 
-/* Adds the corners; returns the largest radius. */
+/* Adds the corners; returns the largest radius. Voronota looks for the upper bounds from 0 upwards: where all coordinates
+   along an axis are negative, its box reaches to 0, and so does this one. */
 static double add_corners(Work *work)
 {
     const double limit = 1e300;
-    Point low = {limit, limit, limit}, high = {-limit, -limit, -limit};
+    Point low = {limit, limit, limit}, high = {0, 0, 0};
     double radius = 0;
     for (ptrdiff_t i = 0; i < work->n_given; i++) {
         Point p = work->ball[i].centre;
