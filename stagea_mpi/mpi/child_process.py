@@ -101,10 +101,13 @@ class ForkedChild:
 
     def kill(self) -> None:
         if self._code is None:
-            os.kill(self.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # gone already, as where its end was not kept for us
+                os.kill(self.pid, signal.SIGKILL)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, as `subprocess.Popen.wait` has it.
+        """Its exit code, as `subprocess.Popen.wait` has it; 0 where nobody can tell.
+
+        The system keeps no child's end for a process that was started with SIGCHLD ignored.
 
         Raises
         ------
@@ -113,7 +116,10 @@ class ForkedChild:
         """
         end = None if timeout is None else time.monotonic() + timeout
         while self._code is None:
-            pid, status = os.waitpid(self.pid, 0 if end is None else os.WNOHANG)
+            try:
+                pid, status = os.waitpid(self.pid, 0 if end is None else os.WNOHANG)
+            except ChildProcessError:
+                pid, status = self.pid, 0
             if pid:
                 self._code = os.waitstatus_to_exitcode(status)
             elif end is not None and time.monotonic() > end:

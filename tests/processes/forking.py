@@ -87,6 +87,19 @@ def is_stopped(worker, folder):
     assert str(len(os.listdir("/proc/self/fd"))) == (folder / "files").read_text()
 
 
+def is_stopped_where_ends_are_not_kept(worker, folder):
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # some launchers and services leave their programs with that
+    is_stopped(worker, folder)
+
+
+def crashes_where_ends_are_not_kept(worker, folder):
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with pytest.raises(ModelError) as caught:
+        worker.call(HANG_S, die, signal.SIGSEGV)
+    assert caught.value.reason == "crashed"
+    assert worker.call(HANG_S, double, 1) == 2
+
+
 def dies_with_its_parent(worker, folder):
     (folder / "pid").write_text(str(worker.call(HANG_S, os.getpid)))
     die(signal.SIGKILL)
@@ -113,7 +126,8 @@ def is_forked_for_a_run(worker, folder):
 CASES = {
     case.__name__: case
     for case in (
-        answers, prints_nothing, crashes, is_asked_to_stop, has_no_files, is_stopped, dies_with_its_parent,
+        answers, prints_nothing, crashes, is_asked_to_stop, has_no_files, is_stopped,
+        is_stopped_where_ends_are_not_kept, crashes_where_ends_are_not_kept, dies_with_its_parent,
         is_not_forked_beside_mpi, is_forked_for_a_run,
     )
 }  # fmt: skip
