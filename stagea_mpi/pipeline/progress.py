@@ -36,7 +36,7 @@ class Progress:
 
     def __init__(self, shard: ShardFolder, lock: ShardLock, log_every_s: float, show_bar: bool):
         self._shard, self._lock = shard, lock
-        self._log_every, self._bar_allowed = log_every_s, show_bar and sys.stderr.isatty()
+        self._log_every, self._bar_allowed = log_every_s, show_bar and sys.stderr is not None and sys.stderr.isatty()
         self._bar: tqdm | None = None
 
     def begin(self, n_models: int) -> None:
