@@ -18,7 +18,7 @@ from ..errors import FAILED, STOPPED_EARLY, RunFolderError
 from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder, ShardFolder
 from ..rundir.lock import ShardLock
 from ..rundir.numbering_cache import damaged_lines, remove_damaged_lines
-from ..rundir.records import mismatch, published_files
+from ..rundir.records import mismatch, recorded_files
 from ..rundir.shard_meta import ShardMeta
 from ..rundir.shard_state import Published, ShardState
 from ..rundir.sharding import read_params
@@ -256,7 +256,7 @@ def _examine(state: ShardState, extent: Extent) -> Finding:
         finding.unfinished = "nothing is published yet"
     if problem or meta is None:
         return finding
-    records = {path: problem for path in published_files(shard) if (problem := mismatch(path, meta))}
+    records = {path: problem for path in recorded_files(shard, meta) if (problem := mismatch(path, meta))}
     if not markers:
         records = {path: problem for path, problem in records.items() if path.exists()}
     for path, problem in records.items():

@@ -95,6 +95,9 @@ class StageA:
     model_max_atoms: int = setting(
         200_000, values.integer(0), "a model with more atoms in its stated chains fails; 0: no limit"
     )
+    write_graphs: bool = setting(
+        True, values.flag, "0: no graphs.h5; `python -m stagea_mpi export` writes it later, from packed.h5"
+    )
     team: str | int = setting("node", values.team, "ranks that share a shard: `node`, `world`, or a number")
     job_form: str = setting(
         "array", values.one_of(*JOB_FORMS), "`submit` an `array` of jobs, or one `single` large job"

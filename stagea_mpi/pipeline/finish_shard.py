@@ -73,6 +73,8 @@ def write_lists(shard: ShardFolder, entries: list[ModelEntry], failures: list[Fa
 def finish_shard(shard: ShardFolder, meta: ShardMeta, config: RunConfig, cluster: bool, events: EventLog) -> Outcome:
     """Publishes graphs.h5, the metadata and the markers of a shard whose packed.h5 is in place.
 
+    Without `write_graphs` no new graphs.h5 is made; one that is there is kept, and gets clusters when packed.h5 does.
+
     Parameters
     ----------
     shard : ShardFolder
@@ -80,7 +82,7 @@ def finish_shard(shard: ShardFolder, meta: ShardMeta, config: RunConfig, cluster
         Metadata so far; they are completed.
     config : RunConfig
         Its phase ``prep_graphs`` publishes without clusters and leaves the shard to be clustered. With more failed
-        models than its `max_failed_fraction` the shard gets no markers.
+        models than its `max_failed_fraction` the shard gets no markers. See `write_graphs` above.
     cluster : bool
         Whether to cluster (never in ``prep_graphs``).
     events : EventLog
@@ -88,18 +90,24 @@ def finish_shard(shard: ShardFolder, meta: ShardMeta, config: RunConfig, cluster
     """
     start, meta.result.cluster_s = perf_counter(), meta.result.cluster_s or 0.0
     drafts = {path: draft_name(path) for path in (shard.packed, shard.graphs)}
+    has_graphs = shard.graphs.name in meta.files and shard.graphs.exists()
     try:
         with PackedFile(shard.packed) as packed:
             packed.check()
-            clusters = _known_clusters(packed)
+            clusters = known_clusters(packed)
             if clusters is None and cluster and config.phase != "prep_graphs":
                 with events.timed("cluster", shard=shard.index):
                     clusters = _find_clusters(packed)
                 with events.timed("publish", shard=shard.index) as published:
                     published["bytes"] = _write_packed(packed, drafts[shard.packed], clusters)
                 meta.result.cluster_s = round(perf_counter() - start, 3)
-            with events.timed("publish", shard=shard.index) as published:
-                published["bytes"] = meta.result.graphs_bytes = _write_graphs(packed, drafts[shard.graphs], clusters)
+            if config.stage_a.write_graphs or has_graphs:
+                with events.timed("publish", shard=shard.index) as published:
+                    size = write_graphs_of(packed, drafts[shard.graphs], clusters)
+                    published["bytes"] = meta.result.graphs_bytes = size
+            else:
+                meta.files.pop(shard.graphs.name, None)  # somebody may have removed it
+                meta.result.graphs_bytes = 0
         publish_together(shard, meta, {path: draft for path, draft in drafts.items() if draft.exists()})
     finally:
         for draft in drafts.values():
@@ -110,8 +118,8 @@ def finish_shard(shard: ShardFolder, meta: ShardMeta, config: RunConfig, cluster
     return _mark(shard, meta.result, config)
 
 
-def _known_clusters(packed: PackedFile) -> Clusters | None:
-    """Clusters that an earlier start has found, which did not come to its end."""
+def known_clusters(packed: PackedFile) -> Clusters | None:
+    """Clusters that are in packed.h5 already; None where there are none."""
     if not packed.is_clustered:
         return None
     return {i: packed.clusters(i) for i, status in enumerate(packed.statuses) if status == "ok"}
@@ -127,7 +135,7 @@ def _write_packed(packed: PackedFile, draft: Path, clusters: Clusters) -> int:
     return draft.stat().st_size
 
 
-def _write_graphs(packed: PackedFile, draft: Path, clusters: Clusters | None) -> int:
+def write_graphs_of(packed: PackedFile, draft: Path, clusters: Clusters | None) -> int:
     """Writes graphs.h5; how many bytes it has."""
     labels = clusters or {}
     return write_graphs(str(draft), ((name, graph, labels.get(i)) for i, name, graph in packed.graphs()))

@@ -49,6 +49,8 @@ def _outcome(run: Telemetry) -> Iterator[str]:
         wall = f", in {duration(starts['wall_s'].sum())}" if len(starts) == 1 else ""
         without = int((shards["state"] == "graphs").sum())
         last = f"; {without} of them without clusters: run `--phase cluster_only`" if without else ""
+        lacking = int((shards["graphs_bytes"] == 0).sum())
+        last += f"; {lacking} without graphs.h5 (`write_graphs: 0`): `export` writes it" if lacking else ""
         yield f"The run is whole: {counts}{wall}{last}."
     elif len(shards) and not shards["state"].isin(("waiting", "building", "damaged")).any():
         yield f"All shards were computed, but not all are marked as done: {counts}."

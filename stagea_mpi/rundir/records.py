@@ -34,8 +34,17 @@ def record(path: Path) -> dict[str, Any]:
 
 
 def published_files(shard: ShardFolder) -> tuple[Path, ...]:
-    """The files of which the metadata keep records."""
+    """The files of which the metadata can have records."""
     return shard.packed, shard.graphs, shard.manifest, shard.failures
+
+
+def recorded_files(shard: ShardFolder, meta: ShardMeta) -> tuple[Path, ...]:
+    """The files of which the metadata have to have records: all, but for a graphs.h5 that was not to be written.
+
+    One that is there all the same is among them: nothing vouches for it.
+    """
+    lacking = {shard.graphs} if meta.is_without_graphs and not shard.graphs.exists() else set()
+    return tuple(path for path in published_files(shard) if path not in lacking)
 
 
 def mismatch(path: Path, meta: ShardMeta, *, sizes_only: bool = False) -> str | None:

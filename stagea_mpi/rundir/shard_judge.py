@@ -10,7 +10,7 @@ from ..storage.packed_reader import PackedFile
 from ..storage.schema import SCHEMA_VERSION
 from .checksums import hash_of
 from .folders import ShardFolder
-from .records import mismatch, published_files
+from .records import mismatch, recorded_files
 from .shard_meta import ShardMeta
 from .shard_state import ShardState
 
@@ -71,12 +71,17 @@ class ShardJudge:
 
     def is_complete(self, state: ShardState) -> bool:
         """Whether this phase has nothing more to do for the shard."""
-        if state.meta is None or state.is_being_replaced:
+        if state.meta is None or state.is_being_replaced or not self._has_its_graphs(state.shard, state.meta):
             return False
         if self._config.phase == "prep_graphs":
-            return state.has_graphs_done and state.shard.graphs.exists()
-        is_clustered = state.meta.do_cluster or not self._wants_clusters
-        return state.has_done and state.shard.graphs.exists() and is_clustered
+            return state.has_graphs_done
+        return state.has_done and (state.meta.do_cluster or not self._wants_clusters)
+
+    def _has_its_graphs(self, shard: ShardFolder, meta: ShardMeta) -> bool:
+        """Whether graphs.h5 is there, or is neither to be written nor said to be there."""
+        if meta.is_without_graphs:
+            return not self._config.stage_a.write_graphs
+        return shard.graphs.exists()
 
     def _mismatch(self, state: ShardState) -> str | None:
         """What is wrong with a shard's files, by their records. Where nothing more is to be done, sizes have to do."""
@@ -84,7 +89,7 @@ class ShardJudge:
         if meta is None:
             return f"{shard.meta}: is missing or damaged"
         complete = self.is_complete(state)
-        files = [path for path in published_files(shard) if path != shard.graphs or complete]
+        files = [path for path in recorded_files(shard, meta) if path != shard.graphs or complete]
         return next(filter(None, (mismatch(path, meta, sizes_only=complete) for path in files)), None)
 
     def _other_settings(self, shard: ShardFolder, meta: ShardMeta) -> str:

@@ -28,7 +28,8 @@ class ShardResult:
     prep_s, annotate_s, graphs_s, cluster_s : float
         Seconds of looking at the shard and its files, of numbering, of building and writing, and of clustering.
     graphs_bytes : int
-        Size of graphs.h5; there once the shard has been finished, with or without markers.
+        Size of graphs.h5, 0 where it was not to be written (`stage_a.write_graphs`); there once the shard has been
+        finished, with or without markers.
     others : dict
         What this version does not know, such as keys of later stages: it survives.
     """
@@ -101,6 +102,11 @@ class ShardMeta:
     node: str | None = None
     others: dict[str, Any] = field(default_factory=dict)
     replaced: dict[str, Any] | None = None
+
+    @property
+    def is_without_graphs(self) -> bool:
+        """Whether the shard was finished without graphs.h5, since that was not to be written."""
+        return self.result.graphs_bytes == 0
 
     @classmethod
     def read(cls, shard: ShardFolder) -> Self | None:

@@ -53,6 +53,8 @@ class ShardStatus:
     job_id, node : str
     last_sign_s : float or None
         Seconds since the last heartbeat.
+    without_graphs : bool
+        Whether it was finished without graphs.h5, which was not to be written.
     """
 
     shard: str
@@ -65,6 +67,7 @@ class ShardStatus:
     job_id: str = ""
     node: str = ""
     last_sign_s: float | None = None
+    without_graphs: bool = False
 
 
 def show(run_root: str, *, watch: bool = False, as_json: bool = False, every_shard: bool = False) -> int:
@@ -151,7 +154,7 @@ def _published(shard: ShardState, meta: ShardMeta) -> ShardStatus:
     sign = round(time.time() - shard.shard.meta.stat().st_mtime, 1)
     return ShardStatus(
         shard.shard.name, _STATE_OF[shard.published], result.n_models, result.n_ok, result.n_fail, rate, None, **who,
-        last_sign_s=sign,
+        last_sign_s=sign, without_graphs=meta.is_without_graphs,
     )  # fmt: skip
 
 
@@ -173,6 +176,7 @@ def _total(shards: list[ShardStatus], n_files: int) -> dict[str, Any]:
         "rate": round(rate, 3),
         "left_s": round(to_do / rate, 1) if rate else None,
         "last_sign_s": min(signs, default=None),
+        "without_graphs": sum(shard.without_graphs for shard in shards),
     }
 
 
@@ -203,6 +207,11 @@ def table(status: dict[str, Any], every_shard: bool = False) -> str:
         lines.append(f"({len(shards) - len(shown)} shards that wait or are done are not listed; --all lists them)")
     if total["shards"].get("gone") or total["shards"].get("stopped"):
         lines.append("shards that are gone or stopped are finished by the same command once more (submit, run)")
+    if total["without_graphs"]:
+        lines.append(
+            f"{total['without_graphs']} shards are without graphs.h5, as write_graphs: 0 has it; "
+            f"`python -m stagea_mpi export {status['run_root']}` writes it"
+        )
     return "\n".join(lines)
 
 

@@ -22,6 +22,8 @@ def test_defaults_are_those_of_existing_pipelines():
     assert stage_a.glob == ("**/*.pdb",)
     assert (stage_a.graph_result_queue_maxsize, stage_a.graph_writer_log_every_s) == (100, 30)
     assert (stage_a.max_failed_fraction, stage_a.model_timeout_s, stage_a.team) == (0.1, 300, "node")
+    assert stage_a.write_graphs is True
+    assert parsed(stage_a={"write_graphs": 0}).stage_a.write_graphs is False
     assert parsed().max_concurrent_a == 20
 
 

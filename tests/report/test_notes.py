@@ -35,7 +35,9 @@ def made_up(work: list[float], waited: list[float], cpus: list[list[int]] | None
         {"shard": 0, "model": [f"m{r}" for r in range(size)], "status": "ok", "launch": "a", "rank": range(size),
          "start": 0.0, "seconds": work, **dict.fromkeys(STAGES, 0.0)}
     )  # fmt: skip
-    shards = pd.DataFrame({"shard": [0], "state": ["done"], "n_inputs": [size], "n_models": [size], "n_fail": [0]})
+    shards = pd.DataFrame(
+        {"shard": [0], "state": ["done"], "n_inputs": [size], "n_models": [size], "n_fail": [0], "graphs_bytes": [1]}
+    )
     samples = pd.DataFrame(
         {"node": ["n1"], "time": [1.0], "cpu_iowait_pct": [0.0], "ranks_rss_mib": [2048.0], "disk_read_MBps": [1.0],
          "net_rx_MBps": [1.0]}
@@ -54,6 +56,14 @@ def test_a_rank_that_waits_for_the_largest_model_is_named_with_the_ranks_to_ask_
     assert "rank 3 waited 90% of the run" in sentence
     assert "m0, took 1 min 40 s" in sentence
     assert "`--ntasks=2`" in sentence
+
+
+def test_a_run_without_graphs_h5_is_whole_and_what_writes_it_is_said():
+    run = made_up([100.0, 99.0], [0.0, 1.0], time="00:04:00")
+    assert "graphs.h5" not in notes(run)[0]
+    run.shards["graphs_bytes"] = 0
+    assert "The run is whole" in notes(run)[0]
+    assert "; 1 without graphs.h5 (`write_graphs: 0`): `export` writes it." in notes(run)[0]
 
 
 def test_all_is_well_is_said():

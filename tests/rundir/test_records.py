@@ -4,7 +4,7 @@ import pytest
 from made import meta_of
 
 from stagea_mpi.rundir.folders import DONE, GRAPHS_DONE, RunFolder
-from stagea_mpi.rundir.records import mismatch, publish_together, record, unpublish
+from stagea_mpi.rundir.records import mismatch, publish_together, published_files, record, recorded_files, unpublish
 from stagea_mpi.rundir.shard_meta import ShardMeta
 
 
@@ -70,6 +70,15 @@ def test_the_metadata_vouch_for_what_is_there_wherever_replacing_is_interrupted(
     assert left.replaced.keys() == {"packed.h5", "graphs.h5"}
     shard.packed.write_bytes(b"neither")
     assert mismatch(shard.packed, left) is not None
+
+
+def test_graphs_that_were_not_to_be_written_need_no_record_unless_they_are_there(shard):
+    named = {graphs_bytes: {p.name for p in recorded_files(shard, meta_of(graphs_bytes=graphs_bytes))}
+             for graphs_bytes in (None, 0, 7)}  # fmt: skip
+    assert named[None] == named[7] == {path.name for path in published_files(shard)}
+    assert named[None] - named[0] == {"graphs.h5"}
+    shard.graphs.write_bytes(b"something")
+    assert shard.graphs in recorded_files(shard, meta_of(graphs_bytes=0))
 
 
 def test_what_is_unpublished_is_gone_markers_and_all(shard):
