@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("stagea_mpi")
 
-_COMMANDS = ("plan", "run", "submit", "status", "verify", "report", "doctor")
+_COMMANDS = ("plan", "run", "submit", "status", "verify", "export", "report", "doctor")
 
 
 def main(arguments: list[str] | None = None, stop: StopRequest | None = None) -> int:
@@ -52,11 +53,11 @@ def main(arguments: list[str] | None = None, stop: StopRequest | None = None) ->
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a letter of a file's name; that ends no run
             stream.reconfigure(errors="backslashreplace")
     try:
-        if parsed.command is not _run:
+        if parsed.command not in (_run, _export):
             stop.decline()
         return parsed.command(parsed)
     except Exception as error:
-        if isinstance(error, BrokenPipeError) and parsed.command is not _run:  # as in `status … | head`
+        if isinstance(error, BrokenPipeError) and parsed.command not in (_run, _export):  # as in `status … | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes it once more
             return FAILED
         report(error)
@@ -117,6 +118,13 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--repair", action="store_true", help="remove what is wrong, so that a run fills it in")
     verify.add_argument("--deep", action="store_true", help="make every dataset of graphs.h5 again, and compare")
     verify.set_defaults(command=_verify)
+
+    export = commands.add_parser(
+        "export", help="writes graphs.h5 of shards that are without (stage_a.write_graphs: 0); alone or on ranks"
+    )
+    export.add_argument("run_root", help="the run folder")
+    export.add_argument("--shards", type=_shard_list, metavar="0,3-7", help="only these shards")
+    export.set_defaults(command=_export)
 
     report_ = commands.add_parser("report", help="executes the telemetry notebook, writes it as one file of HTML")
     report_.add_argument("run_root", help="output folder of a run, also of one under way or interrupted")
@@ -218,6 +226,11 @@ def _run_connected(parsed: argparse.Namespace) -> int:
 
 
 def _run_beside(worker: "WorkerProcess", parsed: argparse.Namespace) -> int:
+    return _on_ranks(lambda comm: _run_on(comm, worker, parsed))
+
+
+def _on_ranks(work: Callable[[Communicator], int]) -> int:
+    """Does something on all ranks of this launch, of which each gets the exit code."""
     from .mpi.teams import connect, is_first_process
 
     try:
@@ -228,7 +241,7 @@ def _run_beside(worker: "WorkerProcess", parsed: argparse.Namespace) -> int:
         return error.exit_code
     with abort_on_error(comm):
         try:
-            return _run_on(comm, worker, parsed)
+            return work(comm)
         except StageAError as error:
             if error.raised_on != comm.size:
                 raise
@@ -264,8 +277,24 @@ def _run_on(comm: Communicator, worker: "WorkerProcess", parsed: argparse.Namesp
     summary = run(comm, config, options, parsed.stop, worker)
     code = comm.bcast(summary.exit_code)
     if comm.rank == 0:
-        _tell(summary, RunFolder(config.run_root), parsed.stop)
+        _tell(summary, RunFolder(config.run_root), "graphs" if config.stage_a.write_graphs else "packed", parsed.stop)
     return code
+
+
+def _export(parsed: argparse.Namespace) -> int:
+    return _on_ranks(lambda comm: _export_on(comm, parsed))
+
+
+def _export_on(comm: Communicator, parsed: argparse.Namespace) -> int:
+    from .pipeline.export import export_graphs
+    from .rundir.folders import RunFolder
+
+    folder = RunFolder(Path(given(parsed.run_root, "RUN_ROOT")).absolute())
+    summary = export_graphs(comm, folder, parsed.shards, parsed.stop)
+    if comm.rank == 0:
+        for line in summary.lines:
+            print(escape_unprintable(line), flush=True)
+    return comm.bcast(summary.exit_code)
 
 
 def _log_to_stderr(comm: Communicator) -> None:
@@ -286,7 +315,7 @@ def _warn(message: str) -> None:
     print(f"stagea_mpi: warning: {message}", file=sys.stderr)
 
 
-def _tell(summary: "RunSummary", folder: "RunFolder", stop: StopRequest) -> None:
+def _tell(summary: "RunSummary", folder: "RunFolder", written: str, stop: StopRequest) -> None:
     """The last lines of a run: how many models are where, what failed, where to look."""
     actions = Counter(outcome.action for outcome in summary.outcomes)
     finished = [o for o in summary.outcomes if o.action in ("built", "clustered", "skipped")]
@@ -296,7 +325,7 @@ def _tell(summary: "RunSummary", folder: "RunFolder", stop: StopRequest) -> None
             print(f"stagea_mpi: {escape_unprintable(outcome.message)}")
     done = ", ".join(f"{n} {action}" for action, n in sorted(actions.items()))
     print(
-        f"stagea_mpi: {n_ok} of {n_models} models are in {folder.shards}/*/graphs.h5 "
+        f"stagea_mpi: {n_ok} of {n_models} models are in {folder.shards}/*/{written}.h5 "
         f"({len(finished)} of {summary.n_shards} shards; {done})"
     )
     noted = [outcome for outcome in finished if outcome.n_noted]

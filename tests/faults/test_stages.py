@@ -26,6 +26,8 @@ SHORT = ("raises before list on last", "raises after models on last", "raises be
 CODES = {"raises": {1}, "stops": {0, 75}}  # after the last shard has begun, there is nothing left to stop
 #: More operations than a run of two shards has.
 OPERATIONS = 150
+#: Of a model each.
+TWO_SHARDS = {"glob": '"pose_000[12].pdb"', "max_per_shard": 1, "min_per_shard": 1}
 
 
 def test_a_run_comes_to_every_stage_on_the_ranks_that_have_it(poses, tmp_path):
@@ -67,7 +69,7 @@ def two_shards(poses, tmp_path_factory):
 
 
 def write_two_shards(path, poses):
-    return write_run_yaml(path, poses, glob='"pose_000[12].pdb"', max_per_shard=1, min_per_shard=1)
+    return write_run_yaml(path, poses, **TWO_SHARDS)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +94,32 @@ def test_killed_before_any_operation_on_files_a_rerun_ends_with_the_same_files(
     assert code == -9, killed.output
     check_what_is_there(path.with_suffix(""))
     finish_and_compare(Victim(0, "run", path), path, expected)
+
+
+@pytest.fixture(scope="module")
+def without_graphs(poses, tmp_path_factory):
+    """A finished run of the same two shards without graphs.h5."""
+    path = write_run_yaml(tmp_path_factory.mktemp("without") / "run.yaml", poses, **TWO_SHARDS, write_graphs=0)
+    command = [sys.executable, "-m", "stagea_mpi", "run", str(path)]
+    subprocess.run(command, check=True, timeout=HANG_S, cwd=ROOT, env=launch_environment(), capture_output=True)
+    return path.with_suffix("")
+
+
+@pytest.mark.parametrize("next_start", ["export", "run"])
+@pytest.mark.parametrize("number", range(1, 60) if LONG else sorted(random.Random(SEED).sample(range(1, 30), 2)))
+def test_an_export_killed_before_any_operation_on_files_is_finished_by_another_or_by_a_run(
+    number, next_start, poses, tmp_path, two_shards, without_graphs
+):
+    path = write_two_shards(tmp_path / "run.yaml", poses)
+    root = path.with_suffix("")
+    shutil.copytree(without_graphs, root)
+    killed = Victim(0, f"dies at file operation {number}", "export", root, module=BROKEN)
+    code = killed.wait()
+    if code == 0:
+        pytest.skip(f"an export has fewer than {number} operations")
+    assert code == -9, killed.output
+    check_what_is_there(root)
+    finish_and_compare(Victim(0, next_start, root if next_start == "export" else path), path, two_shards[1])
 
 
 def finish_and_compare(again: Victim, path, expected: dict[str, bytes]) -> None:

@@ -135,6 +135,7 @@ def test_every_command_but_report_works_without_the_extra(call, written, finishe
         ("submit", written, "--dry-run"): ["#SBATCH --ntasks-per-node=32", f"source {fresh}/bin/activate", "sbatch"],
         ("status", finished): ["2 of 2 models"],
         ("verify", finished): ["1 shard"],
+        ("export", finished): ["2 models are in", "1 skipped"],
         ("doctor",): ["all is well"],
     }
     for arguments, words in expected.items():
