@@ -10,10 +10,12 @@ from time import perf_counter
 from ..antibody.hmm_search import anarci_module
 from ..config.run_config import RunConfig, StageA
 from ..config.values import duration, time_limit_seconds
+from ..graph.clustering import cluster_two_depths
 from ..inputs import RunNames
 from ..mpi.teams import SerialComm
 from ..rundir.sharding import ShardPlan, plan_shards
 from .build_shard import build_model
+from .disk import Built, DiskNeed, measure_disk
 from .inventory import ModelEntry, list_shard, with_domains
 from .shared_numbering import Numbering
 
@@ -43,6 +45,8 @@ class Cost:
         What the failed models said.
     notes : list of str
         What is odd about the chains of the others.
+    disk : DiskNeed or None
+        Of those that have a graph.
     """
 
     n_models: int
@@ -53,6 +57,7 @@ class Cost:
     memory_mb: float
     failures: list[str]
     notes: list[str]
+    disk: DiskNeed | None = None
 
 
 def measure_cost(config: RunConfig, plan: ShardPlan) -> Cost:
@@ -67,8 +72,9 @@ def measure_cost(config: RunConfig, plan: ShardPlan) -> Cost:
     entries = with_domains(entries, numbering)
     failures = [str(entry.failure) for entry in entries if entry.failure is not None]
     good = [entry for entry in entries if entry.failure is None]
+    built: list[Built] = []
     for entry in good:
-        failures += _cost_of_one(entry, config)
+        failures += _cost_of_one(entry, config, built)
     seconds = perf_counter() - start - numbering.seconds
     return Cost(
         n_models=len(entries),
@@ -79,15 +85,17 @@ def measure_cost(config: RunConfig, plan: ShardPlan) -> Cost:
         memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         failures=failures,
         notes=[f"{entry.ref.name}: {note}" for entry in good for note in entry.notes],
+        disk=measure_disk(built),
     )
 
 
-def _cost_of_one(entry: ModelEntry, config: RunConfig) -> list[str]:
+def _cost_of_one(entry: ModelEntry, config: RunConfig, built: list[Built]) -> list[str]:
     record, failure = build_model(entry, 0, 0, config.stage_a.model_timeout_s, config.stage_a.model_max_atoms)
     if failure is not None:
         return [failure.message]
     if record.graph is not None:
-        record.graph.cluster()
+        clusters = cluster_two_depths(len(record.graph), record.graph.internal.nodes)
+        built.append((record.name, record.graph, clusters))
     return []
 
 
@@ -129,6 +137,7 @@ def describe_plan(config: RunConfig, config_path: str) -> str:
         f"{' of a node' * (stage.nodes > 1)} (asked for: {mem})",
         f"{launcher:<8} {launch_line(stage, ranks, config_path)}",
     ]
+    lines += _disk_line(cost, n_models, len(plan.shards), stage.write_graphs)
     lines += [f"note     of the sampled models one fails: {message}" for message in cost.failures]
     lines += [f"note     of the sampled models one looks odd: {note}" for note in cost.notes]
     if memory > _gigabytes(mem):
@@ -139,6 +148,15 @@ def describe_plan(config: RunConfig, config_path: str) -> str:
             f"{stage.signal_ahead_s} before its end; a job would be requeued, {stage.requeue_limit} times at most"
         )
     return "\n".join(lines)
+
+
+def _disk_line(cost: Cost, n_models: float, n_shards: int, with_graphs: bool) -> list[str]:
+    if cost.disk is None:
+        return []
+    size = _bytes(cost.disk.of_run(n_models, n_shards, with_graphs))
+    packed, graphs = _bytes(cost.disk.packed_a_model), _bytes(cost.disk.graphs_a_model)
+    apart = "" if with_graphs else " once it is exported (write_graphs: 0), which is not counted"
+    return [f"disk     about {size}: a model takes {packed} in packed.h5, {graphs} in graphs.h5{apart}"]
 
 
 def launch_line(stage: StageA, ranks: int, config_path: str) -> str:

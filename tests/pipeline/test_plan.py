@@ -1,10 +1,12 @@
 """What `plan` says before anything runs."""
 
+import dataclasses
 import re
 
 import pytest
 
 from stagea_mpi.pipeline import build_shard, plan
+from stagea_mpi.pipeline.disk import DiskNeed
 from stagea_mpi.pipeline.plan import Cost, describe_plan
 from stagea_mpi.rundir.folders import RunFolder
 from stagea_mpi.slurm.submit import plan_jobs
@@ -67,6 +69,23 @@ def test_time_is_that_of_the_jobs_that_are_asked_for(described, poses, config_fo
     (job,) = plan_jobs(RunFolder(poses), config_for(poses, **shards), 3)
     assert job.n_tasks == 3
     assert "#SBATCH --ntasks-per-node=2\n" in job.text
+
+
+@pytest.mark.parametrize(
+    ("stage_a", "expected"),
+    [
+        ({}, "about 1.3 MB: a model takes 11.0 kB in packed.h5, 200.0 kB in graphs.h5"),
+        (
+            {"write_graphs": False},
+            "about 80.0 kB: a model takes 11.0 kB in packed.h5, 200.0 kB in graphs.h5 once it is exported "
+            "(write_graphs: 0), which is not counted",
+        ),
+    ],
+)
+def test_disk_is_that_of_the_files_that_are_written(described, stage_a, expected):
+    """Of six models in one shard: 14 kB + 6 · 11 kB = 80 kB in packed.h5, 6 · 200 kB in graphs.h5."""
+    cost = dataclasses.replace(TWO_SECONDS, disk=DiskNeed(14e3, 11e3, 200e3))
+    assert described(cost, **stage_a)["disk"] == expected
 
 
 def test_memory_is_that_of_a_nodes_ranks(described):
