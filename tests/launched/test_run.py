@@ -86,6 +86,24 @@ def test_without_clusters_a_shard_is_done_and_can_be_clustered_later(poses, run_
     assert published(path) == published(undisturbed)
 
 
+def test_without_graphs_a_run_says_where_its_models_are_and_ranks_export_them(poses, run_yaml, launch, undisturbed):
+    path = run_yaml(poses, "without", max_per_shard=3, min_per_shard=1, write_graphs=0)
+    root = path.with_suffix("")
+    done = launch(2, "run", path)
+    assert done.returncode == 0, done.stdout
+    assert f"6 of 6 models are in {root}/shards/*/packed.h5" in done.stdout
+    assert not list(root.glob("shards/*/graphs.h5"))
+    (root / "shards/shard_000001/STAGEA_DONE").rename(root / "kept")
+    refused = launch(2, "export", root)
+    assert refused.returncode == 2, refused.stdout
+    assert refused.stdout.count("shard_000001: is not done: its graphs are still to be clustered") == 1
+    (root / "kept").rename(root / "shards/shard_000001/STAGEA_DONE")
+    exported = launch(2, "export", root, "--shards", "0-1")
+    assert exported.returncode == 0, exported.stdout
+    assert exported.stdout.count(f"6 models are in {root}/shards/*/graphs.h5") == 1
+    assert published(path) == published(undisturbed)
+
+
 def test_a_run_repeated_changes_no_published_file(poses, run_yaml, launch, undisturbed):
     shards = undisturbed.with_suffix("") / "shards"
     before = {path: path.stat().st_mtime_ns for path in shards.glob("*/*")}
