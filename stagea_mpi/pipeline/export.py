@@ -139,14 +139,15 @@ def export_shard(shard: ShardFolder) -> Outcome:
     lock, state = ShardLock(shard.path), ShardState(shard)
     if state.holder is None and not shard.drafts() and state.meta is not None and _has_graphs(state, state.meta):
         return _outcome(state.meta, shard, "skipped")
-    if not shard.path.is_dir():
-        raise _not_done(shard, "nothing of it is published")
+    is_held = state.holder is not None and state.holder[2]
+    if state.published is not Published.DONE and not is_held:
+        _checked(state)  # which says why not; what a run has left half done is the next run's
     lock.acquire()
     try:
-        shard.remove_drafts()
-        shard.progress.unlink(missing_ok=True)
         state = ShardState(shard)  # another process may have been at it until just now
         meta = _checked(state)
+        shard.remove_drafts()
+        shard.progress.unlink(missing_ok=True)
         if _has_graphs(state, meta):
             return _outcome(meta, shard, "skipped")
         _write(shard, meta, lock)

@@ -95,6 +95,14 @@ def half_replaced(meta: Path) -> None:
     meta.write_text(json.dumps(checksummed(values | {"replaced": {"packed.h5": None}})))
 
 
+def stop_in_the_middle(shard) -> None:
+    """Leaves a shard as a run that was stopped while it built the graphs."""
+    shutil.rmtree(shard.path)
+    shard.path.mkdir()
+    shard.progress.write_text(json.dumps({"stage": "stopped", "n_models": 2}))
+    (shard.path / ".packed.h5.elsewhere.1.tmp").write_bytes(b"half")
+
+
 #: What is done to a shard, and what is said of it.
 OBSTACLES = {
     "damaged": (lambda shard: change_byte(shard.packed), "packed.h5: its SHA-256 is "),
@@ -102,6 +110,7 @@ OBSTACLES = {
     "no metadata": (lambda shard: shard.meta.unlink(), "meta_stageA.json: is missing or damaged, though the shard is"),
     "graphs of unknown origin": (lambda shard: shard.graphs.write_bytes(b"x"), "graphs.h5: has no record in the meta"),
     "not begun": (lambda shard: shutil.rmtree(shard.path), "is not done: nothing of it is published; finish the run"),
+    "stopped": (stop_in_the_middle, "is not done: nothing of it is published; finish the run"),
     "to be clustered": (lambda shard: (shard.path / DONE).unlink(), "is not done: its graphs are still to be clustere"),
     "not marked": (lambda shard: shard.unmark(), "since more models failed than max_failed_fraction allows"),
     "half replaced": (lambda shard: half_replaced(shard.meta), "a run has ended while its files were being replaced"),
