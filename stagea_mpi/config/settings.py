@@ -98,7 +98,12 @@ class StageA:
     write_graphs: bool = setting(
         True, values.flag, "0: no graphs.h5; `python -m stagea_mpi export` writes it later, from packed.h5"
     )
-    team: str | int = setting("node", values.team, "ranks that share a shard: `node`, `world`, or a number")
+    team: str | int = setting(
+        "auto",
+        values.team,
+        "ranks that share a shard: `auto` (of one node, as many as need not wait for their first), `node`, `world`, or "
+        "a number; in `cluster_only` one, whatever this says",
+    )
     job_form: str = setting(
         "array", values.one_of(*JOB_FORMS), "`submit` an `array` of jobs, or one `single` large job"
     )

@@ -114,12 +114,12 @@ def patterns(value: Any, key: str) -> tuple[str, ...]:
 
 
 def team(value: Any, key: str) -> str | int:
-    if value in ("node", "world"):
+    if value in ("auto", "node", "world"):
         return value
     try:
         return integer(1)(value, key)
     except ConfigError as error:
-        raise ConfigError(f"{key}: expected node, world or a number of ranks, found {value!r}") from error
+        raise ConfigError(f"{key}: expected auto, node, world or a number of ranks, found {value!r}") from error
 
 
 def duration(seconds: float) -> str:

@@ -170,14 +170,21 @@ def _is_step_task() -> bool:
     return step.isdigit() and int(step) < 2**31
 
 
-def split_into_teams(comm: Communicator, team: str | int) -> tuple[Communicator, int, int]:
+def node_names(comm: Communicator) -> list[str]:
+    """The node of each rank, by rank; collective."""
+    # Slurm's name of a node where there is one: several of its nodes may live on one host.
+    return comm.allgather(os.environ.get("SLURMD_NODENAME") or os.uname().nodename)
+
+
+def split_into_teams(comm: Communicator, team: str | int | Sequence[int]) -> tuple[Communicator, int, int]:
     """Divides the ranks into teams; collective.
 
     Parameters
     ----------
     comm : communicator
-    team : "node", "world" or int
-        Ranks of one node together, all together, or so many together (consecutive ones).
+    team : "node", "world", int or sequence of int
+        Ranks of one node together, all together, or so many together (consecutive ones); or by rank the number of its
+        team, equal on all ranks.
 
     Returns
     -------
@@ -187,13 +194,14 @@ def split_into_teams(comm: Communicator, team: str | int) -> tuple[Communicator,
         Number of the caller's team, and how many there are.
     """
     if team == "node":
-        # Slurm's name of a node where there is one: several of its nodes may live on one host.
-        nodes = comm.allgather(os.environ.get("SLURMD_NODENAME") or os.uname().nodename)
+        nodes = node_names(comm)
         names = list(dict.fromkeys(nodes))
         colors = [names.index(name) for name in nodes]
-    else:
+    elif isinstance(team, str | int):
         width = comm.size if team == "world" else min(int(team), comm.size)
         colors = [rank // width for rank in range(comm.size)]
+    else:
+        colors = list(team)
     with start_limit("dividing the ranks into teams", "See what the ranks have logged.", comm.rank == 0):
         own = comm.Split(colors[comm.rank], comm.rank)
     return own, colors[comm.rank], max(colors) + 1

@@ -12,12 +12,15 @@ from ..config.run_config import RunConfig, StageA
 from ..config.values import duration, time_limit_seconds
 from ..graph.clustering import cluster_two_depths
 from ..inputs import RunNames
+from ..mpi.team_sizes import sizes_of_teams
 from ..mpi.teams import SerialComm
+from ..rundir.folders import RunFolder
 from ..rundir.sharding import ShardPlan, plan_shards
 from .build_shard import build_model
 from .disk import Built, DiskNeed, measure_disk
 from .inventory import ModelEntry, list_shard, with_domains
 from .shared_numbering import Numbering
+from .team_choice import choose, survey
 
 #: Files that are computed to learn what a model costs.
 N_SAMPLES = 3
@@ -133,6 +136,7 @@ def describe_plan(config: RunConfig, config_path: str) -> str:
         f"(measured on {cost.n_models} models), {cost.seconds_per_sequence:.3f} s a distinct sequence",
         f"time     {duration(core_seconds)} on one rank, {duration(core_seconds / ranks)} on {ranks} ranks{together} "
         f"(asked for: {time})",
+        f"teams    {_teams(config, len(plan.shards), n_jobs, ranks)}",
         f"memory   {cost.memory_mb + _MEMORY_MARGIN_MB:.0f} MB a rank, {memory:.1f} GB for {on_node} ranks"
         f"{' of a node' * (stage.nodes > 1)} (asked for: {mem})",
         f"{launcher:<8} {launch_line(stage, ranks, config_path)}",
@@ -157,6 +161,19 @@ def _disk_line(cost: Cost, n_models: float, n_shards: int, with_graphs: bool) ->
     packed, graphs = _bytes(cost.disk.packed_a_model), _bytes(cost.disk.graphs_a_model)
     apart = "" if with_graphs else " once it is exported (write_graphs: 0), which is not counted"
     return [f"disk     about {size}: a model takes {packed} in packed.h5, {graphs} in graphs.h5{apart}"]
+
+
+def _teams(config: RunConfig, n_shards: int, n_jobs: int, ranks: int) -> str:
+    """How the ranks of a job are divided."""
+    stage = config.stage_a
+    if config.phase == "cluster_only":
+        return "each rank is one: cluster_only is the work of first ranks"
+    if stage.team != "auto":
+        return f"{stage.team} (stage_a.team)"
+    folder, n_nodes = RunFolder(config.run_root), min(stage.nodes, ranks)
+    return str(
+        choose(folder, sizes_of_teams(ranks, n_nodes), [survey(folder, range(0, n_shards, n_jobs), config.phase)])
+    )
 
 
 def launch_line(stage: StageA, ranks: int, config_path: str) -> str:

@@ -22,6 +22,7 @@ from ..telemetry.recording import recording
 from .context import Options, RunContext
 from .finish_shard import Outcome
 from .team import Team
+from .team_choice import chosen_teams
 from .versions import take_versions, versions
 
 #: Seconds after which all nodes see what rank 0 has written, where they share the file system.
@@ -63,21 +64,29 @@ def run(
     worker : WorkerProcess, optional
         One that this rank has started already; it is stopped.
     """
-    folder = RunFolder(config.run_root)
-    team, index, n_teams = split_into_teams(comm, config.stage_a.team)
-    if config.phase != "cluster_only":  # in which a team's first rank writes alone
-        raise_on_any_rank(comm, serial_h5py(team))
+    folder, stated = RunFolder(config.run_root), config.stage_a.team
+    if config.phase == "cluster_only":  # which is the work of first ranks
+        stated = 1
+    divided = split_into_teams(comm, stated) if stated != "auto" else None
+    if divided is not None and config.phase != "cluster_only":
+        raise_on_any_rank(comm, serial_h5py(divided[0]))
     error, prepared = None, None
     if comm.rank == 0:
         try:
-            prepared = _prepare_run(folder, config, options), versions()
+            prepared = *_prepare_run(folder, config, options), versions()
         except StageAError as problem:
             error = problem
     raise_on_any_rank(comm, error)
-    params, found_versions = comm.bcast(prepared)
+    params, sizes, found_versions = comm.bcast(prepared)
     take_versions(found_versions)
     raise_on_any_rank(comm, _lacks_folder(comm.rank, folder, params))
     selected = _selected(options, params["n_shards"])
+    if divided is None:
+        teams = chosen_teams(comm, folder, selected, phase=config.phase, force=options.force)
+        divided = split_into_teams(comm, teams)
+    team, index, n_teams = divided
+    if sizes and n_teams > 1:  # the last ones to be taken are the small ones, and no team waits for long
+        selected.sort(key=lambda shard: (-sizes[shard], shard))
     who = {"team": index, "team_rank": team.rank, "teams": n_teams}
     interval = config.metrics_interval if config.collect_metrics else None
     with recording(comm, folder.root, config.phase, interval, **who) as events:
@@ -96,12 +105,13 @@ def run(
     return RunSummary(found, len(selected), any(stopped for _, stopped in gathered) and unfinished)
 
 
-def _prepare_run(folder: RunFolder, config: RunConfig, options: Options) -> dict[str, Any]:
+def _prepare_run(folder: RunFolder, config: RunConfig, options: Options) -> tuple[dict[str, Any], list[int]]:
+    """`shards.params`, and the shards' sizes where the input has been listed."""
     folder.create()
     folder.remove_drafts()
-    params = ensure_shard_plan(folder, config, options.force, trust_list=options.share is not None)
+    plan = ensure_shard_plan(folder, config, options.force, trust_list=options.share is not None)
     folder.write_config({**config.as_dict(), "versions": versions()})
-    return params
+    return plan.params, plan.sizes
 
 
 def _lacks_folder(rank: int, folder: RunFolder, params: dict[str, Any]) -> StageAError | None:

@@ -31,7 +31,7 @@ class ShardPlan:
     Attributes
     ----------
     shards : list of list of str
-        Input paths of each shard.
+        Input paths of each shard. These and the sizes are empty where the input has not been listed.
     sizes : list of int
         Bytes of each shard's files.
     params : dict
@@ -139,7 +139,7 @@ def _bounds(sizes: list[int], config: RunConfig) -> list[tuple[int, int]]:
     return bounds
 
 
-def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_list: bool = False) -> dict[str, Any]:
+def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_list: bool = False) -> ShardPlan:
     """Splits the run into shards, or finds that it has been split already.
 
     Parameters
@@ -154,8 +154,8 @@ def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_l
 
     Returns
     -------
-    params : dict
-        `shards.params`.
+    plan : ShardPlan
+        With what stands in `shards.params`.
 
     Raises
     ------
@@ -164,12 +164,12 @@ def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_l
     """
     known = read_params(folder)
     if trust_list and known is not None and all(known.get(key) == value for key, value in _settings(config).items()):
-        return known
+        return ShardPlan([], [], known)
     plan = plan_shards(config)
     if known is not None:
         changed = [key for key in plan.params if plan.params[key] != known.get(key)]
         if not changed:
-            return known
+            return ShardPlan(plan.shards, plan.sizes, known)
         if not force:
             told = [key for key in changed if key not in _DERIVED] or changed
             what = "; ".join(f"{key} was {known.get(key)!r}, is {plan.params[key]!r}" for key in told)
@@ -195,7 +195,7 @@ def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_l
         ):
             path.unlink(missing_ok=True)
     write_json(folder.params, checksummed(plan.params))
-    return plan.params
+    return plan
 
 
 #: What of the parameters only follows from the files.

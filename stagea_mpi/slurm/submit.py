@@ -92,7 +92,7 @@ def submit(config: RunConfig, *, force: bool = False) -> list[str]:
         submissions = Submissions(folder)
         _refuse_second(folder, submissions)
         _refuse_other_chains(folder, config, force)
-        n_shards = ensure_shard_plan(folder, config, force)["n_shards"]
+        n_shards = ensure_shard_plan(folder, config, force).params["n_shards"]
         if force:
             _forget(folder, n_shards)
         if _is_done(folder, config, n_shards):

@@ -21,7 +21,7 @@ def test_defaults_are_those_of_existing_pipelines():
     assert (stage_a.target_shard_gb, stage_a.min_per_shard, stage_a.max_per_shard) == (0.1, 10, 100)
     assert stage_a.glob == ("**/*.pdb",)
     assert (stage_a.graph_result_queue_maxsize, stage_a.graph_writer_log_every_s) == (100, 30)
-    assert (stage_a.max_failed_fraction, stage_a.model_timeout_s, stage_a.team) == (0.1, 300, "node")
+    assert (stage_a.max_failed_fraction, stage_a.model_timeout_s, stage_a.team) == (0.1, 300, "auto")
     assert stage_a.write_graphs is True
     assert parsed(stage_a={"write_graphs": 0}).stage_a.write_graphs is False
     assert parsed().max_concurrent_a == 20
@@ -57,7 +57,7 @@ def test_the_resolved_configuration_reads_as_itself():
         ({"stage_a": {"cores": "many"}}, "found 'many'"),
         ({"stage_a": {"max_failed_fraction": 1.5}}, "at most 1, found 1.5"),
         ({"stage_a": {"model_timeout_s": float("nan")}}, "stage_a.model_timeout_s"),
-        ({"stage_a": {"team": "rack"}}, "expected node, world or a number of ranks"),
+        ({"stage_a": {"team": "rack"}}, "expected auto, node, world or a number of ranks"),
         ({"stage_a": {"split_mode": 2}}, "expected 0 or 1, found 2"),
         ({"stage_a": {"time": "soon"}}, "HH:MM:SS"),
         ({"stage_a": {"glob": "/etc/*"}}, "relative to pdb_root"),

@@ -211,9 +211,7 @@ def test_hmmscan_is_asked_for_its_version_once_a_run(poses, run_yaml, launch, tm
         f'#!/bin/sh\n[ "$*" = -h ] && echo asked >>{folder}/asked\nexec {shutil.which("hmmscan")} "$@"\n'
     )
     program.chmod(0o755)
-    (folder / "sitecustomize.py").write_text(
-        f"import os\nos.environ['PATH'] = {f'{folder}:'!r} + os.environ['PATH']\n"
-    )
+    (folder / "sitecustomize.py").write_text(f"import os\nos.environ['PATH'] = {f'{folder}:'!r} + os.environ['PATH']\n")
     path = run_yaml(poses, max_per_shard=3, min_per_shard=1)
     done = launch(2, "run", path, PYTHONPATH=str(folder))
     assert done.returncode == 0, done.stdout

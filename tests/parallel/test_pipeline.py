@@ -1,4 +1,6 @@
 import dataclasses
+import json
+import os
 
 import pytest
 
@@ -7,6 +9,9 @@ from stagea_mpi.mpi.guard import StopRequest
 from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.pipeline.context import Options
 from stagea_mpi.pipeline.run import run
+from stagea_mpi.pipeline.team import Team
+from stagea_mpi.pipeline.team_choice import chosen_teams
+from stagea_mpi.rundir.folders import RunFolder
 
 pytestmark = pytest.mark.mpi
 
@@ -80,6 +85,54 @@ def test_several_shards_and_several_teams_publish_what_one_rank_does(comm, share
         assert together == alone
 
 
+@pytest.mark.parametrize(("team", "nodes"), [("auto", 1), ("auto", 2), ("world", 2)])
+def test_files_are_the_same_however_ranks_are_divided(
+    comm, shared_tmp_path, input_folder, config_for, monkeypatch, team, nodes
+):
+    monkeypatch.setenv("SLURMD_NODENAME", f"n{comm.rank % nodes}")
+    # The last shard has one model: with four ranks, one is without a shard at the end.
+    _, together, alone = run_both(
+        comm, shared_tmp_path, input_folder, config_for, max_per_shard=3, min_per_shard=1, team=team
+    )
+    if comm.rank == 0:
+        assert len(together) == 6
+        assert together == alone
+
+
+def test_the_choice_of_teams_is_one_for_all_ranks(comm, shared_tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURMD_NODENAME", f"n{comm.rank % 2}")
+    teams = chosen_teams(comm, RunFolder(shared_tmp_path / "nothing"), range(1000), phase="full", force=False)
+    # Two ranks of a node are not more than its first one keeps up with.
+    assert comm.allgather(teams) == [[rank % 2 for rank in range(comm.size)]] * comm.size
+
+
+def test_a_team_without_a_shard_ends_with_the_others(comm, shared_tmp_path, input_folder, config_for):
+    """There is one shard, and each rank is a team."""
+    summary, together, alone = run_both(comm, shared_tmp_path, input_folder, config_for, team=1)
+    if comm.rank == 0:
+        assert [outcome.shard for outcome in summary.outcomes] == [0]
+        assert together == alone
+
+
+def test_teams_take_the_largest_shards_first(comm, shared_tmp_path, input_folder, config_for, monkeypatch):
+    """The first team alone takes them: three of two files each, of which the second has the most bytes."""
+    if comm.rank == 0:
+        second = sorted(input_folder.iterdir())[2]
+        second.write_text(second.read_text() + "REMARK\n" * 100_000)
+    taken = []
+    monkeypatch.setattr(Team, "work", lambda self, shards: [taken.append(shard) for shard in shards] and [])
+    config = config_for(input_folder, shared_tmp_path / "sizes", max_per_shard=2, min_per_shard=1, team=1)
+    run(comm, config, Options(), StopRequest())
+    sizes = {
+        shard: sum(os.stat(path).st_size for path in RunFolder(config.run_root).shard(shard).inputs())
+        for shard in taken
+    }
+    assert taken == sorted(taken, key=lambda shard: -sizes[shard])
+    by_rank = comm.allgather(taken)
+    assert sorted(sum(by_rank, [])) == [0, 1, 2]
+    assert 1 in [shards[0] for shards in by_rank if shards]
+
+
 def test_a_second_run_computes_nothing(comm, shared_tmp_path, input_folder, config_for):
     config = config_for(input_folder, shared_tmp_path / "run", max_failed_fraction=1.0)
     run(comm, config, Options(), StopRequest())
@@ -99,3 +152,23 @@ def test_prepared_graphs_are_clustered_without_reading_the_input(comm, shared_tm
     if comm.rank == 0:
         assert [outcome.action for outcome in summary.outcomes] == ["clustered"]
         assert (config.run_root / "shards/shard_000000/STAGEA_DONE").exists()
+
+
+@pytest.mark.parametrize("team", ["auto", 2])
+def test_each_rank_clusters_shards_of_its_own(comm, shared_tmp_path, input_folder, config_for, team):
+    cut = {"max_failed_fraction": 1.0, "max_per_shard": 1, "min_per_shard": 1}
+    config = config_for(input_folder, shared_tmp_path / "split", team=team, **cut)
+    run(comm, dataclasses.replace(config, phase="prep_graphs"), Options(), StopRequest())
+    summary = run(comm, dataclasses.replace(config, phase="cluster_only"), Options(), StopRequest())
+    if comm.rank == 0:
+        assert [outcome.action for outcome in summary.outcomes] == ["clustered"] * 6
+        starts = [
+            line
+            for path in (config.run_root / "telemetry").iterdir()
+            for line in map(json.loads, filter(None, path.read_text().splitlines()))
+            if line["stage"] == "start" and line["phase"] == "cluster_only"
+        ]
+        assert [line["teams"] for line in starts] == [comm.size] * comm.size
+        alone = config_for(input_folder, shared_tmp_path / "alone", **cut)
+        run(SerialComm(), alone, Options(), StopRequest())
+        assert published(config) == published(alone)

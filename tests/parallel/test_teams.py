@@ -22,3 +22,10 @@ def test_the_ranks_of_a_node_are_a_team(comm, monkeypatch):
     team, index, count = split_into_teams(comm, "node")
     assert count == min(2, comm.size)
     assert team.allgather(comm.rank % 2) == [comm.rank % 2] * team.size
+
+
+def test_teams_may_be_listed_by_rank(comm):
+    listed = [(rank + 1) // 2 for rank in range(comm.size)]  # the first rank alone, the others in pairs
+    team, index, count = split_into_teams(comm, listed)
+    assert (index, count) == (listed[comm.rank], listed[-1] + 1)
+    assert team.allgather(comm.rank) == [rank for rank, number in enumerate(listed) if number == index]

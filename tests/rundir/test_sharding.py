@@ -50,9 +50,9 @@ def test_shards_follow_each_other_and_hold_no_more_than_allowed(sizes, least, mo
 
 def test_the_cut_is_made_once_and_found_again(config):
     folder = RunFolder(config.run_root)
-    params = ensure_shard_plan(folder, config, force=False)
+    plan = ensure_shard_plan(folder, config, force=False)
     written = folder.shard(0).list_path.stat().st_mtime_ns
-    assert ensure_shard_plan(folder, config, force=False) == params
+    assert ensure_shard_plan(folder, config, force=False) == plan
     assert folder.shard(0).list_path.stat().st_mtime_ns == written
     assert folder.shard(2).inputs() == plan_shards(config).shards[2]
 
@@ -63,7 +63,7 @@ def test_another_input_is_refused_by_what_changed_and_split_anew_with_force(conf
     (config.pdb_root / "one" / "more.pdb").write_text("ATOM\n")
     with pytest.raises(RunFolderError, match="n_files was 12, is 13.*--force"):
         ensure_shard_plan(folder, config, force=False)
-    assert ensure_shard_plan(folder, config, force=True)["n_files"] == 13
+    assert ensure_shard_plan(folder, config, force=True).params["n_files"] == 13
 
 
 def test_files_of_one_name_get_names_from_their_folders(config):

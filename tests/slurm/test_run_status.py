@@ -119,7 +119,7 @@ def test_array_tasks_take_the_list_of_files_that_submit_has_made(folder, config_
     other = config_for(poses, min_per_shard=1, max_per_shard=3)
     folder.shard(0).list_path.write_text("a list that shows whether it has been written anew\n")
 
-    assert ensure_shard_plan(folder, config, False, trust_list=True)["n_shards"] == 3
+    assert ensure_shard_plan(folder, config, False, trust_list=True).params["n_shards"] == 3
     assert "a list" in folder.shard(0).list_path.read_text()
     with pytest.raises(RunFolderError, match="max_per_shard was 2, is 3"):
         ensure_shard_plan(folder, other, False, trust_list=True)
