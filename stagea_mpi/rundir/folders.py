@@ -223,6 +223,27 @@ def write_text(path: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
+def write_texts(texts: Iterable[tuple[Path, str]]) -> None:
+    """Writes many files of one folder; each gets its final name when all of them are on disk.
+
+    To flush them when all are written takes a fraction of the time of flushing each as it is written.
+    """
+    drafts: dict[Path, Path] = {}
+    try:
+        for path, text in texts:
+            drafts[path] = draft_name(path)
+            drafts[path].write_text(text, encoding="utf-8", errors="surrogateescape")
+        for draft in drafts.values():
+            flush_to_disk(draft)
+        for path, draft in drafts.items():
+            os.replace(draft, path)
+        for folder in {path.parent for path in drafts}:
+            flush_to_disk(folder)
+    finally:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     """Replaces a JSON file; without `durable` it is not flushed (progress, which the next write replaces)."""
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"

@@ -4,7 +4,7 @@ import pytest
 from launching import published
 
 
-@pytest.mark.parametrize("stage_a", [{}, {"team": 2}], ids=["node", "number"])
+@pytest.mark.parametrize("stage_a", [{"team": "node"}, {"team": 2}], ids=["node", "number"])
 def test_ranks_with_a_serial_h5py_are_told_so_before_a_file_is_read(stage_a, poses, run_yaml, launch):
     path = run_yaml(poses, **stage_a)
     done = launch(2, "run", path, module="tests.launched.serial_h5py")
@@ -16,9 +16,9 @@ def test_ranks_with_a_serial_h5py_are_told_so_before_a_file_is_read(stage_a, pos
     assert not path.with_suffix("").exists()
 
 
-@pytest.mark.parametrize(("ranks", "team"), [(1, "node"), (2, 1)])
+@pytest.mark.parametrize(("ranks", "team"), [(1, "node"), (2, 1), (2, "auto")])
 def test_a_serial_h5py_will_do_where_each_rank_writes_its_own_files(ranks, team, poses, run_yaml, launch, undisturbed):
-    path = run_yaml(poses, "serial", max_per_shard=3, min_per_shard=1, team=team)
+    path = run_yaml(poses, f"serial_{team}", max_per_shard=3, min_per_shard=1, team=team)
     done = launch(ranks, "run", path, module="tests.launched.serial_h5py")
     assert done.returncode == 0, done.stdout
     assert published(path) == published(undisturbed)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from stagea_mpi.rundir.folders import RunFolder, publish, write_table
+from stagea_mpi.rundir.folders import RunFolder, publish, write_table, write_texts
 
 
 def test_a_file_has_its_final_name_only_when_it_is_whole(tmp_path):
@@ -31,6 +31,23 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         write()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_of_many_files_none_has_its_name_before_all_are_written(tmp_path):
+    def texts():
+        yield tmp_path / "one.lst", "one\n"
+        yield tmp_path / "two.lst", "two\n"
+        assert not list(tmp_path.glob("*.lst"))
+        raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError):
+        write_texts(texts())
+    assert list(tmp_path.iterdir()) == []
+    write_texts([(tmp_path / "one.lst", "one\n"), (tmp_path / "two.lst", "caf\udce9\n")])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "one.lst": b"one\n",
+        "two.lst": b"caf\xe9\n",
+    }
 
 
 def test_equal_rows_give_equal_bytes_also_when_gzipped(tmp_path):

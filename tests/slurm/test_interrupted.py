@@ -177,7 +177,7 @@ def _columns(packed: h5py.File) -> dict[str, np.ndarray]:
 
 def test_a_signal_to_a_single_rank_stops_its_team_and_no_other(two_nodes, poses, write_run, held_model, tmp_path):
     hold, activate = held_model()
-    config, run_root = write_run(poses, job_form="single", nodes=2, max_per_shard=1, activate=activate)
+    config, run_root = write_run(poses, job_form="single", nodes=2, team="node", max_per_shard=1, activate=activate)
 
     job = _submit(two_nodes, config, run_root)[0]
     hold.wait(2)  # each team has the one model of a shard in hand

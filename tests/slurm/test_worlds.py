@@ -31,7 +31,7 @@ def test_four_ranks_on_two_nodes_write_one_file(two_nodes, poses, write_run, hel
 
 def test_nodes_are_teams_that_share_out_the_shards(two_nodes, poses, write_run, held_model, tmp_path):
     hold, activate = held_model()
-    config, run_root = write_run(poses, job_form="single", nodes=2, max_per_shard=1, activate=activate)
+    config, run_root = write_run(poses, job_form="single", nodes=2, team="node", max_per_shard=1, activate=activate)
 
     two_nodes.stagea("submit", config)
     hold.wait(2)
