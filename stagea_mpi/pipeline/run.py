@@ -21,6 +21,7 @@ from ..rundir.sharding import ensure_shard_plan, read_params
 from ..telemetry.recording import recording
 from .context import Options, RunContext
 from .finish_shard import Outcome
+from .shard import no_graphs
 from .team import Team
 from .team_choice import chosen_teams
 from .versions import take_versions, versions
@@ -81,6 +82,8 @@ def run(
     take_versions(found_versions)
     raise_on_any_rank(comm, _lacks_folder(comm.rank, folder, params))
     selected = _selected(options, params["n_shards"])
+    if config.phase == "cluster_only":
+        raise_on_any_rank(comm, _lacks_graphs(folder, selected[comm.rank :: comm.size]))
     if divided is None:
         teams = chosen_teams(comm, folder, selected, phase=config.phase, force=options.force)
         divided = split_into_teams(comm, teams)
@@ -130,6 +133,12 @@ def _lacks_folder(rank: int, folder: RunFolder, params: dict[str, Any]) -> Stage
     if not os.access(folder.shards, os.W_OK | os.X_OK):
         return RunFolderError(f"{here} may not write there; mount it for writing on all nodes, or choose another")
     return None
+
+
+def _lacks_graphs(folder: RunFolder, selected: list[int]) -> StageAError | None:
+    """The error of the first shard that has nothing to be clustered, found before teams go different ways."""
+    shards = (folder.shard(index) for index in selected)
+    return next((no_graphs(shard) for shard in shards if not os.path.lexists(shard.packed)), None)
 
 
 def _selected(options: Options, n_shards: int) -> list[int]:

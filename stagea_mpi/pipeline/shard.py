@@ -135,10 +135,7 @@ class Shard:
             self._root_await_finish(published)
             return None
         if clusters_only:
-            raise RunFolderError(
-                f"{self.folder.path}: there are no graphs to cluster; "
-                "run `python -m stagea_mpi run` with --phase prep_graphs (or full) first"
-            )
+            raise no_graphs(self.folder)
         return [(path, self.context.names.of(path)) for path in paths]
 
     def _root_tidy(self, state: ShardState) -> None:
@@ -329,6 +326,14 @@ class FinishQueue:
         """Gives back the lock of a shard that waits and will not be finished."""
         if self._waiting is not None:
             self._waiting.lock.release()
+
+
+def no_graphs(folder: ShardFolder) -> RunFolderError:
+    """The error of a shard that is to be clustered before its graphs are there."""
+    return RunFolderError(
+        f"{folder.path}: there are no graphs to cluster; "
+        "run `python -m stagea_mpi run` with --phase prep_graphs (or full) first"
+    )
 
 
 def _n_noted(entries: list[ModelEntry], failures: list[Failure]) -> int:

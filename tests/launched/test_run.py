@@ -70,10 +70,12 @@ def test_full_only_clusters_what_is_prepared(poses, run_yaml, launch, undisturbe
     assert published(path) == published(undisturbed)
 
 
-def test_clustering_first_says_which_run_must_come_before(poses, run_yaml, launch):
-    done = launch(1, "run", run_yaml(poses), "--cluster-only")
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_clustering_first_says_which_run_must_come_before(ranks, poses, run_yaml, launch):
+    done = launch(ranks, "run", run_yaml(poses, max_per_shard=3, min_per_shard=1), "--cluster-only")
     assert done.returncode == 2
-    assert "--phase prep_graphs" in done.stdout
+    assert done.stdout.count("--phase prep_graphs") == 1
+    assert "MPI_ABORT" not in done.stdout
 
 
 def test_without_clusters_a_shard_is_done_and_can_be_clustered_later(poses, run_yaml, launch, undisturbed):
