@@ -12,6 +12,9 @@
 #define STEP 0.2
 #define PROJECTIONS 5
 
+/* Å from a surface; points beyond are errors of rounding, where one ball lies nearly inside another. */
+#define FURTHEST (1.5 * PROBE)
+
 /* Å; Voronota compares lengths with that tolerance. */
 #define EPSILON 1e-10
 
@@ -50,12 +53,11 @@ static void free_work(Work *work)
     free_outline(&work->outline);
 }
 
-/* Adds the corners; returns the largest radius. Voronota looks for the upper bounds from 0 upwards: where all coordinates
-   along an axis are negative, its box reaches to 0, and so does this one. */
+/* Adds the corners; returns the largest radius. */
 static double add_corners(Work *work)
 {
     const double limit = 1e300;
-    Point low = {limit, limit, limit}, high = {0, 0, 0};
+    Point low = {limit, limit, limit}, high = {-limit, -limit, -limit};
     double radius = 0;
     for (ptrdiff_t i = 0; i < work->n_given; i++) {
         Point p = work->ball[i].centre;
@@ -171,8 +173,10 @@ static Status measure(Work *work, const Ball *a, const Ball *b, double *area, Ch
         if (status == DONE && is_interrupted(checkpoint, 20 * n_points))
             status = INTERRUPTED;
     }
-    if (status == DONE)
+    if (status == DONE) {
+        draw_in(outline, &contact, FURTHEST);
         *area = area_inside(outline, &contact);
+    }
     return status;
 }
 

@@ -458,6 +458,24 @@ Status cut_outline(Outline *outline, const Contact *contact, const Ball *c, int3
     return DONE;
 }
 
+static bool is_strange(const Contour *line, ptrdiff_t i, const Contact *contact, double furthest)
+{
+    double from_b = distance(contact->b->centre, point_of(line, i)) - contact->b->radius;
+    return line->depth[i] > furthest || from_b > furthest;
+}
+
+void draw_in(Outline *outline, const Contact *contact, double furthest)
+{
+    Point middle = times(plus(contact->a->centre, contact->b->centre), 0.5);
+    double within = fmin(contact->a->radius, contact->b->radius);
+    for (ptrdiff_t k = 0; k < outline->now.n; k++) {
+        Contour *line = &outline->now.line[k];
+        for (ptrdiff_t i = 0; i < line->n; i++)
+            if (is_strange(line, i, contact, furthest))
+                move_point(line, i, plus(middle, times(unit(minus(point_of(line, i), middle)), within)));
+    }
+}
+
 double area_inside(const Outline *outline, const Contact *contact)
 {
     double area = 0;

@@ -46,6 +46,9 @@ Status begin_with_circle(Outline *outline, const Contact *contact, Point centre,
 /* Takes away what is nearer to the surface of c than to a's. */
 Status cut_outline(Outline *outline, const Contact *contact, const Ball *c, int32_t c_index);
 
+/* Draws in points that have come to lie further than so much from the surface of a or b. */
+void draw_in(Outline *outline, const Contact *contact, double furthest);
+
 /* Å² inside the lines. */
 double area_inside(const Outline *outline, const Contact *contact);
 

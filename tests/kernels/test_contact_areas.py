@@ -75,7 +75,7 @@ GEOMETRIES = {
     "hydrogens": lambda random, n: (
         packed(random, n, apart=0.9, density=0.1), random.choice((1.1, 1.2, 1.52, 1.7), n)
     ),
-    "unusual": lambda random, n: (packed(random, n, apart=1.2, density=0.06), random.uniform(0.5, 2.5, n).round(2)),
+    "unusual": lambda random, n: (packed(random, n, apart=1.7, density=0.04), random.uniform(0.8, 2.4, n).round(2)),
     "lattice": lambda random, n: (packed(random, n, apart=1.2, density=0.06, grid=0.1), random.choice(RADII, n)),
 }  # fmt: skip
 
@@ -109,16 +109,16 @@ def test_areas_of_twenty_thousand_balls_are_those_of_the_ones_around():
     assert np.allclose(by_kernel(xyz, radii, middle[near]), expected, **PRINTED)
 
 
-def test_where_all_coordinates_are_negative_the_box_of_corners_reaches_to_zero():
-    """As Voronota's does, which has a say in which parts of an outline stay; its full-precision area."""
+def test_areas_do_not_depend_on_where_the_balls_are():
+    """Voronota 1.28's; the box of corners, which has a say, reaches to 0 in 1.22 where all coordinates are negative."""
     xyz = np.array([
         (-8.992, -10.594, -11.227), (-7.816, -11.032, -10.614), (2.046, -12.466, -15.636), (-15.320, -8.312, -21.219),
         (-8.070, -8.352, -11.625), (-9.396, -10.191, -10.394), (-7.887, -8.375, -10.312), (-8.266, -11.703, -11.133),
         (-7.145, -11.758, -11.633),
     ])  # fmt: skip
     radii = np.array([1.55, 1.0, 1.0, 1.52, 1.7, 1.0, 1.55, 1.7, 1.52])
-    (area,) = by_kernel(xyz, radii, np.array([[6, 7]]))
-    assert area == pytest.approx(0.02856336239141139, rel=1e-9)
+    areas = [by_kernel(xyz + shift, radii, np.array([[6, 7]]))[0] for shift in (0.0, 100.0, -100.0)]
+    assert areas == pytest.approx([3.770623230263224] * 3, rel=1e-9)
 
 
 def disc(distance, radius):
