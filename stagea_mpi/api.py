@@ -83,7 +83,7 @@ def build_graph(
     try:
         with time_limit(timeout, name, "timeout"):
             name, atoms = _read(source, model)
-            return InterfaceGraph.of(_graph_of(atoms, rule, name, timeout), name)
+            return InterfaceGraph.of(_graph_of(atoms, rule, name), name)
     except StageAError:
         raise
     except Exception as bug:
@@ -202,7 +202,7 @@ def _listed(names: Sequence[str], numbers: Sequence[int | None]) -> str:
     return listed(name if number is None else f"{name} ({number})" for name, number in pairs)
 
 
-def _graph_of(atoms: AtomTable, rule: Chains | ChainRule, name: str, timeout: float | None) -> GraphArrays:
+def _graph_of(atoms: AtomTable, rule: Chains | ChainRule, name: str) -> GraphArrays:
     numbering = Numbering(SerialComm())
     chains = rule.stated() if isinstance(rule, ChainRule) and rule.is_stated else rule
     if isinstance(chains, Chains):

@@ -79,7 +79,7 @@ def find_chains(
         piece
         for name, sequence in sequences.items()
         if rule.antigen == AUTO or name not in rule.antigen
-        for piece in _pieces(name, sequence, found[name], rule)
+        for piece in _pieces(name, found[name], rule)
     ]
     geometry = Geometry(read)
     antibodies = _antibodies(rule, pieces, geometry, inventory, sequences)
@@ -104,7 +104,7 @@ def _describe(sequences: Mapping[str, str], found: Mapping[str, tuple[Domain, ..
     return "; ".join(words) or "none with amino acids"
 
 
-def _pieces(name: str, sequence: str, domains: tuple[Domain, ...], rule: ChainRule) -> list[ChainSlice]:
+def _pieces(name: str, domains: tuple[Domain, ...], rule: ChainRule) -> list[ChainSlice]:
     """A chain as it is, or cut where its second, third, … variable domain begins, so that no residue is lost."""
     domains = tuple(domain for domain in domains if domain.chain_type == "H" or domain.chain_type in LIGHT_TYPES)
     if rule.light is None:  # without a light chain, a chain is what its heavy domain makes it
