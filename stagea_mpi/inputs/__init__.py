@@ -1,6 +1,7 @@
 """Input files: which there are, which models they hold, what these are called, and one model's atoms as arrays."""
 
-from .atoms import AtomTable, atoms_of_structure, read_model
+from .atom_table import AtomTable
+from .atoms import atoms_of_structure, read_model
 from .containers import FileListing, ModelRef, list_models
 from .discovery import InputFiles, discover
 from .model_names import FileNames, RunNames, stem
