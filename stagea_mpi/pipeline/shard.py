@@ -289,11 +289,12 @@ class Shard:
         context, result = self.context, self.meta.result
         job = job_of_this_process()
         self.meta.job_id, self.meta.node = job["job_id"], job["node"]
-        self.lock.check()
-        self.progress.finishing(result.n_models, result.n_fail)
-        outcome = finish_shard(self.folder, self.meta, context.config, context.options.cluster, context.events)
-        self.folder.progress.unlink(missing_ok=True)
-        self.lock.release()
+        with context.events.timed("finish", shard=self.folder.index):
+            self.lock.check()
+            self.progress.finishing(result.n_models, result.n_fail)
+            outcome = finish_shard(self.folder, self.meta, context.config, context.options.cluster, context.events)
+            self.folder.progress.unlink(missing_ok=True)
+            self.lock.release()
         return outcome
 
 

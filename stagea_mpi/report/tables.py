@@ -33,6 +33,7 @@ PHASES = {
     "close": "writing",
     "cluster": "clustering",
     "publish": "publishing",
+    "finish": "publishing",
     "wait": "waiting",
 }
 
