@@ -3,6 +3,9 @@
 All ranks of a team build graphs; its first one also finishes them: clusters, graphs.h5, checksums. Beside p seconds a
 model that any rank can do stand s seconds that are the first rank's alone, so t ranks take max(s, (p + s) / t) a model,
 and more than (p + s) / s of them gain nothing: Amdahl's law, where the serial part is done beside the parallel one.
+Two more losses grow with a team: at a shard's end all wait for the slowest, for about a model, since some are several
+times as large as others; at the run's end the first rank finishes the last shard alone. `pipeline.simulation` follows
+all of this in detail.
 """
 
 import heapq
@@ -29,15 +32,23 @@ class TeamCosts:
         Seconds that any rank of a team can do.
     measured_on : int
         Finished shards that have told so; 0: a rule.
+    models : float
+        Of a shard, positive.
     """
 
     first_s: float
     any_s: float
     measured_on: int = 0
+    models: float = 100.0
 
     def of_model(self, ranks: int) -> float:
         """Seconds from one finished model to the next of a team, with the first rank's margin of safety."""
-        return max(SAFETY * self.first_s, (self.any_s + self.first_s) / ranks)
+        slowest = self.any_s * (1 - 1 / ranks) / self.models
+        return max(SAFETY * self.first_s, (self.any_s + self.first_s) / ranks) + slowest
+
+    def at_the_end(self, ranks: int) -> float:
+        """Seconds that the first rank finishes alone after the last model, by models of a shard."""
+        return self.first_s if ranks > 1 else 0.0
 
 
 #: Where no shard has been finished: CPU times of complexes of 3,900 atoms (jobs/README.md). Their ratio counts, which
@@ -95,6 +106,7 @@ def _seconds(teams: Mapping[int, int], n_shards: int, costs: TeamCosts) -> float
     `teams` says how many there are of each size.
     """
     paces = [(costs.of_model(ranks), n) for ranks, n in teams.items()]
+    end = max(costs.at_the_end(ranks) for ranks in teams)
     n_shards = max(n_shards, 1)
     low = n_shards / sum(n / pace for pace, n in paces)  # all teams busy to the end
     high = low + max(pace for pace, _ in paces)
@@ -102,4 +114,4 @@ def _seconds(teams: Mapping[int, int], n_shards: int, costs: TeamCosts) -> float
         middle = (low + high) / 2
         done = sum(n * int(middle / pace) for pace, n in paces)
         low, high = (low, middle) if done >= n_shards else (middle, high)
-    return high
+    return high + end

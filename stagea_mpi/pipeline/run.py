@@ -85,7 +85,8 @@ def run(
     if config.phase == "cluster_only":
         raise_on_any_rank(comm, _lacks_graphs(folder, selected[comm.rank :: comm.size]))
     if divided is None:
-        teams = chosen_teams(comm, folder, selected, phase=config.phase, force=options.force)
+        a_shard = params["n_files"] / params["n_shards"]
+        teams = chosen_teams(comm, folder, selected, phase=config.phase, force=options.force, models_a_shard=a_shard)
         divided = split_into_teams(comm, teams)
     team, index, n_teams = divided
     if sizes and n_teams > 1:  # the last ones to be taken are the small ones, and no team waits for long

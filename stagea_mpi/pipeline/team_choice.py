@@ -24,7 +24,7 @@ _ASKED, _NAMED = 16, 4
 
 
 def chosen_teams(
-    comm: Communicator, folder: RunFolder, selected: Sequence[int], *, phase: str, force: bool
+    comm: Communicator, folder: RunFolder, selected: Sequence[int], *, phase: str, force: bool, models_a_shard: float
 ) -> Sequence[int]:
     """The number of each rank's team, equal on all ranks; collective.
 
@@ -39,6 +39,8 @@ def chosen_teams(
         ``full`` or ``prep_graphs``: with ``cluster_only`` each rank is a team.
     force : bool
         Whether shards that are done are done again.
+    models_a_shard : float
+        About.
     """
     if any(comm.allgather(serial_h5py(comm) is not None)):
         if comm.rank == 0:
@@ -50,7 +52,7 @@ def chosen_teams(
     teams: list[int] = []
     if surveys is not None:
         by_node = [[rank for rank, node in enumerate(nodes) if node == name] for name in dict.fromkeys(nodes)]
-        choice = choose(folder, [len(ranks) for ranks in by_node], surveys, force=force)
+        choice = choose(folder, [len(ranks) for ranks in by_node], surveys, force=force, models_a_shard=models_a_shard)
         teams = _numbers(by_node, choice.counts)
         log.info("team: auto: %s", choice)
     return comm.bcast(teams)
@@ -109,11 +111,17 @@ class TeamChoice:
 
 
 def choose(
-    folder: RunFolder, ranks_of_nodes: Sequence[int], surveys: Sequence[Survey], *, force: bool = False
+    folder: RunFolder,
+    ranks_of_nodes: Sequence[int],
+    surveys: Sequence[Survey],
+    *,
+    force: bool = False,
+    models_a_shard: float = USUAL_COSTS.models,
 ) -> TeamChoice:
     """The division of ranks, from surveys of all shards that are to be done."""
     done = sorted(index for each in surveys for index in each.done)
     costs = measured_costs(folder.shard(done[k]) for k in _spread(len(done), _ASKED)) or USUAL_COSTS
+    costs = replace(costs, models=models_a_shard)
     n_open, n_built = sum(each.n_open for each in surveys), sum(each.n_built for each in surveys)
     if force:
         n_open, n_built = sum(each.n_shards for each in surveys), 0

@@ -52,7 +52,7 @@ def test_a_few_of_many_done_shards_are_named(folder):
 
 def test_what_is_left_to_first_ranks_alone_makes_smaller_teams(folder):
     """Graphs of an earlier phase are only to be finished."""
-    assert choose(folder, [8], [Survey(50, 50, 0, []), Survey(50, 50, 0, [])]).counts == [2]
+    assert choose(folder, [8], [Survey(50, 50, 0, []), Survey(50, 50, 0, [])]).counts == [4]
     all_built = choose(folder, [8], [Survey(100, 100, 100, [])])
     assert (all_built.counts, all_built.costs.any_s) == ([8], 0.0)
     half_built = choose(folder, [8], [Survey(50, 50, 50, []), Survey(50, 50, 0, [])])
@@ -125,11 +125,13 @@ def test_ranks_of_a_node_that_follow_each_other_are_a_team(folder, monkeypatch, 
     comm = ManyRanks(["n1", "n2"] * 8)  # as a launcher places ranks in turn
     shards = [2] * 100 * 16  # of which rank 0 looks at a hundred that are not done
     with caplog.at_level(logging.INFO):
-        teams = chosen_teams(comm, folder, shards, phase="full", force=False)
+        teams = chosen_teams(comm, folder, shards, phase="full", force=False, models_a_shard=100)
     assert teams == [0, 2] * 4 + [1, 3] * 4
     assert "teams of 4 of 8 ranks on each of 2 nodes" in caplog.text
 
 
 def test_without_a_parallel_h5py_each_rank_is_a_team(folder, monkeypatch):
     monkeypatch.setattr(team_choice, "serial_h5py", lambda comm: RuntimeError("built without MPI"))
-    assert list(chosen_teams(ManyRanks(["n1"] * 3), folder, [0, 1, 2], phase="full", force=False)) == [0, 1, 2]
+    assert list(
+        chosen_teams(ManyRanks(["n1"] * 3), folder, [0, 1, 2], phase="full", force=False, models_a_shard=100)
+    ) == [0, 1, 2]
