@@ -157,9 +157,10 @@ def _share(text: str) -> tuple[int, int]:
 
 def _plan(parsed: argparse.Namespace) -> int:
     from .config.run_config import load_config
-    from .pipeline.plan import describe_plan
+    from .pipeline.plan import describe_plan, plan_run
 
-    print(escape_unprintable(describe_plan(load_config(parsed.config, warn=_warn), parsed.config)))
+    config = load_config(parsed.config, warn=_warn)
+    print(escape_unprintable(describe_plan(plan_run(config), config, parsed.config)))
     return 0
 
 

@@ -2,108 +2,75 @@
 
 import math
 import re
-import resource
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter
 
-from ..antibody.hmm_search import anarci_module
 from ..config.run_config import RunConfig, StageA
 from ..config.values import duration, time_limit_seconds
-from ..graph.clustering import cluster_two_depths
-from ..inputs import RunNames
-from ..mpi.team_sizes import sizes_of_teams
-from ..mpi.teams import SerialComm
 from ..rundir.folders import RunFolder
 from ..rundir.sharding import ShardPlan, plan_shards
-from .build_shard import build_model
-from .disk import Built, DiskNeed, measure_disk
-from .inventory import ModelEntry, list_shard, with_domains
-from .shared_numbering import Numbering
-from .team_choice import choose, survey
+from .forecast import UsefulRanks, file_system_of, nodes_of, team_sizes, useful_ranks
+from .sample import Sample, take_sample
+from .simulation import Schedule, StageCosts, simulate
+from .team_choice import TeamChoice, choose, survey
 
-#: Files that are computed to learn what a model costs.
-N_SAMPLES = 3
 #: A rank's memory (MB) beyond what the sample shows: MPI, a second process, its children, a round of finished graphs.
 _MEMORY_MARGIN_MB = 100
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What the sampled models cost on one rank of this machine.
+class Plan:
+    """What a run would do and take.
 
     Attributes
     ----------
-    n_models, n_failed : int
-        Of the sampled files.
-    seconds_per_file : float
-        Reading, graph and clusters; the numbering of sequences not included.
-    seconds_per_sequence : float
-        Numbering by ANARCI.
-    sequences_per_model : float
-        Distinct sequences in the sample; docking models share theirs.
-    memory_mb : float
-        Peak of this process.
-    failures : list of str
-        What the failed models said.
-    notes : list of str
-        What is odd about the chains of the others.
-    disk : DiskNeed or None
-        Of those that have a graph.
+    n_files, input_bytes : int
+    n_models : int
+        About.
+    shard_files, shard_bytes : list of int
+        Of each shard.
+    sample : Sample
+    n_jobs, ranks, ranks_on_node : int
+        Jobs at once; ranks of each, and those of one of its nodes.
+    alone, schedule : Schedule
+        Of one rank, and of all ranks of all jobs.
+    teams : str
+        How the ranks of a job are divided, and why.
+    useful : UsefulRanks
+    memory_a_rank_mb : float
+    disk_bytes : float or None
+        Of all shards; None where no model of the sample has a graph.
+    asked_time, asked_memory : (str, str)
+        What `submit` asks for, and the key that says so.
     """
 
+    n_files: int
+    input_bytes: int
     n_models: int
-    n_failed: int
-    seconds_per_file: float
-    seconds_per_sequence: float
-    sequences_per_model: float
-    memory_mb: float
-    failures: list[str]
-    notes: list[str]
-    disk: DiskNeed | None = None
+    shard_files: list[int]
+    shard_bytes: list[int]
+    sample: Sample
+    n_jobs: int
+    ranks: int
+    ranks_on_node: int
+    alone: Schedule
+    schedule: Schedule
+    teams: str
+    useful: UsefulRanks
+    memory_a_rank_mb: float
+    disk_bytes: float | None
+    asked_time: tuple[str, str]
+    asked_memory: tuple[str, str]
+
+    @property
+    def memory_gb(self) -> float:
+        """Of a node's ranks."""
+        return self.ranks_on_node * self.memory_a_rank_mb / 1024
 
 
-def measure_cost(config: RunConfig, plan: ShardPlan) -> Cost:
-    """Computes the graphs of a few files, small ones and large ones, and throws them away."""
-    files = [path for paths in plan.shards for path in paths]
-    sample = sorted({files[len(files) * k // N_SAMPLES] for k in range(N_SAMPLES)})
-    names = RunNames(plan.params)
-    anarci_module()  # which takes a while to load, once
-    numbering = Numbering(SerialComm())
-    start = perf_counter()
-    entries = list_shard(SerialComm(), [(path, names.of(path)) for path in sample], config.chains, numbering)
-    entries = with_domains(entries, numbering)
-    failures = [str(entry.failure) for entry in entries if entry.failure is not None]
-    good = [entry for entry in entries if entry.failure is None]
-    built: list[Built] = []
-    for entry in good:
-        failures += _cost_of_one(entry, config, built)
-    seconds = perf_counter() - start - numbering.seconds
-    return Cost(
-        n_models=len(entries),
-        n_failed=len(failures),
-        seconds_per_file=seconds / len(sample),
-        seconds_per_sequence=numbering.seconds / max(numbering.n_numbered, 1),
-        sequences_per_model=numbering.n_numbered / max(len(good), 1),
-        memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        failures=failures,
-        notes=[f"{entry.ref.name}: {note}" for entry in good for note in entry.notes],
-        disk=measure_disk(built),
-    )
-
-
-def _cost_of_one(entry: ModelEntry, config: RunConfig, built: list[Built]) -> list[str]:
-    record, failure = build_model(entry, 0, 0, config.stage_a.model_timeout_s, config.stage_a.model_max_atoms)
-    if failure is not None:
-        return [failure.message]
-    if record.graph is not None:
-        clusters = cluster_two_depths(len(record.graph), record.graph.internal.nodes)
-        built.append((record.name, record.graph, clusters))
-    return []
-
-
-def describe_plan(config: RunConfig, config_path: str) -> str:
-    """The plan as text: inputs, shards, estimated time and memory, a suggested srun line.
+def plan_run(config: RunConfig) -> Plan:
+    """Lists the input, cuts it into shards, computes a few models, and simulates the run.
 
     Raises
     ------
@@ -111,69 +78,120 @@ def describe_plan(config: RunConfig, config_path: str) -> str:
         There is nothing to run.
     """
     plan, stage = plan_shards(config), config.stage_a
-    cost = measure_cost(config, plan)
-    n_files, n_bytes = plan.params["n_files"], sum(plan.sizes)
-    per_file = cost.n_models / min(n_files, N_SAMPLES)
-    n_models = n_files * per_file
-    sequences = 2 if cost.sequences_per_model <= 2 and cost.n_models > 1 else cost.sequences_per_model * n_models
-    core_seconds = n_files * cost.seconds_per_file + sequences * cost.seconds_per_sequence
+    sample = take_sample(config, plan)
+    a_file = sample.n_models / max(sample.n_files, 1)
+    files = [len(paths) for paths in plan.shards]
+    models = [max(1, round(a_file * n)) for n in files]
+    n_models = round(a_file * sum(files))
     # What `submit` asks for: so many ranks a job, and so many jobs at once; but no more ranks than models.
-    n_jobs = min(len(plan.shards), config.max_concurrent_a) if stage.job_form == "array" else 1
-    on_node = min(stage.tasks_per_node, max(1, round(n_models)))
-    ranks = min(stage.nodes * stage.tasks_per_node, max(1, round(n_models)))
-    memory = on_node * (cost.memory_mb + _MEMORY_MARGIN_MB) / 1024
-    job_seconds = core_seconds / ranks / n_jobs
-    together = f", {duration(job_seconds)} in {n_jobs} jobs of as many" if n_jobs > 1 else ""
-    (time, time_key), (mem, mem_key) = _asked(stage, "time", stage.time), _asked(stage, "mem", f"{stage.mem_gb:g} GB")
+    n_jobs = min(len(files), config.max_concurrent_a) if stage.job_form == "array" else 1
+    ranks = min(stage.nodes * stage.tasks_per_node, max(1, n_models))
+    nodes = nodes_of(ranks, stage.tasks_per_node)
+    teams, sizes = _teams(config, plan, nodes, n_jobs)
+    schedule = _simulated(config, sample.costs, models, sizes * n_jobs, len(nodes) * n_jobs)
+    disk = sample.disk
+    return Plan(
+        n_files=sum(files),
+        input_bytes=sum(plan.sizes),
+        n_models=n_models,
+        shard_files=files,
+        shard_bytes=plan.sizes,
+        sample=sample,
+        n_jobs=n_jobs,
+        ranks=ranks,
+        ranks_on_node=min(stage.tasks_per_node, max(1, n_models)),
+        alone=_simulated(config, sample.costs, models, [1], 1),
+        schedule=schedule,
+        teams=teams,
+        useful=useful_ranks(
+            sample.costs,
+            models,
+            stage.tasks_per_node,
+            team=1 if config.phase == "cluster_only" else stage.team,
+            held=stage.graph_result_queue_maxsize,
+        ),
+        memory_a_rank_mb=sample.memory_mb + _MEMORY_MARGIN_MB,
+        disk_bytes=disk.of_run(n_models, len(files), stage.write_graphs) if disk else None,
+        asked_time=_asked(stage, "time", stage.time),
+        asked_memory=_asked(stage, "mem", f"{stage.mem_gb:g} GB"),
+    )
+
+
+def _simulated(
+    config: RunConfig, costs: StageCosts, models: Sequence[int], teams: Sequence[int], n_nodes: int
+) -> Schedule:
+    held = config.stage_a.graph_result_queue_maxsize
+    return simulate(costs, models, teams, held=held, file_system=file_system_of(n_nodes), n_nodes=n_nodes)
+
+
+def _teams(config: RunConfig, plan: ShardPlan, nodes: list[int], n_jobs: int) -> tuple[str, list[int]]:
+    """How the ranks of a job are divided, as text and as ranks of each team."""
+    stage, n_shards = config.stage_a, len(plan.shards)
+    if config.phase == "cluster_only":
+        return "each rank is one: cluster_only is the work of first ranks", [1] * sum(nodes)
+    folder, a_shard = RunFolder(config.run_root), sum(map(len, plan.shards)) / n_shards
+    choice: TeamChoice = choose(
+        folder, nodes, [survey(folder, range(0, n_shards, n_jobs), config.phase)], models_a_shard=a_shard
+    )
+    said = f"{stage.team} (stage_a.team)" if stage.team != "auto" else str(choice)
+    return said, team_sizes(nodes, stage.team, choice.n_shards, choice.costs)
+
+
+def describe_plan(plan: Plan, config: RunConfig, config_path: str) -> str:
+    """The plan as text: inputs, shards, estimated time and memory, a suggested srun line."""
+    stage, sample, costs = config.stage_a, plan.sample, plan.sample.costs
+    (time, time_key), (mem, mem_key) = plan.asked_time, plan.asked_memory
     launcher = "srun" if stage.use_srun_bind else "mpiexec"
+    on_ranks = f"{duration(plan.schedule.wall_s)} on {plan.ranks} ranks"
+    if plan.n_jobs > 1:
+        on_ranks = f"{duration(plan.schedule.wall_s)} in {plan.n_jobs} jobs of {plan.ranks} ranks"
     lines = [
-        f"input    {n_files} files, {_bytes(n_bytes)}, below {config.pdb_root} ({', '.join(stage.glob)})",
-        f"models   about {n_models:.0f}; chains: {config.chains}",
-        f"shards   {len(plan.shards)} of {_range([len(paths) for paths in plan.shards])} files, "
-        f"{_bytes(min(plan.sizes))} to {_bytes(max(plan.sizes))}",
+        f"input    {plan.n_files} files, {_bytes(plan.input_bytes)}, below {config.pdb_root} ({', '.join(stage.glob)})",
+        f"models   about {plan.n_models}; chains: {config.chains}",
+        f"shards   {len(plan.shard_files)} of {_range(plan.shard_files)} files, "
+        f"{_bytes(min(plan.shard_bytes))} to {_bytes(max(plan.shard_bytes))}",
         f"output   {config.run_root}",
-        f"cost     {cost.seconds_per_file:.3f} s a file on one core of this machine "
-        f"(measured on {cost.n_models} models), {cost.seconds_per_sequence:.3f} s a distinct sequence",
-        f"time     {duration(core_seconds)} on one rank, {duration(core_seconds / ranks)} on {ranks} ranks{together} "
-        f"(asked for: {time})",
-        f"teams    {_teams(config, len(plan.shards), n_jobs, ranks)}",
-        f"memory   {cost.memory_mb + _MEMORY_MARGIN_MB:.0f} MB a rank, {memory:.1f} GB for {on_node} ranks"
+        f"cost     {sample.model_s:.3f} s a model on one core of this machine, {costs.finish_s:.3f} s of them on the "
+        f"first rank of its team (measured on {sample.n_models} models); {sample.seconds_per_sequence:.3f} s a "
+        "distinct sequence",
+        f"time     {duration(plan.alone.wall_s)} on one rank, {on_ranks} (asked for: {time})",
+        f"teams    {plan.teams}",
+        f"useful   {_useful(plan.useful)}",
+        f"memory   {plan.memory_a_rank_mb:.0f} MB a rank, {plan.memory_gb:.1f} GB for {plan.ranks_on_node} ranks"
         f"{' of a node' * (stage.nodes > 1)} (asked for: {mem})",
-        f"{launcher:<8} {launch_line(stage, ranks, config_path)}",
+        f"{launcher:<8} {launch_line(stage, plan.ranks, config_path)}",
+        *_disk_line(plan, stage.write_graphs),
+        *(f"note     of the sampled models one fails: {message}" for message in sample.failures),
+        *(f"note     of the sampled models one looks odd: {note}" for note in sample.notes),
     ]
-    lines += _disk_line(cost, n_models, len(plan.shards), stage.write_graphs)
-    lines += [f"note     of the sampled models one fails: {message}" for message in cost.failures]
-    lines += [f"note     of the sampled models one looks odd: {note}" for note in cost.notes]
-    if memory > _gigabytes(mem):
-        lines.append(f"note     {mem_key}: {mem} is too little; set it to {math.ceil(memory * 1.1)}")
-    if job_seconds > _seconds(time) - stage.signal_ahead_s:
+    n_ranks = plan.n_jobs * plan.ranks
+    if n_ranks > plan.useful.ranks:
+        lines.append(f"note     {n_ranks} ranks are asked for, more than the {plan.useful.ranks} that are of use")
+    if plan.memory_gb > _gigabytes(mem):
+        lines.append(f"note     {mem_key}: {mem} is too little; set it to {math.ceil(plan.memory_gb * 1.1)}")
+    if plan.schedule.wall_s > _seconds(time) - stage.signal_ahead_s:
         lines.append(
-            f"note     {time_key}: {time} is too little for {duration(job_seconds)}, with signal_ahead_s = "
+            f"note     {time_key}: {time} is too little for {duration(plan.schedule.wall_s)}, with signal_ahead_s = "
             f"{stage.signal_ahead_s} before its end; a job would be requeued, {stage.requeue_limit} times at most"
         )
     return "\n".join(lines)
 
 
-def _disk_line(cost: Cost, n_models: float, n_shards: int, with_graphs: bool) -> list[str]:
-    if cost.disk is None:
+def _useful(useful: UsefulRanks) -> str:
+    if not useful.because:
+        return f"{useful.ranks} ranks and perhaps more"
+    return f"up to {useful.ranks} ranks; twice as many gain less than 10 %: {useful.because}"
+
+
+def _disk_line(plan: Plan, with_graphs: bool) -> list[str]:
+    disk = plan.sample.disk
+    if disk is None or plan.disk_bytes is None:
         return []
-    size = _bytes(cost.disk.of_run(n_models, n_shards, with_graphs))
-    packed, graphs = _bytes(cost.disk.packed_a_model), _bytes(cost.disk.graphs_a_model)
+    packed, graphs = _bytes(disk.packed_a_model), _bytes(disk.graphs_a_model)
     apart = "" if with_graphs else " once it is exported (write_graphs: 0), which is not counted"
-    return [f"disk     about {size}: a model takes {packed} in packed.h5, {graphs} in graphs.h5{apart}"]
-
-
-def _teams(config: RunConfig, n_shards: int, n_jobs: int, ranks: int) -> str:
-    """How the ranks of a job are divided."""
-    stage = config.stage_a
-    if config.phase == "cluster_only":
-        return "each rank is one: cluster_only is the work of first ranks"
-    if stage.team != "auto":
-        return f"{stage.team} (stage_a.team)"
-    folder, n_nodes = RunFolder(config.run_root), min(stage.nodes, ranks)
-    return str(
-        choose(folder, sizes_of_teams(ranks, n_nodes), [survey(folder, range(0, n_shards, n_jobs), config.phase)])
-    )
+    return [
+        f"disk     about {_bytes(plan.disk_bytes)}: a model takes {packed} in packed.h5, {graphs} in graphs.h5{apart}"
+    ]
 
 
 def launch_line(stage: StageA, ranks: int, config_path: str) -> str:

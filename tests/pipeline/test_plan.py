@@ -5,23 +5,28 @@ import re
 
 import pytest
 
+from stagea_mpi.inputs import ModelRef
 from stagea_mpi.pipeline import build_shard, plan
 from stagea_mpi.pipeline.disk import DiskNeed
-from stagea_mpi.pipeline.plan import Cost, describe_plan
+from stagea_mpi.pipeline.inventory import ModelEntry
+from stagea_mpi.pipeline.plan import describe_plan, plan_run
+from stagea_mpi.pipeline.sample import N_SAMPLES, Sample, new_sequences
+from stagea_mpi.pipeline.simulation import StageCosts
 from stagea_mpi.rundir.folders import RunFolder
 from stagea_mpi.slurm.submit import plan_jobs
 
-#: 2 s a file, which holds one model, and 0 s a sequence.
-TWO_SECONDS = Cost(3, 0, 2.0, 0.0, 1.0, 100.0, [], [])
+#: 2 s a file, which holds one model, and nothing else that takes time.
+TWO_SECONDS = Sample(3, 3, 0, StageCosts(model_s=(2.0,)), 0.0, 100.0, [], [])
 
 
 @pytest.fixture
 def described(poses, config_for, monkeypatch):
     """The lines of a plan for the six poses, by their first word, without computing any."""
 
-    def describe(cost: Cost = TWO_SECONDS, **stage_a) -> dict[str, str]:
-        monkeypatch.setattr(plan, "measure_cost", lambda config, shard_plan: cost)
-        lines = describe_plan(config_for(poses, **stage_a), "my run.yaml").splitlines()
+    def describe(sample: Sample = TWO_SECONDS, **stage_a) -> dict[str, str]:
+        monkeypatch.setattr(plan, "take_sample", lambda config, shard_plan: sample)
+        config = config_for(poses, **stage_a)
+        lines = describe_plan(plan_run(config), config, "my run.yaml").splitlines()
         return {line.split()[0]: line.partition(" ")[2].strip() for line in lines}
 
     return describe
@@ -56,16 +61,15 @@ def test_where_the_job_script_takes_mpiexec_so_does_the_line_to_copy(described):
 
 def test_no_more_ranks_than_models_are_suggested_however_many_a_file_holds(described):
     assert "--ntasks=6 " in described(cores=32)["srun"]
-    ensembles = Cost(30, 0, 2.0, 0.0, 1.0, 100.0, [], [])  # ten models in each of three files
+    ensembles = dataclasses.replace(TWO_SECONDS, n_models=30)  # ten in each of three files
     assert "--ntasks=32 " in described(ensembles, cores=32)["srun"]
 
 
 def test_time_is_that_of_the_jobs_that_are_asked_for(described, poses, config_for):
     shards = {"max_per_shard": 2, "min_per_shard": 1, "cores": 2}
-    assert described(job_form="single", **shards)["time"] == "12 s on one rank, 6 s on 2 ranks (asked for: 01:00:00)"
-    assert described(**shards)["time"] == (
-        "12 s on one rank, 6 s on 2 ranks, 2 s in 3 jobs of as many (asked for: 01:00:00)"
-    )
+    # Of three shards one rank does two.
+    assert described(job_form="single", **shards)["time"] == "12 s on one rank, 8 s on 2 ranks (asked for: 01:00:00)"
+    assert described(**shards)["time"] == ("12 s on one rank, 2 s in 3 jobs of 2 ranks (asked for: 01:00:00)")
     (job,) = plan_jobs(RunFolder(poses), config_for(poses, **shards), 3)
     assert job.n_tasks == 3
     assert "#SBATCH --ntasks-per-node=2\n" in job.text
@@ -126,8 +130,42 @@ def test_enough_is_not_noted(described, stage_a):
 def test_models_above_the_limit_are_not_computed_and_not_counted_as_if(poses, config_for, monkeypatch):
     built = []
     monkeypatch.setattr(build_shard, "compute_model", lambda *arguments: built.append(arguments))
-    text = describe_plan(config_for(poses, model_max_atoms=1000), "run.yaml")
+    config = config_for(poses, model_max_atoms=1000)
+    text = describe_plan(plan_run(config), config, "run.yaml")
     assert built == []
     atoms = {int(number) for number in re.findall(r"one fails: it has (\d+) atoms, more than model_max_atoms", text)}
     assert len(atoms) == 1  # of one complex
-    assert text.count("one fails: ") == plan.N_SAMPLES
+    assert text.count("one fails: ") == N_SAMPLES
+
+
+def test_more_ranks_than_are_of_use_are_noted(described):
+    shards = {"job_form": "single", "max_per_shard": 3, "min_per_shard": 1, "team": 1}
+    told = described(ranks_per_node=6, **shards)
+    assert told["useful"] == (
+        "up to 2 ranks; twice as many gain less than 10 %: 2 shards are too few for more; make max_per_shard smaller"
+    )
+    assert told["note"] == "6 ranks are asked for, more than the 2 that are of use"
+    assert "note" not in described(ranks_per_node=2, **shards)
+
+
+def test_no_more_ranks_than_models_are_of_use(described):
+    told = described(job_form="single", max_per_shard=1, min_per_shard=1, ranks_per_node=6)
+    assert told["useful"] == "up to 6 ranks; twice as many gain less than 10 %: there are no more models"
+
+
+def entry_of(*sequences: str) -> ModelEntry:
+    return ModelEntry(ModelRef("", ""), heavy=sequences[0], light=sequences[1], antigen=sequences[2:])
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ([("H", "L", "A")], 0.0),
+        ([("H", "L", "A")] * 3, 0.0),  # poses
+        ([("H1", "", "A"), ("H2", "", "A"), ("H3", "", "A")], 1.0),  # designs of a nanobody
+        ([("H1", "L1", "A"), ("H2", "L2", "A"), ("H2", "L3", "A")], 1.5),
+        ([], 0.0),
+    ],
+)
+def test_new_sequences_are_those_that_no_model_before_had(entries, expected):
+    assert new_sequences([entry_of(*sequences) for sequences in entries]) == expected
