@@ -1,8 +1,9 @@
-"""Runs of the same models on 1, 2, 4 … ranks side by side: speed-up, efficiency, losses, and the time for more
-models."""
+"""Runs of the same models on 1, 2, 4 … ranks side by side: speed-up, efficiency, losses, and simulations of other ranks
+and more models."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..config.values import duration
+from ..pipeline.forecast import file_system_of, nodes_of, team_costs, team_sizes
+from ..pipeline.simulation import FileSystem, StageCosts, simulate
 from . import measures, tables
-from .figures import COLOURS, CYCLE, Missing, legend_above, picture, title
+from .figures import COLOURS, CYCLE, Missing, legend_above, picture
 from .measures import PHASE_ORDER, WORK
 from .plots import PHASE_STYLE
+from .stage_costs import stage_costs
 
 
 def compare(roots: Iterable[str | Path]) -> pd.DataFrame:
@@ -101,52 +105,111 @@ def losses(table: pd.DataFrame, ax: Axes | None = None) -> Figure | Missing:
     return figure
 
 
-def predict(table: pd.DataFrame, models: int, ranks: Iterable[int]) -> pd.DataFrame:
-    """Wall time for so many models.
+def beside_simulation(roots: Iterable[str | Path]) -> pd.DataFrame:
+    """Runs beside simulations of them, with the costs of the run of fewest ranks.
 
-    Start-up is paid once; what else the ranks do a model (their rank-seconds) is taken from the measured run that is
-    nearest in ranks. Beyond the ranks that were measured this is an extrapolation, and said so in `measured`.
+    Parameters
+    ----------
+    roots : iterable of path
+        As for `compare`.
 
     Returns
     -------
     table : DataFrame
-        Index: `ranks`. `wall_s`, `wall`, `core_h`, `measured`.
+        Index: `ranks`. `build_s`, from the first shard that was taken to the last one that was published;
+        `simulated_s`, and `ratio` of the first to the second. For the run of fewest ranks the ratio says how much of
+        its time the costs account for.
     """
+    runs = {}
+    for root in roots:
+        run = tables.load(root)
+        starts = measures.launches(run)
+        last = starts[starts["models"] > 0].tail(1)
+        if not last.empty:
+            runs[int(last["ranks"].iloc[0])] = run, last["launch"].iloc[0]
+    columns = ["ranks", "build_s", "simulated_s", "ratio"]
+    rows = []
+    for ranks, (run, launch) in sorted(runs.items()):
+        costs = stage_costs(runs[min(runs)][0])
+        build_s = _build_seconds(run, launch)
+        shards = run.models.loc[run.models["launch"] == launch, "shard"].value_counts().tolist()
+        teams = run.ranks[run.ranks["launch"] == launch].groupby("team")["rank"].nunique().tolist()
+        seconds = simulate(costs, shards, teams).build_s
+        rows.append((ranks, build_s, seconds, build_s / seconds))
+    return pd.DataFrame(rows, columns=columns).set_index("ranks")
+
+
+def _build_seconds(run: tables.Telemetry, launch: str) -> float:
+    """Seconds from the first shard that a launch took to the last one that it published."""
+    events = run.events[run.events["launch"] == launch]
+    ends = events["start"] + events["seconds"]
+    last = ends[events["stage"].isin(("finish", "publish"))].max()
+    return float(last - events.loc[events["stage"] == "prep", "start"].min())
+
+
+def simulated(
+    costs: StageCosts,
+    models: int,
+    ranks: Iterable[int],
+    *,
+    models_a_shard: int = 100,
+    ranks_a_node: int = 128,
+    file_system: FileSystem | None = None,
+) -> pd.DataFrame:
+    """Simulated runs of so many models, teams chosen as `team: auto` does.
+
+    Parameters
+    ----------
+    costs : StageCosts
+        `stage_costs` of a run.
+    models : int
+    ranks : iterable of int
+    models_a_shard, ranks_a_node : int
+    file_system : FileSystem, optional
+        By default `forecast.USUAL_FILE_SYSTEM` where there is more than one node.
+
+    Returns
+    -------
+    table : DataFrame
+        Index: `ranks`. `nodes`, `teams`, `wall_s` with start-up, `wall` as text, `core_h`, `speed_up` and `efficiency`
+        of the build.
+    """
+    shards = [models_a_shard] * (models // models_a_shard) + [rest for rest in [models % models_a_shard] if rest]
     rows = []
     for n in ranks:
-        row = table.iloc[int(np.abs(np.log(table.index / n)).argmin())]
-        fixed = row["start-up"] / row.name
-        each = (row[list(PHASE_ORDER)].sum() - row["start-up"]) / row["models"]
-        wall = fixed + each * models / n
-        measured = table.index.min() <= n <= table.index.max()
+        nodes = nodes_of(n, ranks_a_node)
+        teams = team_sizes(nodes, "auto", len(shards), team_costs(costs, models / len(shards)))
+        disk = file_system or file_system_of(len(nodes))
+        run = simulate(costs, shards, teams, file_system=disk, n_nodes=len(nodes))
         rows.append(
             {
-                "ranks": n,
-                "wall_s": wall,
-                "wall": duration(wall),
-                "core_h": n * wall / 3600,
-                "measured": measured,
+                "ranks": n, "nodes": len(nodes), "teams": len(teams), "wall_s": run.wall_s,
+                "wall": duration(run.wall_s), "core_h": n * run.wall_s / 3600, "speed_up": run.speed_up,
+                "efficiency": run.efficiency,
             }
-        )
-    return pd.DataFrame(rows, columns=["ranks", "wall_s", "wall", "core_h", "measured"]).set_index("ranks")
+        )  # fmt: skip
+    columns = ["ranks", "nodes", "teams", "wall_s", "wall", "core_h", "speed_up", "efficiency"]
+    return pd.DataFrame(rows, columns=columns).set_index("ranks")
 
 
-def predicted_time(
-    table: pd.DataFrame, models: Iterable[int], ranks: Iterable[int], ax: Axes | None = None
-) -> Figure | Missing:
-    """Predicted wall time over ranks for some numbers of models."""
-    if table.empty:
-        return Missing("No run with events is there to predict from.")
-    figure, axes = picture("predicted wall time over ranks", 2.8, given=ax)
-    ranks = list(ranks)
+def simulated_scaling(
+    costs: StageCosts,
+    models: Iterable[int],
+    ranks: Sequence[int],
+    axes: Sequence[Axes] | None = None,
+    **options: Any,
+) -> Figure:
+    """Wall time and efficiency over ranks for some numbers of models, simulated; `options` as for `simulated`."""
+    figure, (left, right) = picture("simulated wall time and efficiency over ranks", 2.8, 1, 2, given=axes)
     for count, colour, marker in zip(models, CYCLE, "os^vD*", strict=False):
-        axes.plot(
-            ranks, predict(table, count, ranks)["wall_s"] / 3600, marker + "-", color=colour, label=f"{count:,} models"
-        )
-    axes.axvspan(table.index.max(), max(*ranks, table.index.max()), color=COLOURS["light"], alpha=0.4, linewidth=0)
-    title(axes, "grey: more ranks than were measured")
-    axes.set(xscale="log", yscale="log", xlabel="ranks", ylabel="wall time (h)")
-    axes.set_xticks(ranks, [str(n) for n in ranks])
-    axes.minorticks_off()
-    axes.legend(frameon=False, fontsize=8.0)
+        table = simulated(costs, count, ranks, **options)
+        label = f"{count:,} models"
+        left.plot(ranks, table["wall_s"] / 60, marker + "-", color=colour, label=label)
+        right.plot(ranks, 100 * table["efficiency"], marker + "-", color=colour, label=label)
+    left.set(xscale="log", yscale="log", xlabel="ranks", ylabel="wall time (min)")
+    right.set(xscale="log", xlabel="ranks", ylabel="efficiency of the build (%)", ylim=(0, 110))
+    for side in (left, right):
+        side.set_xticks(ranks, [str(n) for n in ranks])
+        side.minorticks_off()
+    left.legend(frameon=False, fontsize=7.0)
     return figure

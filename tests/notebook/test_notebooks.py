@@ -98,6 +98,7 @@ def test_runs_are_compared_by_ranks(poses, tmp_path):
         "runs": str(tmp_path / "runs"),
         "ranks": [1, 2],
         "models": [1000],
+        "ranks_a_node": 64,
     }
     notebook = run_notebook("scaling", tmp_path, **parameters)
     assert "1 ranks: exit code 0" in texts(notebook)

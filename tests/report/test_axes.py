@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from stagea_mpi.errors import ConfigError
+from stagea_mpi.pipeline.simulation import StageCosts
 from stagea_mpi.report import plots, scaling
 from stagea_mpi.report.figures import Missing
 from stagea_mpi.report.measures import PHASE_ORDER
@@ -58,8 +59,9 @@ def test_comparisons_are_drawn_on_given_axes(compared):
     assert_drawn(scaling.speed_up(compared, axes=list(axes)), own, axes)
     own, axes = plt.subplots()
     assert_drawn(scaling.losses(compared, ax=axes), own, axes)
-    own, axes = plt.subplots()
-    assert_drawn(scaling.predicted_time(compared, [1000], [1, 2], ax=axes), own, axes)
+    own, axes = plt.subplots(1, 2)
+    costs = StageCosts(model_s=(0.02, 0.03), finish_s=0.003)
+    assert_drawn(scaling.simulated_scaling(costs, [1000], [1, 2], axes=list(axes)), own, axes)
 
 
 def test_axes_of_another_number_are_refused(run):
