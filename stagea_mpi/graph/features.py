@@ -39,7 +39,8 @@ class Feature:
     on_internal : bool
         Whether internal edges have it. Where they have not, its kernel gives 0 there, and packed.h5 has no column.
     deeprank : dict of str to callable
-        Names in graphs.h5 (DeepRank-Ab's own), and how the values there come from those here.
+        Names in graphs.h5 (DeepRank-Ab's own), and how the values there come from those here, row by row: several
+        graphs' rows are given behind each other.
     codes : sequence of str
         What the values are positions in.
     columns : tuple of str or None

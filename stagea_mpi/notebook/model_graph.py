@@ -114,14 +114,14 @@ class InterfaceGraph(GraphArrays):
         from ..storage.deeprank_writer import both_ways, edge_features, node_features
 
         data = Data(
-            x=torch.from_numpy(_side_by_side(node_features(self), PYG_NODE_FEATURES)),
+            x=torch.from_numpy(_side_by_side(node_features(vars(self)), PYG_NODE_FEATURES)),
             pos=torch.from_numpy(np.array(self.position)),
             num_nodes=len(self),
             name=self.name,
         )
         for prefix, edges, kind in (("", self.interface, b"interface"), ("internal_", self.internal, b"internal")):
             data[f"{prefix}edge_index"] = torch.from_numpy(both_ways(edges.nodes).T.astype(np.int64))
-            columns = _side_by_side(edge_features(edges, kind), PYG_EDGE_FEATURES)
+            columns = _side_by_side(edge_features(vars(edges), kind), PYG_EDGE_FEATURES)
             data[f"{prefix}edge_attr"] = torch.from_numpy(columns)
         for depth, labels in enumerate(self.clusters or ()):
             data[f"cluster{depth}"] = torch.from_numpy(labels.astype(np.int64))

@@ -4,12 +4,12 @@ Layout and dtypes are those of DeepRank-Ab 1.0.2 (`src/Graph.py`, Apache-2.0). E
 ways: row 2k is the k-th edge, row 2k + 1 its reverse.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from ..graph.features import EDGE_FEATURES, NODE_FEATURES, Columns, Feature
-from ..graph.interface_graph import Edges, GraphArrays
+from ..graph.interface_graph import GraphArrays
 from ..structure.residues import ATOM_TYPES, RESIDUE_TYPES
 from .memory import MemoryFile
 from .new_datasets import NewDatasets
@@ -24,6 +24,9 @@ EMPTY_GROUP = "score"
 #: The order of DeepRank-Ab's files; features that it does not know come behind.
 _NODE_DATA = ("chain", "pos", "res_type", "charge", "polarity", "bsa", "atom_type", "region", "embedding")
 _EDGE_DATA = ("dist", "type", "voro_area", "orientation", "elec", "vdw", "covalent")
+
+#: Datasets of graphs with so many nodes in all are made at once: on one of them NumPy's calls outweigh the work.
+_NODES_AT_ONCE = 2000
 
 Clusters = tuple[np.ndarray, np.ndarray]
 
@@ -45,49 +48,98 @@ def write_graphs(path: str, models: Iterable[tuple[str, GraphArrays, Clusters | 
     """
     new = NewDatasets()
     with MemoryFile() as file:
-        for name, graph, clusters in models:
-            group = new.group(file.id, name)
-            new.datasets(group, datasets(graph, clusters))
-            new.group(group, EMPTY_GROUP)
+        for batch in _batches(models):
+            names, graphs, clusters = zip(*batch, strict=True)
+            for name, of_graph, labels in zip(names, _datasets_of(graphs), clusters, strict=True):
+                group = new.group(file.id, name)
+                new.datasets(group, of_graph | _datasets_of_clusters(labels))
+                new.group(group, EMPTY_GROUP)
         return file.close_to(path)
+
+
+def _batches(models: Iterable[tuple[str, GraphArrays, Clusters | None]]) -> Iterator[list]:
+    """The models in lists, each with as many as reach `_NODES_AT_ONCE`."""
+    batch: list[tuple[str, GraphArrays, Clusters | None]] = []
+    n_nodes = 0
+    for model in models:
+        batch.append(model)
+        n_nodes += len(model[1])
+        if n_nodes >= _NODES_AT_ONCE:
+            yield batch
+            batch, n_nodes = [], 0
+    if batch:
+        yield batch
 
 
 def datasets(graph: GraphArrays, clusters: Clusters | None) -> dict[str, np.ndarray]:
     """What a model's group holds, by path, beside the empty group `EMPTY_GROUP`."""
-    identity = _node_identity(graph)
-    found = {"nodes": identity}
-    found |= {f"node_data/{name}": values for name, values in node_features(graph).items()}
-    for edges, prefix, kind in ((graph.interface, "", b"interface"), (graph.internal, "internal_", b"internal")):
-        pairs = both_ways(edges.nodes)
-        found |= {f"{prefix}edges": identity[pairs], f"{prefix}edge_index": pairs}
-        found |= {f"{prefix}edge_data/{name}": values for name, values in edge_features(edges, kind).items()}
-    for depth, labels in enumerate(clusters or ()):
-        found[f"clustering/mcl/depth_{depth}"] = labels.astype(np.int64)
-    return found
+    return next(_datasets_of([graph])) | _datasets_of_clusters(clusters)
 
 
-def _node_identity(graph: GraphArrays) -> np.ndarray:
-    """Chain, residue number, residue name, atom serial and atom name of each node as text, shape=(n, 5)."""
+def _datasets_of_clusters(clusters: Clusters | None) -> dict[str, np.ndarray]:
+    return {f"clustering/mcl/depth_{depth}": labels.astype(np.int64) for depth, labels in enumerate(clusters or ())}
+
+
+def _datasets_of(graphs: Sequence[GraphArrays]) -> Iterator[dict[str, np.ndarray]]:
+    """What the group of each graph holds beside clusters."""
+    nodes = _joined([vars(graph) for graph in graphs], NODE_FEATURES)
+    starts = _starts([len(graph) for graph in graphs])
+    identity, widths = _node_identity(nodes, starts)
+    found = {"nodes": identity} | {f"node_data/{name}": values for name, values in node_features(nodes).items()}
+    rows = dict.fromkeys(found, starts)
+    for table, prefix, kind in (("interface", "", b"interface"), ("internal", "internal_", b"internal")):
+        parts = [getattr(graph, table) for graph in graphs]
+        edges, n_rows = _joined([vars(part) for part in parts], EDGE_FEATURES), [2 * len(part) for part in parts]
+        pairs = both_ways(edges["nodes"])
+        ends = identity.take(pairs + np.repeat(starts[:-1], n_rows)[:, None], axis=0)
+        there = {f"{prefix}edges": ends, f"{prefix}edge_index": pairs}
+        there |= {f"{prefix}edge_data/{name}": values for name, values in edge_features(edges, kind).items()}
+        found |= there
+        rows |= dict.fromkeys(there, _starts(n_rows))
+    for k, width in enumerate(widths):
+        of_graph = {path: values[rows[path][k] : rows[path][k + 1]] for path, values in found.items()}
+        for path in ("nodes", "edges", "internal_edges"):
+            of_graph[path] = of_graph[path].astype(f"S{width}", copy=False)
+        yield of_graph
+
+
+def _joined(tables: Sequence[Columns], features: Iterable[Feature]) -> Columns:
+    """Columns of several graphs, behind each other."""
+    return {f.name: np.concatenate([columns[f.name] for columns in tables]) for f in features}
+
+
+def _starts(lengths: Sequence[int]) -> np.ndarray:
+    """Where pieces of these lengths begin that stand behind each other, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(lengths)])
+
+
+def _node_identity(nodes: Columns, starts: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Chain, residue number, residue name, atom serial and atom name of each node as text, shape=(n, 5); and of each
+    graph the letters of its longest text. The nodes of a graph begin at `starts`.
+    """
     columns = (
-        _CHAIN_NAMES[graph.chain],
-        graph.residue_number.astype("S"),
-        _RESIDUE_NAMES[graph.residue_type],
-        graph.serial.astype("S"),
-        _ATOM_NAMES[graph.atom_type],
+        _CHAIN_NAMES[nodes["chain"]],
+        nodes["residue_number"].astype("S"),
+        _RESIDUE_NAMES[nodes["residue_type"]],
+        nodes["serial"].astype("S"),
+        _ATOM_NAMES[nodes["atom_type"]],
     )
-    width = max(int(np.char.str_len(column).max()) for column in columns)
-    return np.stack([column.astype(f"S{width}") for column in columns], axis=1)
+    texts = np.stack(columns, axis=1)
+    letters = texts.view(np.uint8).reshape(len(texts), len(columns), -1)
+    is_reached = np.logical_or.reduceat(letters.any(axis=1), starts[:-1], axis=0)
+    widths = is_reached.sum(axis=1).tolist()
+    return texts.astype(f"S{max(widths)}"), widths
 
 
-def node_features(graph: GraphArrays) -> dict[str, np.ndarray]:
-    """What `node_data` holds."""
-    found = _spelled(NODE_FEATURES, vars(graph)) | {"embedding": np.zeros((len(graph), 1))}
+def node_features(nodes: Columns) -> dict[str, np.ndarray]:
+    """What `node_data` holds, of nodes as a graph has them."""
+    found = _spelled(NODE_FEATURES, nodes) | {"embedding": np.zeros((len(nodes["chain"]), 1))}
     return _ordered(found, _NODE_DATA)
 
 
-def edge_features(edges: Edges, kind: bytes) -> dict[str, np.ndarray]:
+def edge_features(edges: Columns, kind: bytes) -> dict[str, np.ndarray]:
     """What `edge_data` or `internal_edge_data` holds; an array of shape=(e, 2, …) has a value for each direction."""
-    found = _spelled(EDGE_FEATURES, vars(edges)) | {"type": np.full(len(edges), kind)}
+    found = _spelled(EDGE_FEATURES, edges) | {"type": np.full(len(edges["nodes"]), kind)}
     both = {
         name: values.reshape(-1, *values.shape[2:]) if values.shape[1:2] == (2,) else np.repeat(values, 2, axis=0)
         for name, values in found.items()

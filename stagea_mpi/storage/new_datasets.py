@@ -17,6 +17,7 @@ class NewDatasets:
         self._group.set_obj_track_times(False)
         self._plain = _dataset_properties()
         self._types: dict[np.dtype, h5t.TypeID] = {}
+        self._spaces: dict[int, h5s.SpaceID] = {}
 
     def group(self, parent: h5g.GroupID, path: str) -> h5g.GroupID:
         """A new group, with those above it."""
@@ -26,30 +27,29 @@ class NewDatasets:
     def datasets(self, parent: h5g.GroupID, values: dict[str, np.ndarray]) -> None:
         """New datasets by their paths."""
         groups = {"": parent}
-        spaces: dict[tuple[int, ...], h5s.SpaceID] = {}
         for path, data in values.items():
             above, _, name = path.rpartition("/")
             if above not in groups:
                 groups[above] = self.group(parent, above)
-            if data.shape not in spaces:
-                spaces[data.shape] = h5s.create_simple(data.shape)
-            self._create(groups[above], name, data, spaces[data.shape], self._plain)
+            self._create(groups[above], name, data, self._plain)
 
     def compressed(self, parent: h5g.GroupID, name: str, data: np.ndarray, chunk_rows: int) -> h5d.DatasetID:
         """A new dataset in chunks of so many rows, shuffled and compressed a little."""
         chunks = (min(len(data), chunk_rows), *data.shape[1:])
-        return self._create(parent, name, data, h5s.create_simple(data.shape), _dataset_properties(chunks))
+        return self._create(parent, name, data, _dataset_properties(chunks))
 
     def plain(self, parent: h5g.GroupID, name: str, data: np.ndarray) -> h5d.DatasetID:
         """A new dataset in one piece."""
-        return self._create(parent, name, data, h5s.create_simple(data.shape), self._plain)
+        return self._create(parent, name, data, self._plain)
 
-    def _create(
-        self, parent: h5g.GroupID, name: str, data: np.ndarray, space: h5s.SpaceID, properties: h5p.PropDCID
-    ) -> h5d.DatasetID:
+    def _create(self, parent: h5g.GroupID, name: str, data: np.ndarray, properties: h5p.PropDCID) -> h5d.DatasetID:
         kind = self._types.get(data.dtype)
         if kind is None:
             kind = self._types[data.dtype] = h5t.py_create(data.dtype, logical=True)
+        space = self._spaces.get(data.ndim)
+        if space is None:
+            space = self._spaces[data.ndim] = h5s.create_simple(data.shape)
+        space.set_extent_simple(data.shape)  # which takes less time than a new one; a dataset keeps a copy
         dataset = h5d.create(parent, name.encode(), kind, space, dcpl=properties)
         dataset.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(data), kind)
         return dataset

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -101,6 +103,17 @@ def test_a_graph_without_internal_edges_is_written(tmp_path):
         assert opened["bare/internal_edge_data/orientation"].shape == (0, 3)
 
 
+def test_texts_are_as_wide_as_the_longest_of_their_own_model(tmp_path):
+    shifts = {3: 0, 4: 10**3, 6: 10**5}
+    graphs = {width: replace(fab().graph, serial=fab().graph.serial % 1000 + shift) for width, shift in shifts.items()}
+    write_graphs(str(tmp_path / "graphs.h5"), [(f"{width}", graph, None) for width, graph in graphs.items()])
+    with h5py.File(tmp_path / "graphs.h5") as opened:
+        for width, graph in graphs.items():
+            for path in ("nodes", "edges", "internal_edges"):
+                assert opened[f"{width}/{path}"].dtype == f"S{width}"
+            assert opened[f"{width}/nodes"][:, 3].astype(int).tolist() == graph.serial.tolist()
+
+
 def test_equal_input_gives_equal_bytes(models, tmp_path):
     one, two = tmp_path / "one.h5", tmp_path / "two.h5"
     size = write_graphs(str(one), models)
@@ -110,7 +123,7 @@ def test_equal_input_gives_equal_bytes(models, tmp_path):
 
 
 def test_the_bytes_are_those_that_h5py_writes(models, tmp_path):
-    models = [*models, ("größe_1", nanobody().graph, None)]
+    models = [*models, ("größe_1", replace(nanobody().graph, serial=nanobody().graph.serial + 10**5), None)]
     write_graphs(str(tmp_path / "ours.h5"), models)
     with (tmp_path / "theirs.h5").open("w+b") as content, h5py.File(content, "w") as file:
         for name, graph, clusters in models:
