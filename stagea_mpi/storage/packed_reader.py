@@ -59,7 +59,8 @@ class PackedFile:
             ) from error
         self._datasets: dict[str, h5py.Dataset] = {}
         self._columns: dict[str, list[str]] = {}
-        found = self.attributes.get("schema"), self.attributes.get("schema_version")
+        attributes = self.attributes
+        found = attributes.get("schema"), attributes.get("schema_version")
         if found != (SCHEMA, str(SCHEMA_VERSION)):
             self._file.close()
             if found == (None, None):
@@ -83,9 +84,9 @@ class PackedFile:
         }
 
     def dataset(self, path: str) -> h5py.Dataset:
-        """A dataset by its path; looking one up costs as much as reading it."""
+        """A dataset by its path; looking one up costs as much as reading it, and by h5py's own way twice as much."""
         if path not in self._datasets:
-            self._datasets[path] = self._file[path]
+            self._datasets[path] = h5py.Dataset(h5d.open(self._file.id, path.encode()), readonly=True)
         return self._datasets[path]
 
     def columns(self, table: str) -> list[str]:
