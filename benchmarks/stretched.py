@@ -42,6 +42,8 @@ _MODEL_S = 0.0175
 #: Runs of few ranks are as long as this, which is long enough to know their rate.
 _FEW_S = 60.0
 _LIMIT_S = 3600
+#: Poses that are run to know their costs.
+_POSES = 96
 
 #: Of 96 poses of 7DAA at commit be03b77, which had its kernels from other programs, on one rank of the machine on which
 #: this benchmark was made. A graph's seconds are quantiles by tenths.
@@ -86,7 +88,7 @@ def main(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         poses = folder / "poses"
-        write_poses(poses, COMPLEXES["7DAA"], 96, 2026)
+        write_poses(poses, COMPLEXES["7DAA"], _POSES if options.costs == "demo" else 1, 2026)
         costs = known_costs(options.costs, poses, folder)
         template = folder / "template.pickle"
         template.write_bytes(pickle.dumps(_template(poses, folder)))

@@ -36,3 +36,16 @@ def test_numbering_and_whole_runs_are_measured(launch, arguments, says):
     done = launch(0, *arguments, module="benchmarks")
     assert done.returncode == 0, done.stdout
     assert says in done.stdout
+
+
+def test_a_stretched_run_goes_through_the_real_schedule_and_is_no_faster_than_its_stages(launch):
+    arguments = ("stretched", "--ranks", "2", "--models", "40", "--shard", "10", "--costs", "be03b77")
+    done = launch(0, *arguments, module="benchmarks")
+    assert done.returncode == 0, done.stdout
+    ranks, models, factor, *teams, build, simulated, _, efficiency, _ = done.stdout.splitlines()[-1].split()
+    assert (ranks, models, factor) == ("2", "40", "1.0")
+    assert " ".join(teams) in ("2 of 1-1", "1 of 2-2")
+    # 40 models of a little below or above 248 ms on two ranks.
+    assert float(build) >= 0.99 * float(simulated)
+    assert 40 * 0.22 / 2 < float(simulated) < 40 * 0.28 / 2
+    assert float(efficiency) <= 1.01
