@@ -32,11 +32,12 @@ _END_LINE = re.compile(rb"^END(?=[ \t\r]*$)", re.MULTILINE)
 BLANK_CHAIN = "_"
 
 
-def read_model(ref: ModelRef) -> AtomTable:
+def read_model(ref: ModelRef, text: bytes | None = None) -> AtomTable:
     """Atoms of one model: waters left out, of alternative locations the most occupied one.
 
-    A blank chain identifier is called `BLANK_CHAIN`. Where all amino acids have one identifier, chains are told apart
-    by their segments (in mmCIF by label_asym_id).
+    With `text`, which is then what `text_of` would give, its file is not opened. A blank chain identifier is called
+    `BLANK_CHAIN`. Where all amino acids have one identifier, chains are told apart by their segments (in mmCIF by
+    label_asym_id).
 
     Raises
     ------
@@ -45,7 +46,7 @@ def read_model(ref: ModelRef) -> AtomTable:
     """
     try:
         with readable(ref.source):
-            content = text_of(ref)
+            content = text_of(ref) if text is None else text
             return _table_of(content, text_format_of(ref.member or ref.path, content[:HEAD_BYTES]), ref)
     except ModelError as failure:
         raise _told_of(ref, failure) from failure

@@ -15,7 +15,7 @@ from .compression import DAMAGE, MAGIC_BYTES, codec_of
 from .ensembles import HashedStream, Span, find_models, stated_names
 from .formats import format_of, format_of_name, is_container_name, without_mark
 from .model_names import FileNames, stem
-from .unpacking import check_member_size, open_unpacked, read_range, read_whole, readable, unpacked
+from .unpacking import MAX_MODEL_BYTES, check_member_size, open_unpacked, read_range, read_whole, readable, unpacked
 from .zipped import check_member, read_zip_member, zip_members
 
 #: Bytes in which an ensemble names its models, before the first of them.
@@ -74,14 +74,17 @@ class FileListing:
         SHA-256 of the file's (unpacked) bytes.
     failures : list of (ModelRef, ModelError)
         What in it cannot be used.
+    text : bytes or None
+        Of a file that is one model's text, where it was asked for and is no larger than a model may be.
     """
 
     models: list[ModelRef]
     digest: str
     failures: list[tuple[ModelRef, ModelError]] = field(default_factory=list)
+    text: bytes | None = field(default=None, repr=False)
 
 
-def list_models(path: str, names: str | FileNames | None = None) -> FileListing:
+def list_models(path: str, names: str | FileNames | None = None, *, keep_text: bool = False) -> FileListing:
     """Models that a file holds.
 
     Parameters
@@ -89,6 +92,9 @@ def list_models(path: str, names: str | FileNames | None = None) -> FileListing:
     path : str
     names : FileNames or str, optional
         What the file's models are named after instead of its stem.
+    keep_text : bool
+        The listing of a file that is one model's text has that text: whoever reads the model next need not open the
+        file again, and reads what the digest is of.
 
     Raises
     ------
@@ -98,7 +104,7 @@ def list_models(path: str, names: str | FileNames | None = None) -> FileListing:
     if not isinstance(names, FileNames):
         names = FileNames.of_stem(names or stem(path))
     with readable(path), open_unpacked(path) as file:
-        source = HashedStream(file)
+        source = HashedStream(file, MAX_MODEL_BYTES if keep_text else 0)
         kind = format_of(path, source.peek())
         if not kind.may_be_compressed and not isinstance(file, io.BufferedReader):
             raise ModelError(
@@ -108,7 +114,9 @@ def list_models(path: str, names: str | FileNames | None = None) -> FileListing:
             listing: FileListing = kind.list_with(source, path, names)
             return listing
         spans = find_models(source, path)
-        return FileListing([_ref(path, names, span) for span in spans], source.digest())
+        listing = FileListing([_ref(path, names, span) for span in spans], source.digest())
+        is_one = len(spans) == 1 and not spans[0].stop
+        return replace(listing, text=source.kept) if keep_text and is_one else listing
 
 
 def _ref(path: str, names: FileNames, span: Span) -> ModelRef:

@@ -32,10 +32,19 @@ _CHAIN = re.compile(rb"^(?:ATOM..|HETATM).{14}(..)", re.MULTILINE)
 
 
 class HashedStream:
-    """A stream that is hashed as it is read, and whose first bytes can be seen beforehand; see `without_mark`."""
+    """A stream that is hashed as it is read, and whose first bytes can be seen beforehand; see `without_mark`.
 
-    def __init__(self, file: Readable):
+    Parameters
+    ----------
+    file : Readable
+    keep : int
+        What has been read is kept as long as it has no more bytes than these.
+    """
+
+    def __init__(self, file: Readable, keep: int = 0):
         self._file, self._hash, self._head, self._is_new = file, hashlib.sha256(), b"", True
+        self._kept: list[bytes] = []
+        self._room = keep
 
     def peek(self) -> bytes:
         """The first `HEAD_BYTES`, or fewer; before anything else is read."""
@@ -50,7 +59,17 @@ class HashedStream:
         self._hash.update(data)
         if self._is_new:
             data, self._is_new = without_mark(data), False
+        self._room -= len(data)
+        if self._room >= 0:
+            self._kept.append(data)
+        else:
+            self._kept.clear()
         return data
+
+    @property
+    def kept(self) -> bytes | None:
+        """What has been read, where it was to be kept and is not too much."""
+        return b"".join(self._kept) if self._room >= 0 else None
 
     def digest(self, to_the_end: bool = True) -> str:
         """SHA-256 of the whole stream, or of what has been read."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from ..mpi.team_sizes import TeamCosts, sizes_of_teams, teams_of_nodes
 from .simulation import UNLIMITED, FileSystem, Schedule, StageCosts, simulate
 
-#: What is assumed of a cluster's file system: a middling one, which all jobs together see.
-USUAL_FILE_SYSTEM = FileSystem(bytes_per_s=10e9, operations_per_s=100e3, latency_s=3e-4)
+#: What is assumed of a cluster's file system: a Lustre of some size, with two metadata servers, that nobody else uses.
+#: `simulate` takes another.
+USUAL_FILE_SYSTEM = FileSystem(bytes_per_s=40e9, operations_per_s=200e3, latency_s=3e-4)
 #: Ranks are said to gain nothing when twice as many would be done in more than this share of the time.
 _GAIN = 0.9
 #: Ranks that are looked at, at most.

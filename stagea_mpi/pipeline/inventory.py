@@ -1,6 +1,7 @@
 """What a shard holds: every model of its files with its chains and sequences, found by all ranks together."""
 
 import contextlib
+import functools
 import logging
 import os
 import traceback
@@ -189,11 +190,11 @@ class _Reader:
 def _list_and_describe(
     path: str, names: FileNames, chains: Chains, limit: float, model_limit: float
 ) -> tuple[FileListing | None, ModelError | None, _Description]:
-    listing, failure = _attempt(path, limit, list_models, path, names)
+    listing, failure = _attempt(path, limit, functools.partial(list_models, keep_text=True), path, names)
     if failure is not None or len(listing.models) != 1:
         return listing, failure, None
-    entry = ModelEntry(listing.models[0], listing.digest, chains=chains)
-    return listing, None, _attempt(entry.ref.name, model_limit, _sequences, entry)
+    entry, text = ModelEntry(listing.models[0], listing.digest, chains=chains), listing.text
+    return replace(listing, text=None), None, _attempt(entry.ref.name, model_limit, _sequences, entry, text)
 
 
 def _attempt(name: str, limit: float, work: Callable, *args: Any) -> tuple[Any, ModelError | None]:
@@ -297,8 +298,8 @@ def _with_sequences(reader: _Reader, entry: ModelEntry, description: _Descriptio
     return replace(entry, failure=failure) if found is None else replace(entry, **found)
 
 
-def _sequences(entry: ModelEntry) -> dict[str, Any]:
-    merged = merge_chains(read_model(entry.ref), entry.known_chains, entry.ref.name)
+def _sequences(entry: ModelEntry, text: bytes | None = None) -> dict[str, Any]:
+    merged = merge_chains(read_model(entry.ref, text), entry.known_chains, entry.ref.name)
     return {
         "n_atoms": len(merged.chain),
         "sequences": merged.sequences,

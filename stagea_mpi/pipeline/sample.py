@@ -19,12 +19,8 @@ from .simulation import StageCosts
 
 #: Files that are computed to learn what a model costs.
 N_SAMPLES = 3
-#: What a few models do not tell: writing, flushes and markers of a shard, start-up; as in runs on a local disk
-#: (jobs/README.md, where it also stands what a run asks of a file system).
-USUAL = StageCosts(
-    model_s=(0.025,), write_s=0.0004, open_s=0.004, publish_s=0.02, finish_shard_s=0.03, startup_s=2.5,
-    model_operations=4, shard_operations=60, startup_operations=3000,
-)  # fmt: skip
+#: What a few models do not tell: writing, flushes and markers of a shard, start-up; as in runs on a local disk.
+USUAL = StageCosts(model_s=(0.025,), write_s=0.0004, open_s=0.004, publish_s=0.02, finish_shard_s=0.03, startup_s=2.5)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def test_the_second_model_of_a_name_is_refused_under_another_name(tmp_path):
 
 
 def test_an_error_of_our_own_costs_one_model_and_is_told(tmp_path, monkeypatch):
-    def broken(ref):
+    def broken(ref, text):
         raise ZeroDivisionError("ours")
 
     monkeypatch.setattr(inventory, "read_model", broken)

@@ -25,6 +25,8 @@ TEAMS = st.lists(st.integers(1, 6), min_size=1, max_size=6)
 
 #: Of a model 3 s are any rank's and 1 s the first rank's.
 PLAIN = StageCosts(model_s=(3.0,), finish_s=1.0)
+#: Nothing is asked of a file system, as far as it is not stated.
+NOTHING_ASKED = {"model_operations": 0.0, "shard_operations": 0.0, "startup_operations": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -71,12 +73,12 @@ def test_after_each_round_all_wait_for_the_slowest():
     ],
 )
 def test_what_a_file_system_holds_up(file_system, expected):
-    costs = StageCosts(model_s=(3.0,), read_bytes=100.0, model_operations=2.0)
+    costs = StageCosts(model_s=(3.0,), read_bytes=100.0, **NOTHING_ASKED | {"model_operations": 2.0})
     assert simulate(costs, [1, 1], [1, 1], file_system=file_system).teams_s == pytest.approx(expected)
 
 
 def test_graphs_pass_the_file_system_while_others_go_on():
-    costs = StageCosts(model_s=(3.0,), graphs_bytes=100.0)
+    costs = StageCosts(model_s=(3.0,), graphs_bytes=100.0, **NOTHING_ASKED)
     # Each shard's graphs take 5 s: those of the first one hold up the first rank, alone, in the second shard.
     slow = simulate(costs, [1, 1], [1], file_system=FileSystem(bytes_per_s=20.0))
     assert slow.build_s == pytest.approx(3.0 + 5.0 + 3.0 + 5.0)
@@ -85,7 +87,7 @@ def test_graphs_pass_the_file_system_while_others_go_on():
 
 
 def test_start_up_counts_nodes_and_is_no_part_of_the_build():
-    costs = StageCosts(model_s=(3.0,), startup_s=2.0, startup_operations=1000.0)
+    costs = StageCosts(model_s=(3.0,), startup_s=2.0, **NOTHING_ASKED | {"startup_operations": 1000.0})
     schedule = simulate(costs, [1], [1], file_system=FileSystem(operations_per_s=1e4), n_nodes=30)
     assert (schedule.startup_s, schedule.build_s, schedule.wall_s) == (5.0, 3.0, 8.0)
 
