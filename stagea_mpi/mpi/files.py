@@ -14,6 +14,7 @@ from .communicator import Communicator, as_mpi
 from .guard import raise_on_any_rank
 from .limits import start_limit
 from .resources import SHM, folder_problem
+from .teams import first_ranks_of_nodes
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -56,7 +57,8 @@ def open_together(path: str, comm: Communicator) -> h5py.File:
     what = f"opening {path} on all ranks"
     advice = "See whether its file system can be written on all nodes and has locks, and df /dev/shm."
     with start_limit(what, advice, comm.rank == 0), _plain_name(path) as name:
-        problem = folder_problem(Path(path).parent, _ROOM)
+        looks = comm.rank in first_ranks_of_nodes(comm)
+        problem = folder_problem(Path(path).parent, _ROOM) if looks else None
         raise_on_any_rank(comm, StorageError(f"{path}: {_here(comm)}: its folder {problem}") if problem else None)
         # A rank that has failed must not be heard where the others are still about the file.
         apart, file, error = as_mpi(comm).Dup(), None, None
@@ -77,6 +79,21 @@ def open_together(path: str, comm: Communicator) -> h5py.File:
             apart.barrier()  # until a rank without the file has aborted: closing it would wait for that rank
         apart.Free()
     return file
+
+
+def close_together(file: h5py.File, path: str, comm: Communicator) -> None:
+    """Closes a file that all ranks have written; collective.
+
+    What other nodes than the first rank's have written of it is on disk then. What the first rank's node has written is
+    flushed by whoever gives the file its name: a flush by each rank would have every one of them ask the server.
+    """
+    file.close()
+    nodes = first_ranks_of_nodes(comm)
+    if comm.rank in nodes[1:]:
+        with open(path, "rb") as own:
+            os.fsync(own.fileno())
+    if len(nodes) > 1:
+        comm.barrier()
 
 
 def _here(comm: Communicator) -> str:

@@ -82,6 +82,9 @@ def connect() -> Communicator:
         # Starting Open MPI under the wrong launcher ends the process with a page of text.
         # It is asked for its name first.
         mpi4py.rc.initialize, mpi4py.rc.finalize = False, True
+        # For file pointers that ranks share, which nobody uses here, Open MPI would make and remove a file beside
+        # each file that it opens, on every rank.
+        os.environ.setdefault("OMPI_MCA_sharedfp", "^lockedfile")
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         if expected == 1:
@@ -174,6 +177,18 @@ def node_names(comm: Communicator) -> list[str]:
     """The node of each rank, by rank; collective."""
     # Slurm's name of a node where there is one: several of its nodes may live on one host.
     return comm.allgather(os.environ.get("SLURMD_NODENAME") or os.uname().nodename)
+
+
+def first_ranks_of_nodes(comm: Communicator) -> list[int]:
+    """Of each node its first rank, which looks at a file system for the others there; collective, equal on all ranks.
+
+    Ranks of a node that see other mounts, as in containers of their own, count as ranks of other nodes.
+    """
+    places = comm.allgather((os.uname().nodename, os.readlink("/proc/self/ns/mnt")))
+    first: dict[tuple[str, str], int] = {}
+    for rank, place in enumerate(places):
+        first.setdefault(place, rank)
+    return list(first.values())
 
 
 def split_into_teams(comm: Communicator, team: str | int | Sequence[int]) -> tuple[Communicator, int, int]:

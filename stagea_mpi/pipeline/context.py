@@ -15,7 +15,6 @@ from ..scheduler import this_job
 from ..telemetry.events import EventLog
 from .beside import model_worker
 from .shared_numbering import Numbering
-from .versions import numbering_versions
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,8 @@ class RunContext:
     stop : StopRequest
     events : EventLog
         This rank's.
+    numberings : NumberingCache
+        What was numbered before this run; equal on all ranks.
     worker : WorkerProcess, optional
         One that this rank has started already.
     """
@@ -63,6 +64,7 @@ class RunContext:
     params: dict[str, Any]
     stop: StopRequest
     events: EventLog
+    numberings: NumberingCache
     worker: WorkerProcess | None = None
 
 
@@ -93,10 +95,8 @@ class TeamContext:
             run.folder, run.config, run.options, run.stop, run.events
         )  # fmt: skip
         self.names = RunNames(run.params)
-        cache = NumberingCache(run.folder.numberings, numbering_versions())
-        cache.load()
         name = f"team_{index:04d}_{this_job().array_task or 0}"
-        self.numbering = Numbering(comm, cache, run.config.stage_a.anarci_parallel_batches, name, run.events)
+        self.numbering = Numbering(comm, run.numberings, run.config.stage_a.anarci_parallel_batches, name, run.events)
         self.worker = run.worker or model_worker()
         self.judge = ShardJudge(run.config, run.folder.root, wants_clusters=run.options.cluster)
 

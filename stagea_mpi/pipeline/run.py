@@ -14,9 +14,10 @@ from ..mpi.communicator import Communicator
 from ..mpi.files import serial_h5py
 from ..mpi.guard import StopRequest, raise_on_any_rank
 from ..mpi.shared_counter import SharedCounter
-from ..mpi.teams import SerialComm, split_into_teams
+from ..mpi.teams import SerialComm, first_ranks_of_nodes, split_into_teams
 from ..mpi.worker import WorkerProcess
 from ..rundir.folders import RunFolder
+from ..rundir.numbering_cache import NumberingCache
 from ..rundir.sharding import ensure_shard_plan, read_params
 from ..telemetry.recording import recording
 from .context import Options, RunContext
@@ -24,7 +25,7 @@ from .finish_shard import Outcome
 from .shard import no_graphs
 from .team import Team
 from .team_choice import chosen_teams
-from .versions import take_versions, versions
+from .versions import numbering_versions, take_versions, versions
 
 #: Seconds after which all nodes see what rank 0 has written, where they share the file system.
 _SHOWS_WITHIN_S = 20.0
@@ -74,13 +75,14 @@ def run(
     error, prepared = None, None
     if comm.rank == 0:
         try:
-            prepared = *_prepare_run(folder, config, options), versions()
+            prepared = *_prepare_run(folder, config, options), versions(), _numberings(folder, config.phase)
         except StageAError as problem:
             error = problem
     raise_on_any_rank(comm, error)
-    params, sizes, found_versions = comm.bcast(prepared)
+    params, sizes, found_versions, numberings = comm.bcast(prepared)
     take_versions(found_versions)
-    raise_on_any_rank(comm, _lacks_folder(comm.rank, folder, params))
+    looks = comm.rank in first_ranks_of_nodes(comm)  # each node may have mounted something else, or nothing, there
+    raise_on_any_rank(comm, _lacks_folder(comm.rank, folder, params) if looks else None)
     selected = _selected(options, params["n_shards"])
     if config.phase == "cluster_only":
         raise_on_any_rank(comm, _lacks_graphs(folder, selected[comm.rank :: comm.size]))
@@ -94,7 +96,7 @@ def run(
     who = {"team": index, "team_rank": team.rank, "teams": n_teams}
     interval = config.metrics_interval if config.collect_metrics else None
     with recording(comm, folder.root, config.phase, interval, **who) as events:
-        context = RunContext(folder, config, options, params, stop, events, worker)
+        context = RunContext(folder, config, options, params, stop, events, numberings, worker)
         outcomes = Team(team, index, context).work(_shared_out(comm, team, selected, stop))
         events.shard = None
         with events.timed("wait", on="end"):
@@ -116,6 +118,14 @@ def _prepare_run(folder: RunFolder, config: RunConfig, options: Options) -> tupl
     plan = ensure_shard_plan(folder, config, options.force, trust_list=options.share is not None)
     folder.write_config({**config.as_dict(), "versions": versions()})
     return plan.params, plan.sizes
+
+
+def _numberings(folder: RunFolder, phase: str) -> NumberingCache:
+    """What earlier runs have numbered, read once for all ranks: there is a file for each team that there has been."""
+    cache = NumberingCache(folder.numberings, numbering_versions())
+    if phase != "cluster_only":  # which numbers nothing
+        cache.load()
+    return cache
 
 
 def _lacks_folder(rank: int, folder: RunFolder, params: dict[str, Any]) -> StageAError | None:

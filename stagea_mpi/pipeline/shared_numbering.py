@@ -19,7 +19,7 @@ class Numbering:
     comm : communicator
         The team.
     cache : NumberingCache, optional
-        What earlier shards and runs know; sequences that are numbered go there, too.
+        What earlier shards and runs know, equal on all ranks; sequences that are numbered go there, too.
     batches : int
         With more than one, and sequences enough to be worth it (max(64, 32 · batches)), there are so many batches at
         once.
@@ -63,10 +63,7 @@ class Numbering:
 
         One that has failed is tried again.
         """
-        wanted = list(dict.fromkeys(sequences))
-        # Ranks may know different ones: another run on the folder adds to the cache while they load it one by one.
-        lacking = self._comm.allgather([sequence not in self._known for sequence in wanted])
-        new = [sequence for sequence, *unknown in zip(wanted, *lacking, strict=True) if any(unknown)]
+        new = [sequence for sequence in dict.fromkeys(sequences) if sequence not in self._known]
         size, rank = self._comm.size, self._comm.rank
         at_once = max(size, self._batches if len(new) >= max(64, 32 * self._batches) else 1)
         mine = new[len(new) * rank // size : len(new) * (rank + 1) // size]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..graph.interface_graph import Edges, GraphArrays
 from ..mpi.communicator import Communicator
-from ..mpi.files import open_together
+from ..mpi.files import close_together, open_together
 from ..mpi.guard import abort_on_error
 from .memory import MemoryFile, check_space
 from .schema import COLUMNS, POINTERS, STATUS, Column
@@ -136,8 +136,7 @@ class PackedWriter:
             if self._comm.size == 1:
                 self._file.close_to(self._path)
                 return
-            self._file.flush()
-            self._file.close()
+            close_together(self._file, self._path, self._comm)
 
     def _dataset(
         self,

@@ -42,14 +42,19 @@ def recording(comm: Communicator, run_root: Path, phase: str, interval: float | 
     **who
         More about this rank for its line `start`, such as its team.
     """
+    telemetry, metrics = run_root / "telemetry", run_root / "compute_metrics"
+    if comm.rank == 0:  # for all
+        for folder in (telemetry, metrics) if interval is not None else (telemetry,):
+            with contextlib.suppress(OSError):  # the log that cannot be opened in it says so
+                folder.mkdir(parents=True, exist_ok=True)
     launch = comm.bcast(uuid.uuid4().hex[:12] if comm.rank == 0 else None)
     here = this_job().node, os.getpid()
     ranks = comm.allgather(here)
     pids = [pid for node, pid in ranks if node == here[0]]
-    events = EventLog(_folder(run_root / "telemetry") / file_names.events_name(comm.rank))
+    events = EventLog(telemetry / file_names.events_name(comm.rank))
     sampler = None
     if os.getpid() == pids[0] and interval is not None:
-        sampler = _start_sampler(_folder(run_root / "compute_metrics"), interval, pids)
+        sampler = _start_sampler(metrics, interval, pids)
     started = perf_counter() - (time() - psutil.Process().create_time())
     events.note("start", started, 0.0, launch=launch, rank=comm.rank, **who, **_identity(comm, phase, interval))
     events.note("startup", started, perf_counter() - started)
@@ -80,12 +85,6 @@ def _identity(comm: Communicator, phase: str, interval: float | None) -> dict[st
         "metrics_interval": interval,
         "slurm": this_job().asked or None,
     }
-
-
-def _folder(path: Path) -> Path:
-    with contextlib.suppress(OSError):  # the log that cannot be opened in it says so
-        path.mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def _start_sampler(folder: Path, interval: float, pids: list[int]) -> Child | None:
