@@ -11,7 +11,7 @@ from ..config.run_config import RunConfig
 from ..errors import DONE as OK
 from ..errors import TOO_MANY_FAILED
 from ..graph.clustering import cluster_two_depths
-from ..rundir.folders import DONE, GRAPHS_DONE, ShardFolder, draft_name, write_table
+from ..rundir.folders import DONE, GRAPHS_DONE, ShardFolder, draft_name, table_bytes, write_together
 from ..rundir.records import publish_together
 from ..rundir.shard_meta import ShardMeta, ShardResult
 from ..storage.deeprank_writer import write_graphs
@@ -55,11 +55,11 @@ class Outcome:
     n_noted: int = 0
 
 
-def write_lists(shard: ShardFolder, entries: list[ModelEntry], failures: list[Failure]) -> None:
-    """Publishes failures.tsv and the manifest of the models that have a graph."""
+def lists_of(shard: ShardFolder, entries: list[ModelEntry], failures: list[Failure]) -> dict[Path, bytes]:
+    """By path what failures.tsv holds, and the manifest of the models that have a graph."""
     order = {entry.ref.name: i for i, entry in enumerate(entries)}
     failures = sorted(failures, key=lambda failure: order[failure.model])
-    write_table(shard.failures, FAILURE_COLUMNS, ([*asdict(failure).values()] for failure in failures))
+    lines = ([*asdict(failure).values()] for failure in failures)
     failed = {failure.model for failure in failures}
     rows = [
         (f"{entry.ref.name}.{chain}", entry.ref.name, chain, len(sequence), sequence, side, entry.chosen)
@@ -67,7 +67,10 @@ def write_lists(shard: ShardFolder, entries: list[ModelEntry], failures: list[Fa
         if entry.ref.name not in failed and entry.chains is not None
         for chain, sequence, side in zip("AB", entry.sequences, entry.chains.sides(), strict=True)
     ]
-    write_table(shard.manifest, MANIFEST_COLUMNS, rows)
+    return {
+        shard.failures: table_bytes(FAILURE_COLUMNS, lines, gzipped=False),
+        shard.manifest: table_bytes(MANIFEST_COLUMNS, rows, gzipped=True),
+    }
 
 
 def finish_shard(shard: ShardFolder, meta: ShardMeta, config: RunConfig, cluster: bool, events: EventLog) -> Outcome:
@@ -89,7 +92,7 @@ def finish_shard(shard: ShardFolder, meta: ShardMeta, config: RunConfig, cluster
         Receives the clustering and the publishing.
     """
     start, meta.result.cluster_s = perf_counter(), meta.result.cluster_s or 0.0
-    drafts = {path: draft_name(path) for path in (shard.packed, shard.graphs)}
+    drafts, written = {path: draft_name(path) for path in (shard.packed, shard.graphs)}, []
     has_graphs = shard.graphs.name in meta.files and shard.graphs.exists()
     try:
         with PackedFile(shard.packed) as packed:
@@ -99,23 +102,28 @@ def finish_shard(shard: ShardFolder, meta: ShardMeta, config: RunConfig, cluster
                 with events.timed("cluster", shard=shard.index):
                     clusters = _find_clusters(packed)
                 with events.timed("publish", shard=shard.index) as published:
-                    published["bytes"] = _write_packed(packed, drafts[shard.packed], clusters)
+                    written.append(shard.packed)
+                    published["bytes"] = write_clustered(packed, drafts[shard.packed], clusters)
                 meta.result.cluster_s = round(perf_counter() - start, 3)
             if config.stage_a.write_graphs or has_graphs:
+                written.append(shard.graphs)
                 with events.timed("publish", shard=shard.index) as published:
                     size = write_graphs_of(packed, drafts[shard.graphs], clusters)
                     published["bytes"] = meta.result.graphs_bytes = size
             else:
                 meta.files.pop(shard.graphs.name, None)  # somebody may have removed it
                 meta.result.graphs_bytes = 0
-        publish_together(shard, meta, {path: draft for path, draft in drafts.items() if draft.exists()})
-    finally:
-        for draft in drafts.values():
-            draft.unlink(missing_ok=True)
+        publish_together(shard, meta, {path: drafts[path] for path in written})
+    except BaseException:
+        for path in written:
+            drafts[path].unlink(missing_ok=True)
+        raise
     meta.do_cluster, meta.stagea_phase = clusters is not None, config.phase
     meta.wall_s = round(meta.wall_s + perf_counter() - start, 3)
-    meta.write(shard)
-    return _mark(shard, meta.result, config)
+    outcome, markers = _judged(shard, meta.result, config)
+    # The metadata vouch for the files until then as well: they may come to disk together with the markers.
+    write_together([(shard.meta, meta.as_bytes()), *shard.marks(*markers)])
+    return outcome
 
 
 def known_clusters(packed: PackedFile) -> Clusters | None:
@@ -129,20 +137,14 @@ def _find_clusters(packed: PackedFile) -> Clusters:
     return {i: cluster_two_depths(n_nodes, pairs) for i, n_nodes, pairs in packed.internal_edges()}
 
 
-def _write_packed(packed: PackedFile, draft: Path, clusters: Clusters) -> int:
-    """Writes packed.h5 anew with its clusters; how many bytes it has."""
-    write_clustered(packed, draft, clusters)
-    return draft.stat().st_size
-
-
 def write_graphs_of(packed: PackedFile, draft: Path, clusters: Clusters | None) -> int:
     """Writes graphs.h5; how many bytes it has."""
     labels = clusters or {}
     return write_graphs(str(draft), ((name, graph, labels.get(i)) for i, name, graph in packed.graphs()))
 
 
-def _mark(shard: ShardFolder, result: ShardResult, config: RunConfig) -> Outcome:
-    """Sets the markers, unless too many models have failed."""
+def _judged(shard: ShardFolder, result: ShardResult, config: RunConfig) -> tuple[Outcome, tuple[str, ...]]:
+    """What became of a shard, and the markers that it gets: none where too many models have failed."""
     n_models, n_ok, n_noted = result.n_models, result.n_ok, result.n_noted or 0
     allowed = config.stage_a.max_failed_fraction
     if result.n_fail > allowed * n_models:
@@ -152,9 +154,7 @@ def _mark(shard: ShardFolder, result: ShardResult, config: RunConfig) -> Outcome
             "mend the models, or raise max_failed_fraction"
         )
         log.error(message)
-        return Outcome(shard.index, "built", n_models, n_ok, TOO_MANY_FAILED, message, n_noted)
-    shard.mark(GRAPHS_DONE)
-    if config.phase != "prep_graphs":
-        shard.mark(DONE)
+        return Outcome(shard.index, "built", n_models, n_ok, TOO_MANY_FAILED, message, n_noted), ()
+    markers = (GRAPHS_DONE,) if config.phase == "prep_graphs" else (GRAPHS_DONE, DONE)
     action = "clustered" if config.phase == "cluster_only" else "built"
-    return Outcome(shard.index, action, n_models, n_ok, n_noted=n_noted)
+    return Outcome(shard.index, action, n_models, n_ok, n_noted=n_noted), markers

@@ -19,16 +19,16 @@ from ..errors import FAILED, RunFolderError, ShardBusyError, StageAError
 from ..inputs import FileNames
 from ..mpi.guard import raise_on_any_rank
 from ..rundir.checksums import hash_of
-from ..rundir.folders import ShardFolder, draft_name, publish
+from ..rundir.folders import ShardFolder, draft_name, write_together
 from ..rundir.lock import ShardLock
-from ..rundir.records import input_hash, record, unpublish
+from ..rundir.records import input_hash, record, record_of, unpublish
 from ..rundir.shard_judge import changed_files, stat_hash
 from ..rundir.shard_meta import ShardMeta, ShardResult
 from ..rundir.shard_state import ShardState
 from ..storage.schema import root_attributes
 from .build_shard import BuildReport, Failure, GraphBuilder
 from .context import TeamContext
-from .finish_shard import Outcome, finish_shard, write_lists
+from .finish_shard import Outcome, finish_shard, lists_of
 from .inventory import ModelEntry, list_shard, with_domains
 from .progress import Progress, job_of_this_process
 from .versions import versions
@@ -77,6 +77,9 @@ class Shard:
         self.progress = Progress(folder, self.lock, every_s, show_bar=context.index == 0)
         self.meta: ShardMeta
         self.outcome: Outcome | None = None
+        self._paths: list[str] = []
+        self._state: ShardState | None = None  # as found under the lock; None where nothing of the shard was there
+        self._published: ShardMeta | None = None
         self._start, self._prep_s, self._number_s = perf_counter(), 0.0, 0.0
 
     def run(self) -> None:
@@ -111,23 +114,25 @@ class Shard:
     def root_open(self) -> list[tuple[str, FileNames]] | None:
         """Locks the shard and returns its files with the names of their models; None where there is nothing to read."""
         judge, force = self.context.judge, self.context.options.force
-        if not self.folder.path.is_dir():
-            self.folder.path.mkdir(parents=True)
-        paths, state = self.folder.inputs(), ShardState(self.folder)
-        if not force and state.meta is not None and judge.is_up_to_date(state, paths):
-            self._root_tidy(state)
-            self._root_skip(state.meta)
-            return None
+        is_new = _made(self.folder.path)
+        paths = self._paths = self.folder.inputs()
+        if not force and not is_new:
+            state = ShardState(self.folder)
+            if state.meta is not None and judge.is_up_to_date(state, paths):
+                self._root_tidy(state)
+                self._root_skip(state.meta)
+                return None
         try:
             self.lock.acquire()
         except ShardBusyError as error:
             log.warning("%s", error)
             self.outcome = Outcome(self.folder.index, "busy", exit_code=FAILED, message=str(error))
             return None
-        self.folder.remove_drafts()
-        state = ShardState(self.folder)  # another run may have been at it until just now
-        published = None if force else judge.usable(state)
-        if published is not None and judge.is_up_to_date(state, paths):
+        if self.folder.published & self.folder.remove_drafts():  # also where another run was at it until just now
+            self._state = ShardState(self.folder)
+            self._published = None if force else judge.usable(self._state)
+        published = self._published
+        if self._state is not None and published is not None and judge.is_up_to_date(self._state, paths):
             self._root_skip(published)
             return None
         clusters_only = self.context.config.phase == "cluster_only"  # and then the input does not matter any more
@@ -173,12 +178,10 @@ class Shard:
 
     def root_decide(self, entries: list[ModelEntry]) -> Origin | None:
         """What to build the graphs from; None where those that are published are of just these models."""
-        judge, paths = self.context.judge, self.folder.inputs()
+        judge, paths, state, published = self.context.judge, self._paths, self._state, self._published
         digests = [(entry.ref.path, entry.ref.name, entry.digest) for entry in entries]
         inputs = input_hash(*zip(*digests, strict=True)) if digests else input_hash((), (), ())
-        state = ShardState(self.folder)
-        published = None if self.context.options.force else judge.usable(state)
-        if published is not None and published.inputs_sha256 == inputs:
+        if state is not None and published is not None and published.inputs_sha256 == inputs:
             published.inputs_stat_sha256 = stat_hash(paths)  # touched, but of the same content
             if judge.is_complete(state):
                 published.write(self.folder)
@@ -186,7 +189,7 @@ class Shard:
             else:
                 self._root_await_finish(published)
             return None
-        if published is not None and state.has_graphs_done:
+        if state is not None and published is not None and state.has_graphs_done:
             raise RunFolderError(
                 f"{self.folder.path}: its graphs were made from other input: {changed_files(self.folder, digests)}. "
                 "Restore it, choose another run_root, or start with --force to compute the shard again"
@@ -233,13 +236,18 @@ class Shard:
             self._root_leave("lost", message, draft, FAILED)
             return
         folder, meta = self.folder, self.meta
-        with publish(folder.packed, draft):
+        try:
             self.lock.check()
-            unpublish(folder)  # what an earlier run has published stays until the new files are whole
-            write_lists(folder, entries, report.failures)
-            files = {folder.packed: draft, folder.manifest: folder.manifest, folder.failures: folder.failures}
-            meta.files = {path.name: record(content) for path, content in files.items()}
-            meta.write(folder)
+            lists = lists_of(folder, entries, report.failures)
+            meta.files = {folder.packed.name: record(draft, flush=True)}
+            meta.files |= {path.name: record_of(lists[path]) for path in (folder.manifest, folder.failures)}
+            if self._state is not None:
+                unpublish(folder)  # what an earlier run has published stays until the new files are whole
+            # What vouches for packed.h5 has its name before that.
+            write_together([*lists.items(), (folder.meta, meta.as_bytes()), (folder.packed, draft)])
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
         self._root_await_finish(meta)
 
     def _root_meta(self, entries: list[ModelEntry], origin: Origin, report: BuildReport) -> ShardMeta:
@@ -247,7 +255,7 @@ class Shard:
         config, numerics, n_fail = self.context.config, self.context.judge.numerics(), len(report.failures)
         result = ShardResult(
             shard_id=self.folder.name,
-            n_inputs=len(self.folder.inputs()),
+            n_inputs=len(self._paths),
             prep_s=round(self._prep_s, 3),
             annotate_s=round(self._number_s, 3),
             n_models=len(entries),
@@ -327,6 +335,15 @@ class FinishQueue:
         """Gives back the lock of a shard that waits and will not be finished."""
         if self._waiting is not None:
             self._waiting.lock.release()
+
+
+def _made(folder: Path) -> bool:
+    """Makes a folder where there is none; whether there was none."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    return True
 
 
 def no_graphs(folder: ShardFolder) -> RunFolderError:

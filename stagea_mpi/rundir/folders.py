@@ -8,6 +8,7 @@ import csv
 import datetime
 import gzip
 import io
+import itertools
 import json
 import os
 import re
@@ -31,6 +32,8 @@ DONE = "STAGEA_DONE"
 _DRAFT = ".tmp"
 #: What it was before 0.2.0.
 _EARLIER_DRAFT = ".part"
+#: Files that are held open until all of them are written.
+_OPEN_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,19 @@ class ShardFolder:
     def progress(self) -> Path:
         return self.path / "progress.json"
 
+    @property
+    def published(self) -> set[str]:
+        """Names of what can be published of a shard."""
+        files = (self.packed, self.graphs, self.manifest, self.failures, self.meta)
+        return {GRAPHS_DONE, DONE, *(path.name for path in files)}
+
     def has(self, marker: str) -> bool:
         return (self.path / marker).is_file()
 
-    def mark(self, marker: str) -> None:
-        write_text(self.path / marker, checksummed_text(f"{now()} {self.name}\n"))
+    def marks(self, *markers: str) -> list[tuple[Path, bytes]]:
+        """Paths of markers and what they hold, for `write_together`."""
+        content = checksummed_text(f"{now()} {self.name}\n").encode()
+        return [(self.path / marker, content) for marker in markers]
 
     def is_marker_whole(self, marker: str) -> bool:
         """Whether a marker that is there is this shard's, as it was written."""
@@ -109,10 +120,13 @@ class ShardFolder:
         """What is half written there, by a run that is at it or has been killed."""
         return _drafts_in(self.path)
 
-    def remove_drafts(self) -> None:
-        """Removes what a killed run has left half written."""
-        for draft in self.drafts():
-            draft.unlink(missing_ok=True)
+    def remove_drafts(self) -> set[str]:
+        """Removes what a killed run has left half written; the names of what else is there."""
+        names = set(os.listdir(self.path))
+        drafts = {name for name in names if _is_draft(name)}
+        for name in drafts:
+            (self.path / name).unlink(missing_ok=True)
+        return names - drafts
 
 
 class RunFolder:
@@ -179,7 +193,14 @@ class RunFolder:
 
 
 def _drafts_in(folder: Path) -> list[Path]:
-    return [path for suffix in (_DRAFT, _EARLIER_DRAFT) for path in folder.glob(f".*{suffix}")]
+    try:
+        return [folder / name for name in os.listdir(folder) if _is_draft(name)]
+    except FileNotFoundError:
+        return []
+
+
+def _is_draft(name: str) -> bool:
+    return name.startswith(".") and name.endswith((_DRAFT, _EARLIER_DRAFT))
 
 
 @contextlib.contextmanager
@@ -198,9 +219,10 @@ def publish(path: Path, draft: Path | None = None) -> Iterator[Path]:
         yield draft
         flush_to_disk(draft)
         os.replace(draft, path)
-        flush_to_disk(path.parent)
-    finally:
+    except BaseException:
         draft.unlink(missing_ok=True)
+        raise
+    flush_to_disk(path.parent)
 
 
 def draft_name(path: Path) -> Path:
@@ -219,39 +241,56 @@ def flush_to_disk(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    with publish(path) as draft:
-        draft.write_text(text, encoding="utf-8", errors="surrogateescape")
+    write_together([(path, as_utf8(text))])
 
 
-def write_texts(texts: Iterable[tuple[Path, str]]) -> None:
-    """Writes many files of one folder; each gets its final name when all of them are on disk.
+def write_together(files: Iterable[tuple[Path, bytes | Path]]) -> None:
+    """Gives files their final names, in this order, when all of them are on disk; then flushes their folders.
 
-    To flush them when all are written takes a fraction of the time of flushing each as it is written.
+    To flush many when all are written takes a fraction of the time of flushing each as it is written, and each file and
+    folder is asked for once: on a network file system with many ranks that is what counts.
+
+    Parameters
+    ----------
+    files : iterable of (path, content)
+        Final names, and what they are to hold: its bytes, or a file in the same folder that has been flushed to disk.
     """
     drafts: dict[Path, Path] = {}
+    waiting = iter(files)
     try:
-        for path, text in texts:
-            drafts[path] = draft_name(path)
-            drafts[path].write_text(text, encoding="utf-8", errors="surrogateescape")
-        for draft in drafts.values():
-            flush_to_disk(draft)
+        while batch := list(itertools.islice(waiting, _OPEN_AT_ONCE)):
+            with contextlib.ExitStack() as opened:
+                written = []
+                for path, content in batch:
+                    drafts[path] = draft_name(path) if isinstance(content, bytes) else content
+                    if isinstance(content, bytes):
+                        written.append(opened.enter_context(open(drafts[path], "wb")))
+                        written[-1].write(content)
+                        written[-1].flush()
+                for file in written:
+                    os.fsync(file.fileno())
         for path, draft in drafts.items():
             os.replace(draft, path)
-        for folder in {path.parent for path in drafts}:
-            flush_to_disk(folder)
-    finally:
+    except BaseException:
         for draft in drafts.values():
             draft.unlink(missing_ok=True)
+        raise
+    for folder in {path.parent for path in drafts}:
+        flush_to_disk(folder)
+
+
+def json_bytes(value: Any) -> bytes:
+    """What a JSON file holds."""
+    return as_utf8(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
 def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     """Replaces a JSON file; without `durable` it is not flushed (progress, which the next write replaces)."""
-    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
     if durable:
-        write_text(path, text)
+        write_together([(path, json_bytes(value))])
         return
     draft = draft_name(path)
-    draft.write_text(text, encoding="utf-8", errors="surrogateescape")
+    draft.write_bytes(json_bytes(value))
     os.replace(draft, path)
 
 
@@ -260,21 +299,25 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
 
 
-def write_table(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Writes a tab-separated table, gzipped where the name ends so, equal bytes for equal rows."""
+def table_bytes(header: Iterable[str], rows: Iterable[Iterable[Any]], *, gzipped: bool) -> bytes:
+    """What a tab-separated table holds: equal bytes for equal rows."""
     text = io.StringIO()
     table = csv.writer(text, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
     table.writerow(header)
     table.writerows([table_cell(value) for value in row] for row in rows)
-    content = text.getvalue().encode("utf-8", errors="surrogateescape")
-    with publish(path) as draft:
-        draft.write_bytes(gzip.compress(content, compresslevel=6, mtime=0) if path.suffix == ".gz" else content)
+    content = as_utf8(text.getvalue())
+    return gzip.compress(content, compresslevel=6, mtime=0) if gzipped else content
 
 
 def table_cell(value: Any) -> str:
     """A value as it stands in a table: in one line, and printable."""
     text = str(value)
     return text if text.isprintable() else escape_unprintable(" ".join(text.split()))
+
+
+def as_utf8(text: str) -> bytes:
+    """A text as files of a run have it; bytes of file names that are no UTF-8 are kept as they are."""
+    return text.encode("utf-8", errors="surrogateescape")
 
 
 def now() -> str:

@@ -23,14 +23,21 @@ def input_hash(sources: Sequence[str], names: Sequence[str], digests: Sequence[s
     return hash_of(list(zip(sources, names, digests, strict=True)))
 
 
-def record(path: Path) -> dict[str, Any]:
-    """Size and SHA-256 of a file."""
+def record(path: Path, *, flush: bool = False) -> dict[str, Any]:
+    """Size and SHA-256 of a file, which with `flush` is on disk then."""
     digest, size = hashlib.sha256(), 0
     with open(path, "rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)
+        if flush:
+            os.fsync(file.fileno())
     return {"bytes": size, "sha256": digest.hexdigest()}
+
+
+def record_of(content: bytes) -> dict[str, Any]:
+    """The record of a file that holds these bytes."""
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def published_files(shard: ShardFolder) -> tuple[Path, ...]:
@@ -93,9 +100,7 @@ def publish_together(shard: ShardFolder, meta: ShardMeta, drafts: dict[Path, Pat
         By final path, where the content is.
     """
     before = meta.files
-    for draft in drafts.values():
-        flush_to_disk(draft)
-    after = {**before, **{path.name: record(draft) for path, draft in drafts.items()}}
+    after = {**before, **{path.name: record(draft, flush=True) for path, draft in drafts.items()}}
     known = meta.replaced or {}  # an earlier start that was interrupted here has left one of two states
     replaced = {path.name: known.get(path.name, before.get(path.name)) for path in drafts}
     for name in known.keys() & replaced.keys():
@@ -109,8 +114,10 @@ def publish_together(shard: ShardFolder, meta: ShardMeta, drafts: dict[Path, Pat
 
 
 def unpublish(shard: ShardFolder) -> None:
-    """Removes what is published of a shard, markers first, then what vouches for the files, then these."""
+    """Removes what is published of a shard, markers first, then what vouches for the files, then these.
+
+    Whoever gives new files their names flushes the folder.
+    """
     shard.unmark()
     for path in (shard.meta, *published_files(shard)):
         path.unlink(missing_ok=True)
-    flush_to_disk(shard.path)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from .checksums import checksummed, verified
-from .folders import ShardFolder, read_json, write_json
+from .folders import ShardFolder, json_bytes, read_json, write_together
 
 #: Fields that the file spells otherwise.
 _KEYS = {"numerics": "science", "numerics_sha256": "science_sha256"}
@@ -118,7 +118,11 @@ class ShardMeta:
         return cls.from_dict(values) if values is not None and _is_whole(values) else None
 
     def write(self, shard: ShardFolder) -> None:
-        write_json(shard.meta, checksummed(self.as_dict()))
+        write_together([(shard.meta, self.as_bytes())])
+
+    def as_bytes(self) -> bytes:
+        """What the file holds."""
+        return json_bytes(checksummed(self.as_dict()))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

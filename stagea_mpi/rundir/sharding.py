@@ -15,7 +15,7 @@ from ..inputs.formats import is_container_name
 from ..inputs.model_names import ambiguous_names, base_name, container_names
 from ..mpi.worker import WorkerProcess
 from .checksums import checksummed, verified
-from .folders import RunFolder, read_json, write_json, write_texts
+from .folders import RunFolder, as_utf8, read_json, write_json, write_together
 
 #: Most files of a run, and bytes of its Quiver files and archives, with which the names inside files are looked at.
 _MOST_LOOKED_INTO = 1000
@@ -180,7 +180,8 @@ def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_l
     folder.create()
     folder.params.unlink(missing_ok=True)  # they do not vouch for lists that are being replaced
     lists = (folder.shard(index).list_path for index in range(len(plan.shards)))
-    write_texts(zip(lists, ("".join(f"{path}\n" for path in paths) for paths in plan.shards), strict=True))
+    texts = (as_utf8("".join(f"{path}\n" for path in paths)) for paths in plan.shards)
+    write_together(zip(lists, texts, strict=True))
     for stale in range(len(plan.shards), (known or {}).get("n_shards", 0)):
         shard = folder.shard(stale)
         shard.unmark()

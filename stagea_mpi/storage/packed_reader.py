@@ -237,7 +237,7 @@ def _graph_of(columns: dict[str, dict[str, np.ndarray]]) -> GraphArrays:
     return GraphArrays(**graph)
 
 
-def write_clustered(source: PackedFile, path: str | Path, clusters: dict[int, tuple[np.ndarray, np.ndarray]]) -> None:
+def write_clustered(source: PackedFile, path: str | Path, clusters: dict[int, tuple[np.ndarray, np.ndarray]]) -> int:
     """Writes a packed.h5 anew with clusters in it, compressed.
 
     Parameters
@@ -247,6 +247,11 @@ def write_clustered(source: PackedFile, path: str | Path, clusters: dict[int, tu
         A new file.
     clusters : dict
         Labels of depth 0 and 1 by model index.
+
+    Returns
+    -------
+    size : int
+        Bytes written.
     """
     attributes, new = source._file.attrs, NewDatasets()
     with MemoryFile(libver="latest") as file:  # HDF5 1.10 and later; a tenth of the overhead
@@ -268,7 +273,7 @@ def write_clustered(source: PackedFile, path: str | Path, clusters: dict[int, tu
         lengths = [0 if c is None else len(c[1]) for c in ordered]
         pointer = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         _new_column(new, model, CLUSTERS[2].partition("/")[2], pointer)
-        file.close_to(path)
+        return file.close_to(path)
 
 
 def _new_column(new: NewDatasets, table: h5g.GroupID, name: str, data: np.ndarray) -> h5d.DatasetID:

@@ -41,10 +41,10 @@ STAGES = {
     "columns": (packed_writer, "_columns_of"),  # while the file is open
     "close": (packed_writer.PackedWriter, "close"),
     "publish": (Shard, "root_publish"),
-    "lists": (shard, "write_lists"),
+    "lists": (shard, "lists_of"),
     "cluster": (finish_shard, "cluster_two_depths"),
     "graphs": (finish_shard, "write_graphs"),
-    "mark": (folders.ShardFolder, "mark"),
+    "mark": (folders.ShardFolder, "marks"),
 }
 #: Those of the team's first rank alone.
 ROOT_ONLY = ("split", "take", "decide", "publish", "lists", "cluster", "graphs", "mark")

@@ -15,7 +15,7 @@ from stagea_mpi.pipeline import team_choice
 from stagea_mpi.pipeline.context import Options
 from stagea_mpi.pipeline.run import run
 from stagea_mpi.pipeline.team_choice import Survey, choose, chosen_teams, measured_costs, survey
-from stagea_mpi.rundir.folders import DONE, GRAPHS_DONE, RunFolder
+from stagea_mpi.rundir.folders import DONE, GRAPHS_DONE, RunFolder, write_together
 from stagea_mpi.rundir.shard_meta import ShardMeta
 
 
@@ -26,7 +26,7 @@ def folder(tmp_path) -> RunFolder:
     for index, markers in enumerate([(GRAPHS_DONE, DONE), (GRAPHS_DONE,), (), (GRAPHS_DONE, DONE), (), ()]):
         folder.shard(index).path.mkdir(parents=True)
         for marker in markers:
-            folder.shard(index).mark(marker)
+            write_together(folder.shard(index).marks(marker))
     return folder
 
 
@@ -46,7 +46,7 @@ def test_what_is_done_depends_on_the_phase(folder):
 
 def test_a_few_of_many_done_shards_are_named(folder):
     for index in range(6):
-        folder.shard(index).mark(DONE)
+        write_together(folder.shard(index).marks(DONE))
     assert survey(folder, range(6), "full").done == [0, 1, 3, 4]
 
 

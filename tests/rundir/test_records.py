@@ -3,7 +3,7 @@ import os
 import pytest
 from made import meta_of
 
-from stagea_mpi.rundir.folders import DONE, GRAPHS_DONE, RunFolder
+from stagea_mpi.rundir.folders import DONE, GRAPHS_DONE, RunFolder, write_together
 from stagea_mpi.rundir.records import mismatch, publish_together, published_files, record, recorded_files, unpublish
 from stagea_mpi.rundir.shard_meta import ShardMeta
 
@@ -82,7 +82,6 @@ def test_graphs_that_were_not_to_be_written_need_no_record_unless_they_are_there
 
 
 def test_what_is_unpublished_is_gone_markers_and_all(shard):
-    shard.mark(GRAPHS_DONE)
-    shard.mark(DONE)
+    write_together(shard.marks(GRAPHS_DONE, DONE))
     unpublish(shard)
     assert list(shard.path.iterdir()) == []

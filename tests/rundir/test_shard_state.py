@@ -6,7 +6,7 @@ import sys
 import pytest
 from made import meta_of
 
-from stagea_mpi.rundir.folders import DONE, GRAPHS_DONE, RunFolder
+from stagea_mpi.rundir.folders import DONE, GRAPHS_DONE, RunFolder, write_together
 from stagea_mpi.rundir.lock import ShardLock
 from stagea_mpi.rundir.shard_state import Published, ShardState
 
@@ -31,8 +31,8 @@ STEPS = {
     "metadata before the graphs": lambda shard: meta_of().write(shard),
     "graphs": with_packed,
     "all but the markers": lambda shard: with_packed(shard, 7),
-    "first marker": lambda shard: shard.mark(GRAPHS_DONE),
-    "both markers": lambda shard: shard.mark(DONE),
+    "first marker": lambda shard: write_together(shard.marks(GRAPHS_DONE)),
+    "both markers": lambda shard: write_together(shard.marks(DONE)),
 }
 
 
