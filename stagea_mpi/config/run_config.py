@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..antibody.chain_rules import ChainRule, ChainTable
 from ..antibody.complexes import Chains
 from ..errors import ConfigError
@@ -106,6 +104,8 @@ def load_config(
     ConfigError
         Names the key, what was found and what was expected.
     """
+    import yaml  # the first rank reads the file for all
+
     path = Path(given(path, "the configuration's path"))
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -4,7 +4,6 @@ import contextlib
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 
 import numpy as np
 
@@ -159,7 +158,7 @@ def measured_costs(shards: Iterable[ShardFolder]) -> TeamCosts | None:
     if not found:
         return None
     first, any_ = zip(*found, strict=True)
-    return TeamCosts(median(first), median(any_), len(found))
+    return TeamCosts(float(np.median(first)), float(np.median(any_)), len(found))
 
 
 def _cost_of(shard: ShardFolder) -> tuple[float, float] | None:

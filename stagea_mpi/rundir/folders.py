@@ -14,13 +14,13 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
-import yaml
 
 from ..errors import RunFolderError, escape_unprintable
 from .checksums import checksummed_text, verified_text
@@ -34,6 +34,8 @@ _DRAFT = ".tmp"
 _EARLIER_DRAFT = ".part"
 #: Files that are held open until all of them are written.
 _OPEN_AT_ONCE = 200
+#: Of these so many are flushed at once.
+_FLUSHES_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,8 @@ class RunFolder:
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Writes run.yaml; the last line, a comment, is its hash."""
+        import yaml  # which the first rank alone needs
+
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         write_text(self.config, checksummed_text(text, "# "))
 
@@ -167,6 +171,8 @@ class RunFolder:
         RunFolderError
             It is not as it was written.
         """
+        import yaml
+
         try:
             text = verified_text(self.config.read_text(encoding="utf-8", errors="replace"), "# ")
         except FileNotFoundError:
@@ -240,6 +246,17 @@ def flush_to_disk(path: Path) -> None:
         os.close(handle)
 
 
+def _flush_all(handles: Sequence[int]) -> None:
+    """Flushes open files to disk, several at once: for as many a file system needs little longer than for one."""
+    if len(handles) < 2:
+        for handle in handles:
+            os.fsync(handle)
+        return
+    with ThreadPoolExecutor(min(len(handles), _FLUSHES_AT_ONCE)) as threads:
+        for _ in threads.map(os.fsync, handles):
+            pass
+
+
 def write_text(path: Path, text: str) -> None:
     write_together([(path, as_utf8(text))])
 
@@ -248,7 +265,7 @@ def write_together(files: Iterable[tuple[Path, bytes | Path]]) -> None:
     """Gives files their final names, in this order, when all of them are on disk; then flushes their folders.
 
     To flush many when all are written takes a fraction of the time of flushing each as it is written, and each file and
-    folder is asked for once: on a network file system with many ranks that is what counts.
+    folder is opened once: with many ranks on a network file system that is what counts.
 
     Parameters
     ----------
@@ -267,8 +284,7 @@ def write_together(files: Iterable[tuple[Path, bytes | Path]]) -> None:
                         written.append(opened.enter_context(open(drafts[path], "wb")))
                         written[-1].write(content)
                         written[-1].flush()
-                for file in written:
-                    os.fsync(file.fileno())
+                _flush_all([file.fileno() for file in written])
         for path, draft in drafts.items():
             os.replace(draft, path)
     except BaseException:

@@ -4,9 +4,11 @@ The metadata vouch for the files at every moment: they are written before the fi
 several files are replaced they also say, under ``replaced``, what each of them was before.
 """
 
+import functools
 import hashlib
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -100,7 +102,9 @@ def publish_together(shard: ShardFolder, meta: ShardMeta, drafts: dict[Path, Pat
         By final path, where the content is.
     """
     before = meta.files
-    after = {**before, **{path.name: record(draft, flush=True) for path, draft in drafts.items()}}
+    with ThreadPoolExecutor() as threads:  # flushed together
+        records = list(threads.map(functools.partial(record, flush=True), drafts.values()))
+    after = {**before, **{path.name: found for path, found in zip(drafts, records, strict=True)}}
     known = meta.replaced or {}  # an earlier start that was interrupted here has left one of two states
     replaced = {path.name: known.get(path.name, before.get(path.name)) for path in drafts}
     for name in known.keys() & replaced.keys():
