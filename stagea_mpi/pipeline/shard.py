@@ -239,7 +239,7 @@ class Shard:
         try:
             self.lock.check()
             lists = lists_of(folder, entries, report.failures)
-            meta.files = {folder.packed.name: record(draft, flush=True)}
+            meta.files = {folder.packed.name: record(draft)}
             meta.files |= {path.name: record_of(lists[path]) for path in (folder.manifest, folder.failures)}
             if self._state is not None:
                 unpublish(folder)  # what an earlier run has published stays until the new files are whole

@@ -261,7 +261,7 @@ def write_text(path: Path, text: str) -> None:
     write_together([(path, as_utf8(text))])
 
 
-def write_together(files: Iterable[tuple[Path, bytes | Path]]) -> None:
+def write_together(files: Iterable[tuple[Path, bytes] | tuple[Path, Path]]) -> None:
     """Gives files their final names, in this order, when all of them are on disk; then flushes their folders.
 
     To flush many when all are written takes a fraction of the time of flushing each as it is written, and each file and
@@ -270,7 +270,7 @@ def write_together(files: Iterable[tuple[Path, bytes | Path]]) -> None:
     Parameters
     ----------
     files : iterable of (path, content)
-        Final names, and what they are to hold: its bytes, or a file in the same folder that has been flushed to disk.
+        Final names, and what they are to hold: its bytes, or the file in the same folder that has it already.
     """
     drafts: dict[Path, Path] = {}
     waiting = iter(files)
@@ -280,11 +280,12 @@ def write_together(files: Iterable[tuple[Path, bytes | Path]]) -> None:
                 written = []
                 for path, content in batch:
                     drafts[path] = draft_name(path) if isinstance(content, bytes) else content
+                    file = opened.enter_context(open(drafts[path], "wb" if isinstance(content, bytes) else "rb"))
                     if isinstance(content, bytes):
-                        written.append(opened.enter_context(open(drafts[path], "wb")))
-                        written[-1].write(content)
-                        written[-1].flush()
-                _flush_all([file.fileno() for file in written])
+                        file.write(content)
+                        file.flush()
+                    written.append(file.fileno())
+                _flush_all(written)
         for path, draft in drafts.items():
             os.replace(draft, path)
     except BaseException:

@@ -4,17 +4,14 @@ The metadata vouch for the files at every moment: they are written before the fi
 several files are replaced they also say, under ``replaced``, what each of them was before.
 """
 
-import functools
 import hashlib
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .checksums import hash_of
-from .folders import ShardFolder, flush_to_disk
+from .folders import GRAPHS_DONE, ShardFolder, write_together
 from .shard_meta import ShardMeta
 
 _CHUNK = 2**20
@@ -25,15 +22,13 @@ def input_hash(sources: Sequence[str], names: Sequence[str], digests: Sequence[s
     return hash_of(list(zip(sources, names, digests, strict=True)))
 
 
-def record(path: Path, *, flush: bool = False) -> dict[str, Any]:
-    """Size and SHA-256 of a file, which with `flush` is on disk then."""
+def record(path: Path) -> dict[str, Any]:
+    """Size and SHA-256 of a file."""
     digest, size = hashlib.sha256(), 0
     with open(path, "rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)
-        if flush:
-            os.fsync(file.fileno())
     return {"bytes": size, "sha256": digest.hexdigest()}
 
 
@@ -102,18 +97,18 @@ def publish_together(shard: ShardFolder, meta: ShardMeta, drafts: dict[Path, Pat
         By final path, where the content is.
     """
     before = meta.files
-    with ThreadPoolExecutor() as threads:  # flushed together
-        records = list(threads.map(functools.partial(record, flush=True), drafts.values()))
-    after = {**before, **{path.name: found for path, found in zip(drafts, records, strict=True)}}
+    after = {**before, **{path.name: record(draft) for path, draft in drafts.items()}}
     known = meta.replaced or {}  # an earlier start that was interrupted here has left one of two states
     replaced = {path.name: known.get(path.name, before.get(path.name)) for path in drafts}
     for name in known.keys() & replaced.keys():
         if isinstance(before.get(name), dict) and _unlike(shard.path / name, [before[name]]) is None:
             replaced[name] = before[name]
-    replace(meta, files=after, replaced=replaced).write(shard)
-    for path, draft in drafts.items():
-        os.replace(draft, path)
-    flush_to_disk(shard.path)
+    vouching = shard.meta, replace(meta, files=after, replaced=replaced).as_bytes()
+    if shard.has(GRAPHS_DONE):  # then it must not be the other way round on any disk, should the power fail
+        write_together([vouching])
+        write_together(drafts.items())
+    else:
+        write_together([vouching, *drafts.items()])
     meta.files, meta.replaced = after, None
 
 
