@@ -337,7 +337,7 @@ def _tell(summary: "RunSummary", folder: "RunFolder", written: str, stop: StopRe
             f"the column `chosen` in {folder.shards}/*/manifest.tsv.gz says what was found"
         )
     if n_models > n_ok:
-        reasons = _failure_counts(folder, [o.shard for o in finished])
+        reasons = _failure_counts(folder, [o.shard for o in finished if o.n_ok < o.n_models])
         listed = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
         print(
             f"stagea_mpi: {n_models - n_ok} models failed ({listed}); "
