@@ -1,3 +1,5 @@
+import os
+
 import h5py
 import numpy as np
 import pytest
@@ -59,6 +61,17 @@ def test_a_rank_without_models_takes_part_in_every_write(comm, shared_tmp_path, 
         write(shared_tmp_path / "one.h5", SerialComm(), [[made_record(k) for k in range(10)]])
         together, alone = contents(shared_tmp_path / "all.h5"), contents(shared_tmp_path / "one.h5")
         assert all(np.array_equal(together[name], alone[name]) for name in alone)
+
+
+@pytest.mark.parametrize("nodes", ["one node", "a node a rank"])
+def test_of_each_node_but_the_first_one_rank_flushes_what_was_written_there(comm, shared_tmp_path, monkeypatch, nodes):
+    path, flushed = shared_tmp_path / "flushed.h5", []
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(os.fstat(handle).st_ino))
+    if nodes == "a node a rank":  # as ranks in containers are
+        monkeypatch.setattr(os, "readlink", lambda path: f"mnt:[{comm.rank}]")
+    write(path, comm, [[made_record(comm.rank)]])
+    others = nodes == "a node a rank" and comm.rank > 0
+    assert flushed == ([os.stat(path).st_ino] if others else [])
 
 
 def test_several_rounds_give_what_one_round_gives(comm, shared_tmp_path):
