@@ -62,7 +62,7 @@ class StageCosts:
     read_bytes: float = 0.0
     packed_bytes: float = 0.0
     graphs_bytes: float = 0.0
-    model_operations: float = 5.0
+    model_operations: float = 4.0
     shard_operations: float = 65.0
     startup_operations: float = 2800.0
 

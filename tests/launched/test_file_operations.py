@@ -27,7 +27,7 @@ FIRST_A_SHARD_DONE, FIRST_A_SHARD_CLUSTERED = 15, 61
 #: Of the first rank of all: the run folder, its files, the sampler; and by shard the list of its inputs.
 FIRST_AT_START, FIRST_A_LIST = 52, 3
 #: Of all ranks together, an input file: it is found, looked into, listed and read.
-AN_INPUT = 11
+AN_INPUT = 9
 
 #: A call with the path that it names first, or of which the open file is.
 _NAMED = re.compile(r'\d+ +(\w+)\((?:(?:AT_FDCWD|\d+)(?:<[^>]*>)?, )?"((?:[^"\\]|\\.)+)"')
