@@ -88,7 +88,7 @@ def interrupted_run(run_copy) -> Path:
         lines = path.read_text().splitlines()
         second = [i for i, line in enumerate(lines) if '"shard":1' in line]
         # The other rank may have taken all its models.
-        last = max((i for i in second if '"stage":"burial"' in lines[i]), default=second[0])
+        last = max((i + 1 for i in second if '"stage":"models"' in lines[i]), default=second[0])
         path.write_text("\n".join(lines[:last]) + "\n" + lines[last][:40])
     shutil.rmtree(run_copy / "shards" / "shard_000001")
     return run_copy

@@ -60,11 +60,18 @@ def rank_seconds(run: Telemetry) -> pd.DataFrame:
     """
     walls = launches(run).set_index("launch")["wall_s"]
     table = run.ranks[["process", "launch", "rank", "node"]].assign(wall_s=run.ranks["launch"].map(walls))
-    spent = run.events.pivot_table(index="process", columns="phase", values="own_s", aggfunc="sum")
+    spent = _work(run).pivot_table(index="process", columns="phase", values="own_s", aggfunc="sum")
     spent = spent.reindex(index=table["process"], columns=PHASE_ORDER[:-1]).fillna(0.0)
     table = table.join(spent, on="process")
     table["unaccounted"] = np.maximum(table["wall_s"] - spent.sum(axis=1).to_numpy(), 0.0)
     return table
+
+
+def _work(run: Telemetry) -> pd.DataFrame:
+    """Events and the stages of models: `process`, `stage`, `phase`, `own_s`."""
+    columns = ["process", "stage", "phase", "own_s"]
+    parts = [part[columns] for part in (run.events, run.stages) if len(part)]
+    return pd.concat(parts) if parts else run.events[columns]
 
 
 def efficiency(run: Telemetry) -> float:
@@ -82,7 +89,8 @@ def phase_shares(run: Telemetry) -> pd.Series:
 
 def stage_seconds(run: Telemetry) -> pd.Series:
     """Seconds of all ranks together by stage, largest first; without waiting and start-up."""
-    events = run.events[~run.events["phase"].isin(("waiting", "start-up")) & run.events["phase"].notna()]
+    events = _work(run)
+    events = events[~events["phase"].isin(("waiting", "start-up")) & events["phase"].notna()]
     return events.groupby("stage")["own_s"].sum().sort_values(ascending=False)
 
 
@@ -177,7 +185,8 @@ def makespan(seconds: Iterable[float], ranks: int) -> float:
 def useful_ranks(run: Telemetry, ranks: int, share: float = 0.9) -> int:
     """The most ranks that would have been busy for such a share of the time that graphs were built, as measured
     here."""
-    shards = [part.sort_values("start")["seconds"].tolist() for _, part in _built(run).groupby(["launch", "shard"])]
+    built = _built(run).sort_values("start")
+    shards = [part.tolist() for _, part in built.groupby(["launch", "shard"])["seconds"]]
     work = sum(map(sum, shards))
     low, high = 1, ranks
     while low < high:

@@ -13,6 +13,7 @@ from matplotlib.ticker import AutoLocator, MaxNLocator
 
 from ..graph.timing import STAGES
 from . import measures
+from .built_models import GAP_S, united
 from .figures import AS_IS, COLOURS, CYCLE, Missing, legend_above, picture, title
 from .measures import PHASE_ORDER
 from .tables import PHASES, Telemetry
@@ -32,6 +33,11 @@ PHASE_STYLE = {
 #: More ranks or nodes than these are drawn, but not named one by one.
 _MOST_NAMED = 40
 _MOST_LINES = 6
+#: More events than these are drawn as shares of so many pieces of the time.
+_MOST_BARS = 20_000
+_BINS = 600
+#: More points of a line than these cannot be told apart.
+_MOST_POINTS = 5000
 
 NO_EVENTS = "No events were noted (`telemetry/` is empty or missing), so this cannot be drawn."
 NO_SAMPLES = (
@@ -42,20 +48,31 @@ NO_SAMPLES = (
 
 def rank_timeline(run: Telemetry, ax: Axes | None = None) -> Figure | Missing:
     """Rank × time: what each rank did when."""
-    events = run.events[run.events["phase"].notna()]
-    if events.empty:
+    columns = ["process", "phase", "start", "seconds"]
+    spans = pd.concat([run.events.loc[run.events["phase"].notna(), columns], run.stretches[columns]])
+    if spans.empty:
         return Missing(NO_EVENTS)
     order = _order_of_processes(run)
     start, lanes = run.ranks["started"].min(), len(order)
+    spans = spans.assign(
+        lane=np.array([order[process][0] for process in range(lanes)])[spans["process"].to_numpy(dtype=np.int64)],
+        begin=spans["start"] - start,
+        end=spans["start"] - start + spans["seconds"],
+    )
     figure, axes = picture("phases of each rank over time", min(9.0, 1.6 + 0.28 * lanes), given=ax)
-    for phase, part in events.groupby("phase"):
-        _bars(axes, part, order, start, str(phase))
-    axes.set(xlabel="time since the first start (s)", ylim=(lanes - 0.4, -0.6), xlim=(0, None))
+    what = "time since the first start (s)"
+    if len(spans) <= _MOST_BARS:
+        for phase, part in spans.groupby("phase"):
+            _bars(axes, part, str(phase))
+    else:
+        _shares_of_bins(axes, spans, lanes)
+        what += f"; bars are stacked by their shares of every {spans['end'].max() / _BINS:.3g} s"
+    axes.set(xlabel=what, ylim=(lanes - 0.4, -0.6), xlim=(0, None))
     if lanes <= _MOST_NAMED:
         axes.set_yticks(range(lanes), [label for _, label in sorted(order.values())])
     else:
         axes.set_ylabel(f"{lanes} ranks")
-    _phase_legend(axes, set(events["phase"]))
+    _phase_legend(axes, set(spans["phase"]))
     return figure
 
 
@@ -72,17 +89,45 @@ def _order_of_processes(run: Telemetry) -> dict[int, tuple[int, str]]:
     return {process: (lane, label) for lane, (process, label) in enumerate(zip(ranks["process"], labels, strict=True))}
 
 
-def _bars(axes: Axes, events: pd.DataFrame, order: dict, start: float, phase: str) -> None:
+def _bars(axes: Axes, spans: pd.DataFrame, phase: str) -> None:
     """One lane's bars a rank; events that touch each other become one bar, so that many models stay readable."""
+    spans = spans.sort_values(["lane", "begin"])
+    lane, begin = spans["lane"].to_numpy(), spans["begin"].to_numpy()
+    first, end = united(lane, begin, spans["end"].to_numpy(), GAP_S)
+    for of in np.unique(lane):
+        bars = [(a, b - a) for a, b in zip(begin[first[lane[first] == of]], end[lane[first] == of], strict=True)]
+        axes.broken_barh(bars, (of - 0.4, 0.8), **_style(phase))
+
+
+def _shares_of_bins(axes: Axes, spans: pd.DataFrame, lanes: int) -> None:
+    """Of more events than a picture has dots, in each lane the phases' shares of every piece of the time, stacked."""
+    edges = np.linspace(0.0, spans["end"].max(), _BINS + 1)
+    filled = np.zeros((lanes, _BINS))
+    for phase in PHASE_ORDER:
+        part = spans[spans["phase"] == phase]
+        for lane in np.unique(part["lane"].to_numpy()).tolist():
+            begin, end = (part.loc[part["lane"] == lane, key].to_numpy() for key in ("begin", "end"))
+            low = filled[lane]
+            high = np.minimum(low + np.diff(_covered(begin, end, edges)) / np.diff(edges), 1.0)
+            bottom, top = (np.append(side, side[-1]) for side in (lane + 0.4 - 0.8 * low, lane + 0.4 - 0.8 * high))
+            axes.fill_between(edges, bottom, top, step="post", **_style(phase))
+            filled[lane] = high
+
+
+def _covered(begin: np.ndarray, end: np.ndarray, until: np.ndarray) -> np.ndarray:
+    """Seconds of some intervals before each of some times."""
+    begin, end = np.sort(begin), np.sort(end)
+
+    def passed(times: np.ndarray) -> np.ndarray:
+        n = np.searchsorted(times, until)
+        return n * until - np.append(0.0, np.cumsum(times))[n]
+
+    return passed(begin) - passed(end)
+
+
+def _style(phase: str) -> dict[str, Any]:
     colour, hatch = PHASE_STYLE[phase]
-    for process, part in events.sort_values("start").groupby("process"):
-        begin, end = (part["start"] - start).to_numpy(), (part["start"] + part["seconds"] - start).to_numpy()
-        end = np.maximum.accumulate(end)
-        breaks = np.flatnonzero(begin[1:] > end[:-1] + 0.01) + 1
-        firsts, lasts = np.append(0, breaks), np.append(breaks, len(begin)) - 1
-        spans = [(begin[a], end[b] - begin[a]) for a, b in zip(firsts, lasts, strict=True)]
-        style: dict[str, Any] = {"facecolor": colour, "edgecolor": COLOURS["black"], "linewidth": 0.0, "hatch": hatch}
-        axes.broken_barh(spans, (order[process][0] - 0.4, 0.8), **style)
+    return {"facecolor": colour, "edgecolor": COLOURS["black"], "linewidth": 0.0, "hatch": hatch}
 
 
 def _phase_legend(axes: Axes, present: set[str]) -> None:
@@ -95,7 +140,7 @@ def _phase_legend(axes: Axes, present: set[str]) -> None:
 
 def time_by_stage(run: Telemetry, axes: Sequence[Axes] | None = None) -> Figure | Missing:
     """Share of the ranks' time by phase, and seconds by stage of the work."""
-    if run.events.empty:
+    if not run.has_events:
         return Missing(NO_EVENTS)
     shares, stages = measures.phase_shares(run), measures.stage_seconds(run)
     shares = shares[shares > 0.0005]
@@ -121,7 +166,7 @@ def time_by_stage(run: Telemetry, axes: Sequence[Axes] | None = None) -> Figure 
 
 def load_balance(run: Telemetry, ax: Axes | None = None) -> Figure | Missing:
     """Each rank's work and waiting as shares of the run."""
-    if run.events.empty:
+    if not run.has_events:
         return Missing(NO_EVENTS)
     order = _order_of_processes(run)
     table = measures.rank_seconds(run).set_index("process").loc[list(order)]
@@ -156,7 +201,7 @@ def throughput(run: Telemetry, axes: Sequence[Axes] | None = None) -> Figure | M
     """Models per second over time, and how many were done when."""
     done = measures.completions(run)
     if done.empty:
-        return Missing(NO_EVENTS if run.events.empty else "No model was computed while events were noted.")
+        return Missing(NO_EVENTS if not run.has_events else "No model was computed while events were noted.")
     figure, (upper, lower) = picture(
         "models per second, and models done, over time", 3.6, 2, 1, sharex=True, given=axes
     )
@@ -166,7 +211,8 @@ def throughput(run: Telemetry, axes: Sequence[Axes] | None = None) -> Figure | M
     upper.axhline(measures.rate(run), color=COLOURS["vermilion"], linestyle="--", linewidth=1.2)
     upper.set_ylabel("models/s")
     title(upper, f"bars: models per second; line: {measures.rate(run):.3g} models/s while graphs were built")
-    lower.step(done["time"], done["done"], where="post", color=COLOURS["blue"])
+    shown = np.unique(np.linspace(0, len(done) - 1, min(len(done), _MOST_POINTS)).astype(int))
+    lower.step(done["time"].iloc[shown], done["done"].iloc[shown], where="post", color=COLOURS["blue"])
     lower.set(ylabel="models done", xlabel="time since the first start (s)", ylim=(0, None), xlim=(0, None))
     return figure
 
@@ -251,7 +297,7 @@ def collective_writes(run: Telemetry, axes: Sequence[Axes] | None = None) -> Fig
     """Each collective write: its rate, and how long a rank waited for it."""
     writes = measures.writes(run)
     if writes.empty:
-        return Missing(NO_EVENTS if run.events.empty else "No collective write was noted: no shard came as far.")
+        return Missing(NO_EVENTS if not run.has_events else "No collective write was noted: no shard came as far.")
     figure, (left, right) = picture("rate of collective writes, and the wait for them", 2.6, 1, 2, given=axes)
     size, edge = writes["bytes"] / 1e6, COLOURS["black"]
     left.scatter(size, writes["mb_per_s"], s=24, color=COLOURS["orange"], edgecolor=edge, linewidth=0.5)

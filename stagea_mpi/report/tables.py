@@ -4,9 +4,7 @@ Times are seconds since 1970 (`start`, `time`) or durations in seconds (`seconds
 is NaN.
 """
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,8 @@ from ..errors import RunFolderError
 from ..graph.timing import STAGES
 from ..rundir.folders import RunFolder
 from ..telemetry import file_names, sampler
+from .built_models import BuiltModels
+from .event_files import EventTables, read_event_files
 from .results import FAILURE_COLUMNS, MODEL_COLUMNS, PUBLISHED, concat, read_shards
 
 #: The phase that each stage of an event belongs to, in the order in which a shard goes through them.
@@ -43,10 +43,11 @@ _RANKS = (
     "metrics_interval", "slurm", "started", "ended", "outcome", "max_rss_mib",
 )  # fmt: skip
 _EVENTS = (
-    "process", "launch", "rank", "node", "stage", "phase", "shard", "model", "start", "seconds", "own_s", "bytes",
-    "outcome",
-    "on", "wait_s", "models", "n_atoms", "processed", "written", "errors", "rate", "held",
+    "process", "launch", "rank", "node", "stage", "phase", "shard", "start", "seconds", "own_s", "bytes", "outcome",
+    "on", "wait_s", "models", "processed", "written", "errors", "rate", "held",
 )  # fmt: skip
+_STAGES = ("process", "stage", "phase", "own_s")
+_STRETCHES = ("process", "start", "seconds", "phase")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Telemetry:
     ranks : DataFrame
         A row for each process: who it was, from when to when, and how it ended (`outcome`; NaN where no end was noted).
     events : DataFrame
-        A row for each event. `own_s` is its time without that of events inside it.
+        A row for each event but the models. `own_s` is its time without that of events inside it.
     models : DataFrame
         A row for each model, published or not; of several attempts the last.
     samples : DataFrame
@@ -78,6 +79,10 @@ class Telemetry:
         A row for each model that failed.
     unread : int
         Lines of the events that could not be read; a kill may leave one for each rank.
+    stages : DataFrame
+        A row for each process and stage of its models (`graph.timing.STAGES`); `own_s` is the time of all of them.
+    stretches : DataFrame
+        A row for each stretch of time in which a process built one model right after the other.
     """
 
     root: Path
@@ -91,6 +96,12 @@ class Telemetry:
     shards: pd.DataFrame
     failures: pd.DataFrame
     unread: int = 0
+    stages: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_STAGES))
+    stretches: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_STRETCHES))
+
+    @property
+    def has_events(self) -> bool:
+        return bool(len(self.events) or len(self.stages))
 
 
 def load(run_root: str | Path) -> Telemetry:
@@ -106,7 +117,12 @@ def load(run_root: str | Path) -> Telemetry:
         There is no such folder, or no run in it.
     """
     folder = require_run(run_root)
-    ranks, events, unread = _events(folder.root / "telemetry")
+    found = read_event_files(folder.root / "telemetry")
+    ranks, built = _ranks(found), BuiltModels.of(found.models)
+    events = _events(found, ranks)
+    stages = _own_seconds(events, built, len(ranks))
+    unread = found.unread
+    del found  # a million names are not kept twice
     shards, published, failures = read_shards(folder)
     metrics = folder.root / "compute_metrics"
     processes = _processes(metrics, ranks)
@@ -115,12 +131,14 @@ def load(run_root: str | Path) -> Telemetry:
         config=folder.read_config(),
         ranks=ranks,
         events=events,
-        models=_models(events, published),
+        stages=stages,
+        stretches=built.stretches().assign(phase="graphs"),
+        models=_models(built, published, ranks),
         samples=_samples(metrics, processes),
         processes=processes,
         cores=_csv_tables(metrics, "cpu_percore", ()),
         shards=shards,
-        failures=_failures(events, failures, shards),
+        failures=_failures(built, failures, shards),
         unread=unread,
     )
 
@@ -133,102 +151,75 @@ def require_run(run_root: str | Path) -> RunFolder:
     return folder
 
 
-def _events(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """Processes and events of all files, and how many lines are damaged or of no known process."""
-    ranks: list[dict] = []
-    rows: list[dict] = []
-    unread = 0
-    for path in sorted(folder.glob("events_*.jsonl")):
-        current: dict[int | None, dict] = {}
-        for line in _json_lines(path):
-            if line.get("stage") == "start":
-                current[line["pid"]] = line | {"process": len(ranks), "started": line["start"], "outcome": np.nan}
-                ranks.append(current[line["pid"]])
-            rank = current.get(line.get("pid"))
-            if rank is None:
-                unread += 1
-                continue
-            if line["stage"] in ("stop", "end"):
-                outcome = f"stopped by {line['outcome']}" if line["stage"] == "stop" else line["outcome"]
-                rank["outcome"] = outcome if rank["outcome"] is np.nan else rank["outcome"]
-                rank["max_rss_mib"] = line.get("max_rss_mib", np.nan)
-            rank["ended"] = max(rank.get("ended", 0.0), line["start"] + line["seconds"])
-            if line["stage"] in PHASES or line["stage"] == "writer":
-                rows.append(line | {key: rank.get(key) for key in ("process", "launch", "rank", "node")})
-    events = pd.DataFrame(rows, columns=list(_EVENTS))
+def _ranks(tables: EventTables) -> pd.DataFrame:
+    return pd.DataFrame(tables.processes, columns=list(_RANKS))
+
+
+def _events(tables: EventTables, ranks: pd.DataFrame) -> pd.DataFrame:
+    """Events that are not models; `own_s` is still to come."""
+    found = tables.events
+    process = np.array(found.process, dtype=np.int64)
+    columns: dict[str, Any] = {"process": process}
+    columns |= {key: ranks[key].to_numpy()[process] for key in ("launch", "rank", "node")}
+    columns |= {key: pd.Series(texts, dtype=object) for key, texts in found.texts.items()}
+    columns |= {key: np.array(numbers) for key, numbers in found.numbers.items()}
+    events = pd.DataFrame(columns).reindex(columns=list(_EVENTS))
     events["phase"] = events["stage"].map(PHASES)
-    events["own_s"] = _own_seconds(events)
-    return pd.DataFrame(ranks, columns=list(_RANKS)), events, unread
+    return events[events["phase"].notna() | (events["stage"] == "writer")].reset_index(drop=True)
 
 
-def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    with open(path, encoding="utf-8", errors="replace") as lines:
-        for text in lines:
-            if not text.strip():
-                continue
-            try:
-                line = json.loads(text)
-                line["stage"], line["start"] + line["seconds"], line["pid"]
-            except (ValueError, KeyError, TypeError):
-                line = {}
-            yield line
-
-
-def _own_seconds(events: pd.DataFrame) -> pd.Series:
-    """Seconds of each event without those of the events inside it."""
+def _own_seconds(events: pd.DataFrame, built: BuiltModels, n_processes: int) -> pd.DataFrame:
+    """Sets `own_s` of the events, and gives the table of the models' stages."""
+    is_span = (events["stage"] != "writer").to_numpy()
+    process, start, seconds = (events[key].to_numpy()[is_span] for key in ("process", "start", "seconds"))
     own = events["seconds"].to_numpy(dtype=float, copy=True)
-    order = events[events["stage"] != "writer"].sort_values(
-        ["process", "start", "seconds"], ascending=[True, True, False]
-    )
-    open_events: list[tuple[int, float, int]] = []  # process, end, row
-    for row, process, start, seconds in zip(
-        order.index, order["process"], order["start"], order["seconds"], strict=True
-    ):
-        while open_events and (open_events[-1][0] != process or start >= open_events[-1][1] - 1e-4):
-            open_events.pop()
-        if open_events:
-            own[open_events[-1][2]] -= seconds
-        open_events.append((process, start + seconds, row))
-    return pd.Series(np.maximum(own, 0.0), index=events.index)
+    own[is_span], of_models = built.own_seconds(process, start, seconds, n_processes)
+    events["own_s"] = np.maximum(own, 0.0)
+    builder, stage = np.nonzero(of_models)
+    table = pd.DataFrame({"process": builder, "stage": np.array(STAGES, dtype=object)[stage]})
+    return table.assign(phase="graphs", own_s=of_models[builder, stage])
 
 
-def _models(events: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+def _models(built: BuiltModels, published: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
     """Models that are published, with what the events add, and models that only events know of."""
-    steps = events[events["stage"].isin(STAGES) & events["model"].notna()]
-    if steps.empty:
+    if not len(built):
         return published
-    keys = ["shard", "model"]
-    attempts = steps.groupby(["process", *keys], sort=False).agg(
-        launch=("launch", "first"),
-        rank=("rank", "first"),
-        node=("node", "first"),
-        start=("start", "min"),
-        seconds=("seconds", "sum"),
-        n_atoms=("n_atoms", "max"),
-        status=("outcome", lambda outcomes: next((o for o in outcomes if o != "ok"), "ok")),
-    )
-    by_stage = steps.pivot_table(index=["process", *keys], columns="stage", values="seconds", aggfunc="sum")
-    noted = attempts.join(by_stage.reindex(columns=STAGES)).reset_index().sort_values("start")
-    noted = noted.drop_duplicates(keys, keep="last").drop(columns="process")
-    if published.empty:
-        return noted.reindex(columns=MODEL_COLUMNS).reset_index(drop=True)
-    both = published.drop(columns=["launch", "rank", "node", "start"]).merge(
-        noted[[*keys, "launch", "rank", "node", "start"]], on=keys, how="left"
-    )
-    known = pd.MultiIndex.from_frame(published[keys])
-    rest = noted[~pd.MultiIndex.from_frame(noted[keys]).isin(known)]
+    rows, others = built.last(published["shard"].to_numpy(), published["model"].to_numpy())
+    total, is_noted = built.total, rows >= 0
+    noted = rows[is_noted]
+    both = published.drop(columns=["launch", "rank", "node", "start"])
+    for key, values in _who(built, ranks).items():
+        column = np.full(len(both), np.nan, dtype=values.dtype)
+        column[is_noted] = values[noted]
+        both[key] = column
     # The packed file books no time on the stage that failed; the events do.
-    timed = noted.set_index(keys)["seconds"].reindex(pd.MultiIndex.from_frame(both[keys])).to_numpy()
-    both["seconds"] = np.fmax(both["seconds"].to_numpy(), timed)
-    return concat([both, rest], MODEL_COLUMNS)
+    timed = np.full(len(both), np.nan)
+    timed[is_noted] = total[noted]
+    both["seconds"] = np.fmax(both["seconds"].to_numpy(dtype=float), timed)
+    rest = {key: values[others] for key, values in _who(built, ranks).items()}
+    rest |= {"shard": built.shard[others], "model": built.name[others], "status": built.status[others]}
+    rest |= {"n_atoms": built.n_atoms[others].astype(float), "seconds": total[others]}
+    stages = built.seconds[others]
+    rest |= zip(STAGES, np.where(stages > 0.0, stages, np.nan).T, strict=True)
+    return concat([both, pd.DataFrame(rest)], MODEL_COLUMNS)
 
 
-def _failures(events: pd.DataFrame, published: pd.DataFrame, shards: pd.DataFrame) -> pd.DataFrame:
+def _who(built: BuiltModels, ranks: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Who has built each, and when it began."""
+    columns = {key: ranks[key].to_numpy(dtype=object)[built.process] for key in ("launch", "node")}
+    return columns | {"rank": ranks["rank"].to_numpy(dtype=float)[built.process], "start": built.start}
+
+
+def _failures(built: BuiltModels, published: pd.DataFrame, shards: pd.DataFrame) -> pd.DataFrame:
     """Failures that are published, and those that the events know of shards that are not."""
     listed = set(shards.loc[shards["state"].isin((*PUBLISHED, "damaged")), "shard"])
-    failed = events[events["stage"].isin(STAGES) & (events["outcome"] != "ok") & ~events["shard"].isin(listed)]
-    failed = failed.drop_duplicates(["shard", "model"], keep="last").rename(columns={"outcome": "reason"})
-    return concat([published, failed], FAILURE_COLUMNS)
+    rows = [
+        {"shard": int(built.shard[row]), "model": built.name[row], "stage": stage, "reason": reason}
+        for row, (stage, reason) in sorted(built.failed.items())
+        if built.shard[row] not in listed
+    ]
+    failed = pd.DataFrame(rows, columns=["shard", "model", "stage", "reason"])
+    return concat([published, failed.drop_duplicates(["shard", "model"], keep="last")], FAILURE_COLUMNS)
 
 
 def _samples(folder: Path, processes: pd.DataFrame) -> pd.DataFrame:

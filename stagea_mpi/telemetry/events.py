@@ -1,9 +1,10 @@
 """Events: a line of JSON for each thing that a rank has done.
 
 Every line has the keys `stage`, `start` (s since 1970), `seconds`, `outcome` (ok, or what went wrong) and `pid`, and
-where they apply `shard`, `model`, `bytes`, `wait_s` (s) and a few of the stage's own. A file belongs to one rank of
-one job; a job that is started again, or a second run on the same host, appends to it and is told apart by `pid`, whose
-first line has the stage `start`.
+where they apply `shard`, `bytes`, `wait_s` (s) and a few of the stage's own. Models, of which a run may have a million,
+share lines, of the stage `models`: `ModelsLine` says what stands there. A file belongs to one rank of one job; a job
+that is started again, or a second run on the same host, appends to it and is told apart by `pid`, whose first line has
+the stage `start`.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import perf_counter, time
 from types import TracebackType
@@ -21,14 +22,17 @@ log = logging.getLogger(__name__)
 
 #: Seconds that a line may stay in memory: what a kill can cost.
 FLUSH_EVERY_S = 1.0
+#: Models of one line, at most: a reader holds a line at a time.
+MODELS_A_LINE = 1000
 
-#: Stages of an event beside those of a model (`graph.timing.STAGES`), and what a rank does in them.
+#: Stages of an event, and what a rank does in them.
 STAGES = {
     "startup": "from the start of the process to its first work: interpreter, libraries, MPI",
     "prep": "the team's first rank looks at what a shard has already",
     "list": "reading a shard's files for their models and sequences",
     "annotate": "numbering of sequences",
     "wait": "blocked until others of the team have come as far; `on` says for what",
+    "models": "models are built, one after the other; those of about a second share a line",
     "exchange": "graphs go to the rank that writes them",
     "open": "creation of packed.h5, collective",
     "write": "one round of collective writes",
@@ -40,6 +44,67 @@ STAGES = {
     "start": "who this process is",
     "end": "how it ended",
 }
+
+
+class ModelsLine:
+    """Models that a rank has built behind each other in one shard, as one line: a list for each thing that is noted.
+
+    `model` has their names; `start_us` what is to be added to the line's `start`; `n_atoms` and `bytes` the atoms of
+    the complex and the bytes of the graph, 0 where there is none; `read_us` and the like, a list for each of
+    `graph.timing.STAGES`, the time of each stage, 0 for one that was not reached. Times are in µs. `failed`, where some
+    have, is a list of [place in the lists, stage, reason]; the stage's time is what it took to fail.
+
+    Parameters
+    ----------
+    shard : int or None
+    start : float
+        Of the first model, in s by `time.perf_counter`.
+    stages : iterable of str
+    """
+
+    def __init__(self, shard: int | None, start: float, stages: Iterable[str]):
+        self.shard, self.start = shard, start
+        self._end = start
+        self._lists: dict[str, list] = {key: [] for key in ("model", "start_us", "n_atoms", "bytes")}
+        self._lists |= {f"{stage}_us": [] for stage in stages}
+        self._failed: list[tuple[int, str, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._lists["model"])
+
+    def add(
+        self,
+        name: str,
+        start: float,
+        seconds: dict[str, float],
+        total: float,
+        reason: str | None,
+        n_atoms: int,
+        size: int,
+    ) -> None:
+        """Adds a model; see `EventLog.note_model`."""
+        if reason is not None:
+            failed = next((stage for stage, spent in seconds.items() if spent <= 0.0), next(reversed(seconds)))
+            seconds = seconds | {failed: seconds[failed] + max(0.0, total - sum(seconds.values()))}
+            self._failed.append((len(self), failed, reason))
+        values = {"model": name, "start_us": _us(start - self.start), "n_atoms": n_atoms, "bytes": size}
+        values |= {f"{stage}_us": _us(spent) for stage, spent in seconds.items()}
+        for key, value in values.items():
+            self._lists[key].append(value)
+        self._end = start + sum(seconds.values())
+
+    @property
+    def seconds(self) -> float:
+        """From the first model's start to the last one's end."""
+        return self._end - self.start
+
+    def fields(self) -> dict[str, Any]:
+        """The line's own keys."""
+        return {"shard": self.shard} | self._lists | ({"failed": self._failed} if self._failed else {})
+
+
+def _us(seconds: float) -> int:
+    return round(1e6 * seconds)
 
 
 class EventLog:
@@ -57,6 +122,7 @@ class EventLog:
     def __init__(self, path: Path | None):
         self._epoch = time() - perf_counter()
         self._lines: list[str] = []
+        self._models: ModelsLine | None = None
         self._lock, self._closing = threading.Lock(), threading.Event()
         self._file, self._thread = None, None
         self.shard: int | None = None  # of the events that do not name one
@@ -78,7 +144,7 @@ class EventLog:
         Parameters
         ----------
         stage : str
-            A key of `STAGES` or one of `graph.timing.STAGES`.
+            A key of `STAGES`.
         start : float
             By `time.perf_counter`.
         seconds : float
@@ -89,16 +155,27 @@ class EventLog:
         """
         if self._file is None:
             return
+        with self._lock:
+            self._end_models()
+            self._add(stage, start, seconds, outcome, {"shard": self.shard} | fields)
+
+    def _add(self, stage: str, start: float, seconds: float, outcome: str, fields: dict[str, Any]) -> None:
+        """Adds a line; the caller holds the lock."""
         line = {
             "stage": stage,
             "start": round(self._epoch + start, 4),
             "seconds": round(seconds, 6),
             "outcome": outcome,
         }
-        line |= {"pid": os.getpid(), "shard": self.shard} | fields
+        line |= {"pid": os.getpid()} | fields
         text = json.dumps({key: value for key, value in line.items() if value is not None}, separators=(",", ":"))
-        with self._lock:
-            self._lines.append(text + "\n")
+        self._lines.append(text + "\n")
+
+    def _end_models(self) -> None:
+        """Adds the line of the models so far; the caller holds the lock."""
+        models, self._models = self._models, None
+        if models is not None:
+            self._add("models", models.start, models.seconds, "ok", models.fields())
 
     @contextlib.contextmanager
     def timed(self, stage: str, **fields: Any) -> Iterator[dict[str, Any]]:
@@ -122,7 +199,7 @@ class EventLog:
         n_atoms: int,
         size: int,
     ) -> None:
-        """Notes a model's stages, one line each.
+        """Notes a model, in a line with those before it in its shard.
 
         Parameters
         ----------
@@ -138,20 +215,14 @@ class EventLog:
         n_atoms, size : int
             Atoms of the complex and bytes of its graph.
         """
-        done = [stage for stage, spent in seconds.items() if spent > 0.0]
-        for stage in done:
-            extra: dict[str, Any] = (
-                {"n_atoms": n_atoms}
-                if stage == done[0]
-                else {"bytes": size}
-                if reason is None and stage == done[-1]
-                else {}
-            )
-            self.note(stage, start, seconds[stage], model=name, **extra)
-            start += seconds[stage]
-        if reason is not None:
-            failed = next((stage for stage in seconds if stage not in done), next(reversed(seconds)))
-            self.note(failed, start, max(0.0, total - sum(seconds.values())), reason, model=name, n_atoms=n_atoms)
+        if self._file is None:
+            return
+        with self._lock:
+            models = self._models
+            if models is None or models.shard != self.shard or len(models) >= MODELS_A_LINE:
+                self._end_models()
+                models = self._models = ModelsLine(self.shard, start, seconds)
+            models.add(name, start, seconds, total, reason, n_atoms, size)
 
     def waiting_for(self, shards: Iterator[int], on: str) -> Iterator[int]:
         """The shards, the wait for each of them noted; after the last one it is for the other teams."""
@@ -166,6 +237,7 @@ class EventLog:
     def flush(self) -> None:
         """Hands all lines to the kernel."""
         with self._lock:
+            self._end_models()
             lines, self._lines = self._lines, []
             if not lines or self._file is None:
                 return

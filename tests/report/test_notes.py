@@ -4,6 +4,8 @@ import pytest
 from stagea_mpi.config.values import time_limit_seconds
 from stagea_mpi.graph.timing import STAGES
 from stagea_mpi.report import load, measures
+from stagea_mpi.report.built_models import BuiltModels
+from stagea_mpi.report.event_files import ModelColumns
 from stagea_mpi.report.notes import notes
 from stagea_mpi.report.tables import Telemetry, _own_seconds
 
@@ -112,9 +114,37 @@ def test_time_inside_another_event_is_not_counted_twice():
         {"process": 0, "stage": ["prep", "cluster", "publish", "list"], "start": [0.0, 1.0, 3.0, 10.0],
          "seconds": [10.0, 2.0, 4.0, 1.0]}
     )  # fmt: skip
-    assert _own_seconds(events).tolist() == [4.0, 2.0, 4.0, 1.0]
+    none = BuiltModels.of(ModelColumns())
+    _own_seconds(events, none, 1)
+    assert events["own_s"].tolist() == [4.0, 2.0, 4.0, 1.0]
 
 
 def test_makespan_is_that_of_ranks_that_take_the_next_model():
     assert measures.makespan([3.0, 2.0, 2.0, 1.0], 2) == 4.0
     assert measures.makespan([5.0, 1.0, 1.0], 8) == 5.0
+
+
+def test_models_inside_an_event_are_not_counted_twice_and_an_event_inside_a_model_neither():
+    events = pd.DataFrame(
+        {
+            "process": [0, 0, 1],
+            "stage": ["list", "publish", "list"],
+            "start": [0.0, 20.0, 2.0],
+            "seconds": [10.0, 1.0, 9.0],
+        }
+    )
+    line = {"start": 2.0, "shard": 0, "model": ["inside", "around", "alone"], "start_us": [0, 17_000_000, 30_000_000],
+            "n_atoms": [1, 1, 1]}  # fmt: skip
+    spent = {
+        "read": [1, 0.5, 1],
+        "contacts": [1, 3.0, 1],
+        "voronoi": [1, 0.5, 1],
+        "burial": [0, 0, 1],
+        "edges": [0, 0, 0],
+    }
+    columns = ModelColumns()
+    columns.add_models(0, line | {f"{stage}_us": [int(1e6 * s) for s in each] for stage, each in spent.items()})
+    stages = _own_seconds(events, BuiltModels.of(columns), 2)
+    assert events["own_s"].tolist() == [7.0, 1.0, 9.0]  # the model inside took 3 s
+    own = stages[stages["process"] == 0].set_index("stage")["own_s"].to_dict()
+    assert own == {"read": 2.5, "contacts": 4.0, "voronoi": 2.5, "burial": 1.0}  # contacts: 1 + 3 − 1 s of publish + 1

@@ -5,10 +5,12 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
+from event_lines import lines_of, steps_of, write_as_before
 
 from stagea_mpi.errors import RunFolderError
-from stagea_mpi.report import load, measures
+from stagea_mpi.report import event_files, load, measures
 
 
 def raw_events(root) -> list[dict]:
@@ -16,7 +18,7 @@ def raw_events(root) -> list[dict]:
     found = []
     for path in sorted((root / "telemetry").glob("*.jsonl")):
         rank = int(path.stem.rsplit("_", 1)[1])
-        found += [json.loads(line) | {"rank": rank} for line in path.read_text().splitlines() if line.strip()]
+        found += [step | {"rank": rank} for line in lines_of(path) for step in steps_of(line)]
     return found
 
 
@@ -129,7 +131,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
 
 def test_a_second_start_is_a_launch_of_its_own(run_copy):
     for path in (run_copy / "telemetry").glob("*.jsonl"):
-        lines = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+        lines = lines_of(path)
         again = [line | {"start": line["start"] + 100, "pid": line["pid"] + 100_000} for line in lines]
         again[0]["launch"] = "second"
         with open(path, "a") as file:
@@ -138,3 +140,59 @@ def test_a_second_start_is_a_launch_of_its_own(run_copy):
     assert len(measures.launches(run)) == 2
     assert len(run.models) == 7
     assert set(run.models["launch"]) == {"second"}
+
+
+def test_events_of_earlier_versions_give_the_same_tables(run_copy, two_rank_run):
+    """These had a line for each stage of a model, which began at a time of its own, rounded to 0.1 ms."""
+    for path in (run_copy / "telemetry").glob("*.jsonl"):
+        write_as_before(path)
+        assert "start_us" not in path.read_text()
+    before, now = load(run_copy), load(two_rank_run)
+    assert before.unread == now.unread == 0
+    assert before.models["start"].to_numpy() == pytest.approx(now.models["start"].to_numpy(), abs=2e-4)
+    columns = [column for column in now.models.columns if column != "start"]
+    pd.testing.assert_frame_equal(before.models[columns], now.models[columns])
+    pd.testing.assert_frame_equal(before.stages, now.stages)
+    spent = [measures.rank_seconds(run)[list(measures.WORK)].to_numpy() for run in (before, now)]
+    assert spent[0] == pytest.approx(spent[1], abs=1e-3)
+
+
+def test_files_are_read_in_pieces_as_they_are_read_at_once(interrupted_run, monkeypatch):
+    whole = load(interrupted_run)
+    for size in (1, 97, 1000):
+        monkeypatch.setattr(event_files, "PIECE_BYTES", size)
+        parts = load(interrupted_run)
+        assert parts.unread == whole.unread == 2
+        for table in ("ranks", "models", "events", "stages", "stretches", "failures"):
+            pd.testing.assert_frame_equal(getattr(parts, table), getattr(whole, table))
+
+
+def test_stages_that_two_pieces_share_are_one_models(run_copy, monkeypatch):
+    for path in (run_copy / "telemetry").glob("*.jsonl"):
+        write_as_before(path)
+    whole = load(run_copy)
+    monkeypatch.setattr(event_files, "PIECE_BYTES", 1)  # each line is a piece
+    parts = load(run_copy)
+    pd.testing.assert_frame_equal(parts.models, whole.models)
+    pd.testing.assert_frame_equal(parts.stages, whole.stages)
+
+
+def test_a_line_that_is_not_as_expected_is_counted_and_adds_nothing(run_copy):
+    path = next(iter(sorted((run_copy / "telemetry").glob("*.jsonl"))))
+    models = next(line for line in lines_of(path) if line["stage"] == "models")
+    bad = [
+        models | {"n_atoms": models["n_atoms"][1:] + ["many"]},
+        models | {"read_us": models["read_us"][1:]},
+        models | {"failed": [[len(models["model"]), "read", "timeout"]]},
+        models | {"seconds": None},
+        models | {"pid": 0},
+        {"stage": "list", "start": "now", "seconds": 1.0, "pid": models["pid"]},
+        [1, 2],
+    ]
+    whole = load(run_copy)
+    with open(path, "a") as file:
+        file.writelines(json.dumps(line) + "\n" for line in bad)
+    run = load(run_copy)
+    assert run.unread == len(bad)
+    for table in ("ranks", "models", "events", "stages"):
+        pd.testing.assert_frame_equal(getattr(run, table), getattr(whole, table))

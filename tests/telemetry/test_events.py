@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
 import pytest
 from holding import HANG_S, wait_until
 
@@ -35,22 +36,36 @@ def test_a_line_says_what_was_done_when_and_how_it_ended(tmp_path):
     assert (cluster["outcome"], cluster["shard"]) == ("ZeroDivisionError", 2)
 
 
-def test_a_models_stages_follow_each_other_and_a_failure_stands_on_its_stage(tmp_path):
+def test_models_of_a_shard_share_a_line_and_a_failure_stands_on_its_stage(tmp_path):
     with EventLog(tmp_path / "events.jsonl") as events:
-        start = perf_counter()
+        events.shard, start = 3, perf_counter()
         spent = dict.fromkeys(STAGES, 0.0) | {"read": 0.25, "contacts": 0.5}
         events.note_model("m", start, spent, 1.0, "timeout", 100, 0)
-        events.note_model("whole", start, dict.fromkeys(STAGES, 0.1), 0.5, None, 100, 4096)
-    lines = lines_of(tmp_path / "events.jsonl")
-    failed = [line for line in lines if line["model"] == "m"]
-    assert [(line["stage"], line["outcome"]) for line in failed] == [
-        ("read", "ok"), ("contacts", "ok"), ("voronoi", "timeout"),
+        events.note_model("whole", start + 1.5, dict.fromkeys(STAGES, 0.1), 0.5, None, 200, 4096)
+        events.note("wait", start + 2.0, 0.1, on="slowest")
+        events.note_model("behind", start + 2.5, dict.fromkeys(STAGES, 0.1), 0.5, None, 300, 1)
+        events.shard = 4
+        events.note_model("other", start + 3.0, dict.fromkeys(STAGES, 0.1), 0.5, None, 300, 1)
+    models, wait, behind, other = lines_of(tmp_path / "events.jsonl")
+    assert (models["stage"], models["shard"], models["model"]) == ("models", 3, ["m", "whole"])
+    assert (models["start_us"], models["n_atoms"], models["bytes"]) == ([0, 1_500_000], [100, 200], [0, 4096])
+    assert [models[f"{stage}_us"] for stage in STAGES] == [
+        [250_000, 100_000], [500_000, 100_000], [250_000, 100_000], [0, 100_000], [0, 100_000],
     ]  # fmt: skip
-    assert [line["seconds"] for line in failed] == pytest.approx([0.25, 0.5, 0.25])
-    assert failed[1]["start"] - failed[0]["start"] == pytest.approx(0.25, abs=1e-3)
-    whole = [line for line in lines if line["model"] == "whole"]
-    assert [line["stage"] for line in whole] == list(STAGES)
-    assert (whole[0]["n_atoms"], whole[-1]["bytes"]) == (100, 4096)
+    assert models["failed"] == [[0, "voronoi", "timeout"]]
+    assert models["seconds"] == pytest.approx(2.0)
+    assert (wait["stage"], behind["model"], other["model"], other["shard"]) == ("wait", ["behind"], ["other"], 4)
+    assert "failed" not in behind
+
+
+def test_a_million_models_take_less_than_a_hundred_bytes_each(tmp_path):
+    random, path = np.random.default_rng(1), tmp_path / "events.jsonl"
+    with EventLog(path) as events:
+        for number in range(2000):
+            events.shard = number // 100
+            seconds = dict(zip(STAGES, random.uniform(0.001, 0.03, len(STAGES)), strict=True))
+            events.note_model(f"pose_{number:07d}", number * 0.05, seconds, 0.05, None, 3859, 76_543)
+    assert path.stat().st_size < 100 * 2000
 
 
 def test_lines_can_be_read_while_the_rank_is_busy_and_survive_its_kill(tmp_path):
@@ -115,4 +130,4 @@ def test_a_models_events_wait_in_memory_so_that_noting_them_costs_no_write(tmp_p
         for number in range(1000):
             events.note_model(f"model_{number}", 0.0, dict.fromkeys(STAGES, 0.01), 0.05, None, 4000, 20_000)
         assert path.stat().st_size == 0
-    assert len(lines_of(path)) == 1000 * len(STAGES)
+    assert [len(line["model"]) for line in lines_of(path)] == [1000]
