@@ -3,8 +3,10 @@
 import logging
 import os
 import re
+import stat
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import numpy as np
 
 from ..errors import ConfigError
 from .formats import ending_of
+from .paths import Paths
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +25,12 @@ class InputFiles:
 
     Attributes
     ----------
-    paths : list of str
+    paths : Paths
     sizes : ndarray of int64, shape=(n,)
         Bytes on disk.
     """
 
-    paths: list[str]
+    paths: Paths
     sizes: np.ndarray
 
     def __len__(self) -> int:
@@ -58,16 +61,11 @@ def discover(root: str | Path, patterns: Iterable[str]) -> InputFiles:
     if not os.path.isdir(root):
         raise ConfigError(f"pdb_root: {root} is not a folder; set it to the folder with the docking models")
     wanted = re.compile("|".join(f"(?:{_as_regex(pattern)})" for pattern in patterns), re.DOTALL)
-    paths, sizes = [], []
+    paths, sizes = Paths(os.path.join(root, "")), array("q")
     others: Counter[str] = Counter()
-    for relative, entry in _walk(root, ""):
-        if wanted.fullmatch(relative):
-            size = _size(entry)
-            if size is not None:
-                paths.append(os.path.join(root, relative))
-                sizes.append(size)
-        elif len(others) < 1000:
-            others[ending_of(entry.name) or "".join(Path(entry.name).suffixes[-2:])] += 1
+    for below, size in _walk(root, "", wanted.fullmatch, others):
+        paths.add(below)
+        sizes.append(size)
     if not paths:
         raise ConfigError(f"stage_a.glob: no file below {root} matches {', '.join(patterns)}; {_what_else(others)}")
     broken = next((path for path in paths if "\n" in path or "\r" in path), None)
@@ -76,31 +74,47 @@ def discover(root: str | Path, patterns: Iterable[str]) -> InputFiles:
     return InputFiles(paths, np.array(sizes, dtype=np.int64))
 
 
-def _walk(folder: str, below: str) -> Iterator[tuple[str, os.DirEntry]]:
-    """Files and their paths below the root, folder by folder, names in order."""
+def _walk(
+    folder: str, below: str, is_wanted: Callable[[str], object], others: Counter[str]
+) -> Iterator[tuple[str, int]]:
+    """Wanted files, their paths below the root and their sizes, folder by folder, names in order.
+
+    Of a folder the names alone are kept, and of the files that are not wanted how they end: there may be a million.
+    """
+    names, folders = [], set()
     try:
         with os.scandir(folder) as scan:
-            entries = sorted(scan, key=lambda entry: entry.name)
+            for entry in scan:
+                name = entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    folders.add(name)
+                elif not is_wanted(below + name):
+                    if len(others) < 1000:
+                        others[ending_of(name) or "".join(f".{s}" for s in name.lstrip(".").split(".")[1:][-2:])] += 1
+                    continue
+                names.append(name)
     except OSError as error:
         log.warning("%s: cannot be listed (%s); what is in it is left out", folder, error.strerror)
         return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path, f"{below}{entry.name}/")
-        else:
-            yield below + entry.name, entry
+    names.sort(reverse=True)
+    while names:
+        name = names.pop()
+        path = os.path.join(folder, name)
+        if name in folders:
+            yield from _walk(path, f"{below}{name}/", is_wanted, others)
+        elif (size := _size(path)) is not None:
+            yield below + name, size
 
 
-def _size(entry: os.DirEntry) -> int | None:
+def _size(path: str) -> int | None:
     """Bytes of a file, 0 for a link that leads nowhere, None for what is no file (a pipe, a linked folder)."""
     try:
-        if entry.is_file():
-            return entry.stat().st_size
-        if entry.is_symlink() and not os.path.exists(entry.path):
-            return 0
+        found = os.stat(path)
     except OSError:
         return 0
-    log.warning("%s: is no file, and is left out", entry.path)
+    if stat.S_ISREG(found.st_mode):
+        return found.st_size
+    log.warning("%s: is no file, and is left out", path)
     return None
 
 

@@ -112,6 +112,8 @@ FORMATS = (
         models=".ensembles:models_of_pdb", atoms=".atoms:parts_of_pdb", skeleton=".skeletons:skeleton_of_pdb",
     ),
 )  # fmt: skip
+#: By ending.
+_ENDINGS = {ending: kind for kind in FORMATS for ending in kind.endings}
 
 
 def expected() -> str:
@@ -127,15 +129,13 @@ def without_mark(text: bytes) -> bytes:
 
 def _parts(name: str) -> tuple[str, str, str, Format | None]:
     """A name as what is left of it, a known format's ending, and a compression's; and that format."""
-    lower = name.lower()
-    packed = next((ending for ending in _COMPRESSED if lower.endswith(ending)), "")
-    bare = name[: len(name) - len(packed)]
-    lower = bare.lower()
-    kind, ending = next(
-        ((kind, ending) for kind in FORMATS for ending in kind.endings if lower.endswith(ending)), (None, "")
-    )
-    end = len(bare) - len(ending)
-    return bare[:end], bare[end:], name[len(bare) :], kind
+    # Every ending begins with a point and has no other. A million names are asked for theirs several times.
+    packed, point = "", name.rfind(".")
+    if point >= 0 and name[point:].lower() in _COMPRESSED:
+        name, packed = name[:point], name[point:]
+        point = name.rfind(".")
+    kind = _ENDINGS.get(name[point:].lower()) if point >= 0 else None
+    return (name, "", packed, None) if kind is None else (name[:point], name[point:], packed, kind)
 
 
 def without_format(name: str) -> str:

@@ -6,10 +6,11 @@ other's files. So it is decided once, when the run is split into shards, which c
 are; all others put their file's name first.
 """
 
+import itertools
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from .formats import without_format
 
 #: Between a file's name and what is inside; longer where another file's name would continue this one in the same way.
 _SEPARATOR = "__"
+#: Names that are looked at together.
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ def stem(path: str | Path) -> str:
     >>> stem("poses/pose.1.pdb.gz")
     'pose.1'
     """
-    return without_format(os.path.basename(path))
+    path = os.fspath(path)
+    return without_format(path[path.rfind("/") + 1 :])
 
 
 def model_name(text: str) -> str:
@@ -91,19 +95,27 @@ def base_name(path: str, root: str | Path, ambiguous: Iterable[str]) -> str:
         Stems that several files share. Their files are named by the path below the input folder, with __ for /, and
         by the whole path with the format's suffix where this is in `ambiguous`, too (``a.pdb`` beside ``a.cif``).
     """
-    name = model_name(stem(path))
+    own = stem(path)
+    name = model_name(own)
     if name not in ambiguous:
         return name
-    below = os.path.relpath(path, root).replace("/", "__")
-    name = model_name(without_format(below))
-    return name if f"{name}{_TWICE}" not in ambiguous else model_name(below)
+    below = _below(path, os.fspath(root))
+    ending = len(path) - path.rfind("/") - 1 - len(own)
+    name = model_name(below[: len(below) - ending].replace("/", "__"))
+    return name if f"{name}{_TWICE}" not in ambiguous else model_name(below.replace("/", "__"))
+
+
+def _below(path: str, root: str) -> str:
+    within = root if root.endswith("/") else f"{root}/"
+    # What discovery has found begins with the folder as it is written; a million relative paths take ten seconds.
+    return path[len(within) :] if path.startswith(within) else os.path.relpath(path, root)
 
 
 #: Marks, in the list of ambiguous names, one that several files have even with their folder. No stem has it.
 _TWICE = "/"
 
 
-def ambiguous_names(files: Sequence[str], root: str | Path) -> list[str]:
+def ambiguous_names(files: Collection[str], root: str | Path) -> list[str]:
     """Names that several files of a run would share; see `base_name`.
 
     A million files cost little memory here: only the hashes of their names are kept.
@@ -113,42 +125,59 @@ def ambiguous_names(files: Sequence[str], root: str | Path) -> list[str]:
     ConfigError
         Two files would have one name whatever is put before it.
     """
-    names = _repeated(lambda: (model_name(stem(path)) for path in files))
+    return name_files(files, root)[0]
+
+
+def name_files(files: Collection[str], root: str | Path) -> tuple[list[str], np.ndarray]:
+    """`ambiguous_names`, and the hashes of all base names, sorted."""
+    root = os.fspath(root)
+    names, hashes = _repeated(lambda: (model_name(stem(path)) for path in files))
     if not names:
-        return []
-    with_folder = _repeated(lambda: (base_name(path, root, names) for path in files))
-    names |= {f"{name}{_TWICE}" for name in with_folder}
-    clashes = _repeated(lambda: (base_name(path, root, names) for path in files)) if with_folder else set()
-    if clashes:
-        name = min(clashes)
-        one, other = [path for path in files if base_name(path, root, names) == name][:2]
-        raise ConfigError(
-            f"{one} and {other} would both be the model {name}; rename one, or keep one out by stage_a.glob"
-        )
-    return sorted(names)
+        return [], hashes
+    with_folder, hashes = _repeated(lambda: (base_name(path, root, names) for path in files))
+    if with_folder:
+        names |= {f"{name}{_TWICE}" for name in with_folder}
+        clashes, hashes = _repeated(lambda: (base_name(path, root, names) for path in files))
+        if clashes:
+            name = min(clashes)
+            one, other = [path for path in files if base_name(path, root, names) == name][:2]
+            raise ConfigError(
+                f"{one} and {other} would both be the model {name}; rename one, or keep one out by stage_a.glob"
+            )
+    return sorted(names), hashes
 
 
-def _repeated(names: Callable[[], Iterable[str]]) -> set[str]:
-    hashes = np.fromiter((hash(name) for name in names()), dtype=np.int64)
-    ordered = np.sort(hashes)
-    twice = set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
+def _repeated(names: Callable[[], Iterable[str]]) -> tuple[set[str], np.ndarray]:
+    """Names that come more than once, and the hashes of all, sorted."""
+    ordered = _hashes(names())
+    twice = set(np.unique(ordered[1:][ordered[1:] == ordered[:-1]]).tolist())
     if not twice:
-        return set()
+        return set(), ordered
     counts = Counter(name for name in names() if hash(name) in twice)
-    return {name for name, count in counts.items() if count > 1}
+    return {name for name, count in counts.items() if count > 1}, ordered
+
+
+def _hashes(names: Iterable[str]) -> np.ndarray:
+    """Hashes of names, sorted."""
+    found = np.fromiter((hash(name) for name in names), dtype=np.int64)
+    found.sort()
+    return found
 
 
 def container_names(
-    bases: Callable[[], Iterable[str]], inner: dict[str, list[str]]
+    bases: Callable[[], Iterable[str]], inner: dict[str, list[str]], hashes: np.ndarray | None = None
 ) -> tuple[list[str], dict[str, str]]:
     """Which containers may use the names inside them as they are, and which need another separator.
 
     Parameters
     ----------
     bases : callable
-        Gives the base names of all files of the run; called twice.
+        Gives the base names of all files of the run; called a few times. A million of them cost little memory here,
+        where few are continued by others.
     inner : dict
         By a container's base name the names inside it; not of containers that have not been read.
+    hashes : ndarray of int64, optional
+        Of all base names, sorted (`name_files`), where they are known already.
 
     Returns
     -------
@@ -158,15 +187,31 @@ def container_names(
         By base name what goes between it and an inner name or a serial, where it is not the usual.
     """
     inner_names = Counter(name for names in inner.values() for name in set(names))
-    continued = [base for base in bases() if "__" in base or "_model_" in base]
-    questions = {prefix for name in (*continued, *inner_names) for prefix in _prefixes(name)} | inner_names.keys()
-    known = {base for base in bases() if base in questions}
+    continuing = _continuing(bases, _hashes(bases()) if hashes is None else hashes)
+    questions = {prefix for name in (*continuing, *inner_names) for prefix in _prefixes(name)} | inner_names.keys()
+    known = {base for base in bases() if base in questions} if questions else set()
 
     def is_free(name: str) -> bool:
         return inner_names[name] == 1 and name not in known and not any(prefix in known for prefix in _prefixes(name))
 
     bare = [base for base, names in inner.items() if names and all(is_free(name) for name in names)]
-    return sorted(bare), _separators(continued, known)
+    return sorted(bare), _separators(continuing, known)
+
+
+def _continuing(bases: Callable[[], Iterable[str]], known: np.ndarray) -> list[str]:
+    """Base names that seem to continue another one with a separator or with _model_.
+
+    Many names have such a place, and hardly any another name before it: by their hashes the others are ruled out.
+    """
+    result: list[str] = []
+    several = iter(bases())
+    while some := list(itertools.islice(several, _AT_ONCE)):
+        asked = [(k, hash(prefix)) for k, name in enumerate(some) if "_" in name for prefix in _prefixes(name)]
+        if asked:
+            places, hashes = np.array(asked, dtype=np.int64).T
+            at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+            result += [some[k] for k in np.unique(places[known[at] == hashes]).tolist()]
+    return result
 
 
 def _separators(continued: list[str], known: set[str]) -> dict[str, str]:
@@ -183,10 +228,13 @@ def _separators(continued: list[str], known: set[str]) -> dict[str, str]:
 
 def _prefixes(name: str) -> list[str]:
     """What stands before each separator of a name, and before _model_ and a number at its end."""
-    found = [name[: match.start()] for match in re.finditer(r"(?=__)", name)]
-    if match := re.search(r"_model_-?\d+$", name):
+    found = [name[: match.start()] for match in _SEPARATORS.finditer(name)] if "__" in name else []
+    if "_model_" in name and (match := _SERIAL.search(name)):
         found.append(name[: match.start()])
     return [prefix for prefix in found if prefix]
+
+
+_SEPARATORS, _SERIAL = re.compile(r"(?=__)"), re.compile(r"_model_-?\d+$")
 
 
 class RunNames:

@@ -63,7 +63,7 @@ def input_table(config: RunConfig) -> pd.DataFrame:
     """The shards that a run would have: `files`, and `size_mb` (10⁶ bytes)."""
     plan = plan_shards(config)
     sizes = [size / 1e6 for size in plan.sizes]
-    return pd.DataFrame({"files": [len(shard) for shard in plan.shards], "size_mb": sizes}).rename_axis("shard")
+    return pd.DataFrame({"files": plan.shards.n_files, "size_mb": sizes}).rename_axis("shard")
 
 
 def plan(config_path: str | Path) -> str:

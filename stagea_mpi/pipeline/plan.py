@@ -80,7 +80,7 @@ def plan_run(config: RunConfig) -> Plan:
     plan, stage = plan_shards(config), config.stage_a
     sample = take_sample(config, plan)
     a_file = sample.n_models / max(sample.n_files, 1)
-    files = [len(paths) for paths in plan.shards]
+    files = plan.shards.n_files
     models = [max(1, round(a_file * n)) for n in files]
     n_models = round(a_file * sum(files))
     # What `submit` asks for: so many ranks a job, and so many jobs at once; but no more ranks than models.
@@ -129,7 +129,7 @@ def _teams(config: RunConfig, plan: ShardPlan, nodes: list[int], n_jobs: int) ->
     stage, n_shards = config.stage_a, len(plan.shards)
     if config.phase == "cluster_only":
         return "each rank is one: cluster_only is the work of first ranks", [1] * sum(nodes)
-    folder, a_shard = RunFolder(config.run_root), sum(map(len, plan.shards)) / n_shards
+    folder, a_shard = RunFolder(config.run_root), sum(plan.shards.n_files) / n_shards
     choice: TeamChoice = choose(
         folder, nodes, [survey(folder, range(0, n_shards, n_jobs), config.phase)], models_a_shard=a_shard
     )

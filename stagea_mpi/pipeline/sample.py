@@ -63,7 +63,7 @@ class Sample:
 
 def take_sample(config: RunConfig, plan: ShardPlan) -> Sample:
     """Computes the graphs of a few files, small ones and large ones, and throws them away."""
-    files = [path for paths in plan.shards for path in paths]
+    files = plan.shards.paths
     paths = [files[place] for place in sorted({len(files) * k // N_SAMPLES for k in range(N_SAMPLES)})]
     names = RunNames(plan.params)
     anarci_module()  # which takes a while to load, once

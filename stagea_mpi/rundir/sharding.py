@@ -1,9 +1,10 @@
 """Splitting a run's input files into shards, once, so that every later start finds the same ones."""
 
 import hashlib
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from ..errors import ModelError, RunFolderError
 from ..inputs import InputFiles, discover
 from ..inputs.containers import inner_names
 from ..inputs.formats import is_container_name
-from ..inputs.model_names import ambiguous_names, base_name, container_names
+from ..inputs.model_names import base_name, container_names, name_files
+from ..inputs.paths import Paths
 from ..mpi.worker import WorkerProcess
 from .checksums import checksummed, verified
 from .folders import RunFolder, as_utf8, read_json, write_json, write_together
@@ -24,13 +26,55 @@ _MOST_BYTES_LOOKED_AT = 2 * 10**9
 _LONGEST_LOOK_S = 300.0
 
 
+class Cut(Sequence[list[str]]):
+    """The paths of each shard, made when they are asked for.
+
+    Parameters
+    ----------
+    paths : Paths
+        All of the run.
+    bounds : list of (int, int)
+        First and last + 1 of each shard.
+    """
+
+    def __init__(self, paths: Paths, bounds: list[tuple[int, int]]):
+        self.paths, self.bounds = paths, bounds
+
+    def __len__(self) -> int:
+        return len(self.bounds)
+
+    @overload
+    def __getitem__(self, index: int) -> list[str]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[list[str]]: ...
+
+    def __getitem__(self, index: int | slice) -> list[str] | list[list[str]]:
+        if isinstance(index, slice):
+            return [self.paths[a:b] for a, b in self.bounds[index]]
+        first, last = self.bounds[index]
+        return self.paths[first:last]
+
+    def __eq__(self, other: Any) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(one == two for one, two in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]  # as a list's
+
+    @property
+    def n_files(self) -> list[int]:
+        """Of each shard."""
+        return [last - first for first, last in self.bounds]
+
+
 @dataclass(frozen=True)
 class ShardPlan:
     """How a run is split into shards.
 
     Attributes
     ----------
-    shards : list of list of str
+    shards : Cut
         Input paths of each shard. These and the sizes are empty where the input has not been listed.
     sizes : list of int
         Bytes of each shard's files.
@@ -38,7 +82,7 @@ class ShardPlan:
         What decided the split (`shards.params`).
     """
 
-    shards: list[list[str]]
+    shards: Cut
     sizes: list[int]
     params: dict[str, Any]
 
@@ -52,9 +96,9 @@ def plan_shards(config: RunConfig) -> ShardPlan:
         No files, or two whose models would have one name.
     """
     files = discover(config.pdb_root, config.stage_a.glob)
-    ambiguous = ambiguous_names(files.paths, config.pdb_root)
-    bare, separators = _container_names(files, config.pdb_root, frozenset(ambiguous))
-    bounds = _bounds(files.sizes.tolist(), config)
+    ambiguous, hashes = name_files(files.paths, config.pdb_root)
+    bare, separators = _container_names(files, str(config.pdb_root), frozenset(ambiguous), hashes)
+    bounds = _bounds(files.sizes, config)
     params = {
         **_settings(config),
         "n_files": len(files),
@@ -65,7 +109,7 @@ def plan_shards(config: RunConfig) -> ShardPlan:
         "separators": separators,
     }
     sizes = np.concatenate([[0], np.cumsum(files.sizes)])
-    return ShardPlan([files.paths[a:b] for a, b in bounds], [int(sizes[b] - sizes[a]) for a, b in bounds], params)
+    return ShardPlan(Cut(files.paths, bounds), [int(sizes[b] - sizes[a]) for a, b in bounds], params)
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:
@@ -80,14 +124,16 @@ def _settings(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def _hash_of_lines(lines: list[str]) -> str:
+def _hash_of_lines(lines: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for k, line in enumerate(lines):
         digest.update((line if k == 0 else f"\n{line}").encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
-def _container_names(files: InputFiles, root: Path, ambiguous: frozenset[str]) -> tuple[list[str], dict[str, str]]:
+def _container_names(
+    files: InputFiles, root: str, ambiguous: frozenset[str], hashes: np.ndarray
+) -> tuple[list[str], dict[str, str]]:
     """Which containers may use the names inside them, and which need another separator; see `container_names`.
 
     All files are looked into, or none: how models are named does not depend on which of many files are the largest.
@@ -98,7 +144,7 @@ def _container_names(files: InputFiles, root: Path, ambiguous: frozenset[str]) -
             for path in files.paths:
                 if names := _look_into(path, worker):
                     inner[base_name(path, root, ambiguous)] = names
-    return container_names(lambda: (base_name(path, root, ambiguous) for path in files.paths), inner)
+    return container_names(lambda: (base_name(path, root, ambiguous) for path in files.paths), inner, hashes)
 
 
 def _is_small(files: InputFiles) -> bool:
@@ -119,23 +165,25 @@ def _look_into(path: str, worker: WorkerProcess) -> list[str]:
     return found
 
 
-def _bounds(sizes: list[int], config: RunConfig) -> list[tuple[int, int]]:
+def _bounds(sizes: np.ndarray, config: RunConfig) -> list[tuple[int, int]]:
     """First and last + 1 of each shard: of the target's size, but no fewer and no more files than allowed."""
     stage = config.stage_a
     least, most = min(stage.min_per_shard, stage.max_per_shard), stage.max_per_shard
-    target = stage.target_shard_gb * 1e9
-    bounds, start, size = [], 0, 0
-    for i, more in enumerate(sizes):
-        size += more
-        if i + 1 - start >= most or (size >= target and i + 1 - start >= least):
-            bounds.append((start, i + 1))
-            start, size = i + 1, 0
-    if start < len(sizes):
-        rest = len(sizes) - start
-        if bounds and rest < least and bounds[-1][1] - bounds[-1][0] + rest <= most:
-            bounds[-1] = (bounds[-1][0], len(sizes))
+    until = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+    target = math.ceil(min(stage.target_shard_gb * 1e9, int(until[-1]) + 1))
+    bounds, start, n = [], 0, len(sizes)
+    while start < n:
+        full = int(np.searchsorted(until, until[start] + target))  # the first file by which the target is reached, + 1
+        stop = min(start + most, max(full, start + least))
+        if stop > n:
+            break
+        bounds.append((start, stop))
+        start = stop
+    if start < n:
+        if bounds and n - start < least and n - bounds[-1][0] <= most:
+            bounds[-1] = (bounds[-1][0], n)
         else:
-            bounds.append((start, len(sizes)))
+            bounds.append((start, n))
     return bounds
 
 
@@ -164,7 +212,7 @@ def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_l
     """
     known = read_params(folder)
     if trust_list and known is not None and all(known.get(key) == value for key, value in _settings(config).items()):
-        return ShardPlan([], [], known)
+        return ShardPlan(Cut(Paths(""), []), [], known)
     plan = plan_shards(config)
     if known is not None:
         changed = [key for key in plan.params if plan.params[key] != known.get(key)]

@@ -72,6 +72,7 @@ def reversed_pdb(monkeypatch):
         models="reversed_pdb:models", atoms="reversed_pdb:atoms", names_models=True,
     )  # fmt: skip
     monkeypatch.setattr(formats, "FORMATS", (row, *FORMATS))
+    monkeypatch.setitem(formats._ENDINGS, ".bdp", row)  # which follows from the rows
 
 
 @pytest.mark.parametrize("name", ["x.bdp", "x.pdb"])

@@ -2,7 +2,7 @@ import pytest
 from made import fv_lines, text_of, write
 
 from stagea_mpi.inputs import FileNames, RunNames, list_models, stem
-from stagea_mpi.inputs.model_names import ambiguous_names, container_names, model_name
+from stagea_mpi.inputs.model_names import ambiguous_names, container_names, model_name, name_files
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,11 @@ def test_no_file_can_be_called_what_a_model_of_another_file_is_called():
 
 def test_names_of_a_file_alone_are_its_own():
     assert (FileNames.of_stem("x").inner("y"), FileNames.of_stem("x").serial(3)) == ("y", "x_model_3")
+
+
+def test_names_that_only_look_continued_need_no_longer_separator_among_many():
+    files = [f"/in/x_model_{k}.pdb" for k in range(30_000)] + [f"/in/y__{k}.pdb" for k in range(5)] + ["/in/y.pdb"]
+    ambiguous, hashes = name_files(files, "/in")
+    names = RunNames(_params(ambiguous))
+    bare, separators = container_names(lambda: (names.of(path).base for path in files), {}, hashes)
+    assert (ambiguous, bare, separators) == ([], [], {"y": "___"})
