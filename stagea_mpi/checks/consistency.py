@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 
 from ..errors import RunFolderError
-from ..graph.interface_graph import GraphArrays
 from ..pipeline.finish_shard import FAILURE_COLUMNS, MANIFEST_COLUMNS
 from ..rundir.folders import ShardFolder, table_cell
 from ..rundir.records import input_hash
@@ -187,22 +186,23 @@ def _check_manifest(path: Path, packed: PackedFile, meta: ShardMeta) -> Iterator
     expected = [(table_cell(name), chain) for name in _with_graph(packed) for chain in "AB"]
     yield from _difference("rows", [(row[1], row[2]) for row in rows], expected)
     sequences = {(row[1], row[2]): row[4] for row in rows}
-    for name, index in _with_graph(packed).items():
-        graph, name = packed.graph(index), table_cell(name)
+    names = packed.names
+    for index, nodes in packed.nodes(("chain", "residue_number", "residue_type")):
+        name = table_cell(names[index])
         for code, letter in enumerate("AB"):
-            yield from _check_sequence(f"{name}.{letter}", sequences.get((name, letter)), graph, code)
+            yield from _check_sequence(f"{name}.{letter}", sequences.get((name, letter)), nodes, code)
 
 
-def _check_sequence(label: str, sequence: str | None, graph: GraphArrays, chain: int) -> Iterator[str]:
+def _check_sequence(label: str, sequence: str | None, nodes: dict[str, np.ndarray], chain: int) -> Iterator[str]:
     """Whether the residues of a graph stand in their chain's sequence: Stage B finds their embeddings by it."""
-    is_here = graph.chain == chain
-    numbers, letters = graph.residue_number[is_here], _LETTERS[graph.residue_type[is_here]]
+    is_here = nodes["chain"] == chain
+    numbers, letters = nodes["residue_number"][is_here], _LETTERS[nodes["residue_type"][is_here]]
     if sequence is None or not len(numbers):
         return
     if numbers.min() < 1 or numbers.max() > len(sequence):
         yield f"{label} has {len(sequence)} residues, its graph has the residues {numbers.min()} to {numbers.max()}"
         return
-    stated = np.array(list(sequence))[numbers - 1]
+    stated = np.frombuffer(sequence.encode("utf-32-le", "surrogatepass"), "<U1")[numbers - 1]
     if (stated != letters).any():
         at = int(np.argmax(stated != letters))
         yield f"{label} has {stated[at]} as residue {numbers[at]}, its graph has {letters[at]}"

@@ -3,18 +3,16 @@
 It reads alone unless `--repair` is given. What is unfinished is no fault: the next run goes on with it.
 """
 
+import functools
 import hashlib
-import itertools
-import multiprocessing
-import os
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import DONE as OK
 from ..errors import FAILED, STOPPED_EARLY, RunFolderError
+from ..mpi.pool import on_all_cores
 from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder, ShardFolder
 from ..rundir.lock import ShardLock
 from ..rundir.numbering_cache import damaged_lines, remove_damaged_lines
@@ -221,11 +219,7 @@ def _check_numberings(folder: RunFolder, run: Finding) -> None:
 
 def _check_shards(shards: list[ShardFolder], extent: Extent) -> list[Finding]:
     """Findings of all shards, on all cores that this process may use where there are shards enough."""
-    workers = min(len(os.sched_getaffinity(0)), len(shards) // _SHARDS_A_WORKER)
-    if workers < 2:
-        return [check_shard(shard, extent) for shard in shards]
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
-        return list(pool.map(check_shard, shards, itertools.repeat(extent)))
+    return list(on_all_cores(functools.partial(check_shard, extent=extent), shards, _SHARDS_A_WORKER))
 
 
 def check_shard(shard: ShardFolder, extent: Extent) -> Finding:

@@ -136,6 +136,13 @@ class PackedFile:
             if statuses[index] == "ok":
                 yield index, names[index], _graph_of(columns)
 
+    def nodes(self, names: Iterable[str]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        """Index and some columns of the nodes of every model that has a graph."""
+        statuses = self.statuses
+        for index, columns in self._models(0, len(statuses), {"node": tuple(names)}):
+            if statuses[index] == "ok":
+                yield index, columns["node"]
+
     def internal_edges(self) -> Iterator[tuple[int, int, np.ndarray]]:
         """Index, number of nodes and internal edges (pairs of nodes) of every model that has a graph."""
         statuses, nodes = self.statuses, self.bounds("node", 0, self.n_models)
