@@ -1,14 +1,20 @@
-"""What stagea_mpi costs: ``python -m benchmarks [parts | numbering | runs | stretched]``, each with its options;
-without a name all but `stretched`, which takes a quarter of an hour.
+"""What stagea_mpi costs: ``python -m benchmarks [parts | numbering | runs | long-runs | stretched]``, each with its
+options; without a name all but `stretched`, which takes a quarter of an hour.
 """
 
 import argparse
 
-from . import numbering, parts, runs, stretched
+from . import long_runs, numbering, parts, runs, stretched
 from .costs import machine
 
 #: By name; `stretched` runs where it is named.
-BENCHMARKS = {"parts": parts, "numbering": numbering, "runs": runs, "stretched": stretched}
+BENCHMARKS = {
+    "parts": parts,
+    "numbering": numbering,
+    "runs": runs,
+    "long-runs": long_runs,
+    "stretched": stretched,
+}
 
 
 def main() -> None:

@@ -102,7 +102,7 @@ def plan_shards(config: RunConfig) -> ShardPlan:
     params = {
         **_settings(config),
         "n_files": len(files),
-        "files_sha256": _hash_of_lines(files.paths),
+        "files_sha256": hash_of_lines(files.paths),
         "n_shards": len(bounds),
         "ambiguous_stems": ambiguous,
         "bare_containers": bare,
@@ -124,7 +124,8 @@ def _settings(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def _hash_of_lines(lines: Iterable[str]) -> str:
+def hash_of_lines(lines: Iterable[str]) -> str:
+    """SHA-256 of a list of input files, as `shards.params` has it."""
     digest = hashlib.sha256()
     for k, line in enumerate(lines):
         digest.update((line if k == 0 else f"\n{line}").encode("utf-8", "surrogateescape"))
