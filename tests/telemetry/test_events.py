@@ -72,18 +72,20 @@ def test_lines_can_be_read_while_the_rank_is_busy_and_survive_its_kill(tmp_path)
     code = (
         "import sys, time; from pathlib import Path; from stagea_mpi.telemetry.events import EventLog\n"
         "events = EventLog(Path(sys.argv[1])); events.note('list', time.perf_counter(), 0.5)\n"
+        "events.note_model('m', time.perf_counter(), {'read': 0.5}, 0.5, None, 10, 20)\n"
         "print('noted', flush=True); time.sleep(100_000)"
     )
     path = tmp_path / "events.jsonl"
     child = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
     try:
         assert child.stdout.readline() == b"noted\n"
-        wait_until(path.read_text, "the line")
+        wait_until(lambda: len(lines_of(path)) == 2, "the lines")
         child.send_signal(signal.SIGKILL)
     finally:
         child.kill()
         child.communicate(timeout=HANG_S)
-    assert [line["stage"] for line in lines_of(path)] == ["list"]
+    list_, models = lines_of(path)
+    assert (list_["stage"], models["stage"], models["model"], models["read_us"]) == ("list", "models", ["m"], [500_000])
 
 
 def test_a_second_start_ends_the_line_that_a_kill_has_cut(tmp_path):
