@@ -52,6 +52,7 @@ def two_rank_run(poses, tmp_path_factory) -> Path:
         "chains": {"heavy": "H", "light": "L", "antigen": "A"},
         "metrics_interval": 0.2,
         "stage_a": {
+            "team": "node",
             "max_per_shard": 4,
             "min_per_shard": 1,
             "max_failed_fraction": 0.5,
@@ -96,10 +97,12 @@ def interrupted_run(run_copy) -> Path:
 
 @pytest.fixture
 def config_for(tmp_path):
-    """Makes the configuration of a run on some folder."""
+    """Makes the configuration of a run on some folder, for one team on a node (see `write_run_yaml`)."""
 
     def make(pdb_root: Path, run_root: Path | None = None, **stage_a) -> RunConfig:
-        return RunConfig(run_root or tmp_path / "run", pdb_root, Chains("H", "L", ("A",)), StageA(**stage_a))
+        return RunConfig(
+            run_root or tmp_path / "run", pdb_root, Chains("H", "L", ("A",)), StageA(**{"team": "node"} | stage_a)
+        )
 
     return make
 

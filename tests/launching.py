@@ -8,9 +8,14 @@ ROOT = Path(__file__).parents[1]
 
 
 def write_run_yaml(path: Path, pdb_root: Path, **stage_a) -> Path:
-    """A configuration whose run folder has the file's name without the suffix."""
+    """A configuration whose run folder has the file's name without the suffix.
+
+    All ranks are one team where nothing else is stated: of so few models `auto` would make teams of one rank, which write
+    nothing together.
+    """
+    stage_a = {"team": "node"} | stage_a
     lines = [f"run_root: {path.with_suffix('')}", f"pdb_root: {pdb_root}", "chains: {heavy: H, light: L, antigen: A}"]
-    lines += ["stage_a:"] + [f"  {key}: {value}" for key, value in stage_a.items()] if stage_a else []
+    lines += ["stage_a:"] + [f"  {key}: {value}" for key, value in stage_a.items()]
     path.write_text("\n".join(lines) + "\n")
     return path
 
