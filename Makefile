@@ -34,7 +34,7 @@ SLOW := tests/faults tests/launched tests/slurm tests/notebook
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-env: ## .venv and whatever it needs (MPI, parallel HDF5, hmmer); builds the kernels in C
+env: ## .venv and whatever it needs (MPI, parallel HDF5); builds the kernels in C
 	@PYTHON=$(PYTHON) bash .ci/env.sh
 
 demo: env ## docking poses to graphs on two MPI ranks, into demo/run

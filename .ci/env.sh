@@ -76,7 +76,6 @@ install_debian_packages() {
     command -v mpiexec.openmpi >/dev/null || missing+=(openmpi-bin)
     command -v mpicc.openmpi >/dev/null || missing+=(libopenmpi-dev)
     pkg-config --exists hdf5-openmpi 2>/dev/null || missing+=(libhdf5-openmpi-dev)
-    command -v hmmscan >/dev/null || missing+=(hmmer)
     "$PYTHON" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
     [ -f "$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')/Python.h" ] || missing+=(python3-dev)
     bash .ci/apt_install.sh "${missing[@]}"

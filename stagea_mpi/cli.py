@@ -131,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     report_.add_argument("-o", dest="output", metavar="report.html", help="where to write it (RUN_ROOT/report.html)")
     report_.set_defaults(command=_report)
 
-    doctor = commands.add_parser("doctor", help="checks MPI, parallel HDF5, hmmscan, kernels, Slurm, affinity")
+    doctor = commands.add_parser("doctor", help="checks MPI, parallel HDF5, ANARCI, kernels, Slurm, affinity")
     doctor.set_defaults(command=_doctor)
     return parser
 

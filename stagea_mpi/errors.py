@@ -104,8 +104,8 @@ REASONS = {
     "bad_coordinates": "a coordinate is not a finite number, or atoms lie on top of each other",
     "no_interface": "no antibody atom is within 5.0 Å of an antigen atom",
     "numbering_failed": "ANARCI could not number the antibody's sequence",
-    "child_failed": "a program that the graph needs failed or gave unreadable output",
-    "timeout": "the model took longer than model_timeout_s",
+    "child_failed": "a program that versions before 0.2.0 called failed or gave unreadable output",
+    "timeout": "the model took longer than model_timeout_s, or its sequences longer than numbering may",
     "unexpected": "an error that the program does not know; please report it with the model",
     "too_large": "the model has more text, or more atoms, than a rank may take",
     "unsafe_member": "a member of the archive leads out of it, or is a link or a special file",
@@ -115,7 +115,7 @@ REASONS = {
     "no_antibody": "no chain with a heavy variable domain is left to be the antibody",
     "no_antigen": "no chain is left to be the antigen",
     "chains_unstated": "the table of chains has no row for the model",
-    "crashed": "the process that computed the model ended in the middle of it, twice",
+    "crashed": "the process that computed the model, or numbered its sequences, ended in the middle of it, twice",
     "antibody_in_antigen": "the antibody's chains lack a variable domain that the antigen's have",
 }
 
@@ -144,9 +144,7 @@ ADVICE = {
         "partners that touch."
     ),
     "numbering_failed": "See the message for what ANARCI said, and run `python -m stagea_mpi doctor`.",
-    "child_failed": (
-        "See the message, run `python -m stagea_mpi doctor`, and run again; if it stays, report it with the model."
-    ),
+    "child_failed": "Run again: no program is called any more.",
     "timeout": "Raise stage_a.model_timeout_s, or keep fewer chains in the model.",
     "unexpected": "Report it with the model and the log, which has the traceback.",
     "too_large": (

@@ -59,7 +59,7 @@ def find_domains(sequences: Sequence[str], batches: int = 1) -> list[tuple[Domai
     sequences : sequence of str
         Whole chains. X (no parent amino acid) is kept out of the query and gets no number.
     batches : int
-        So many batches at once, each with an hmmscan of its own.
+        So many batches at once, each on a thread of its own.
 
     Returns
     -------
@@ -69,6 +69,8 @@ def find_domains(sequences: Sequence[str], batches: int = 1) -> list[tuple[Domai
     if not sequences:
         return []
     batches = min(batches, len(sequences))
+    if batches == 1:
+        return list(_each(sequences, _find_batch))
     shares = [sequences[len(sequences) * i // batches : len(sequences) * (i + 1) // batches] for i in range(batches)]
     with ThreadPoolExecutor(batches) as pool:
         return [domains for share in pool.map(lambda share: _each(share, _find_batch), shares) for domains in share]
@@ -77,24 +79,16 @@ def find_domains(sequences: Sequence[str], batches: int = 1) -> list[tuple[Domai
 def _each(
     sequences: Sequence[str], work: Callable[[Sequence[str]], list[tuple[Domain, ...]]]
 ) -> Sequence[tuple[Domain, ...] | ModelError]:
-    """What `work` makes of a batch. One that fails is done one by one: whatever ANARCI raises costs its sequence alone.
-
-    An hmmscan that hangs is no sequence's fault, and would take its whole time limit for each of them.
-    """
+    """What `work` makes of a batch. One that fails is done one by one: what ANARCI raises costs its sequence alone."""
     try:
         return work(sequences)
-    except LaunchError:
+    except (LaunchError, ModelError):  # the latter of a time limit that the caller has set
         raise
     except Exception as error:
-        hangs = isinstance(error, ModelError) and error.reason == "timeout"
-        if len(sequences) > 1 and not hangs:
+        if len(sequences) > 1:
             return [result for sequence in sequences for result in _each([sequence], work)]
-        if isinstance(error, ModelError):
-            failure = ModelError(error.reason, str(error))
-        else:
-            what = " ".join(str(error).split())[:200]
-            failure = ModelError("numbering_failed", f"ANARCI: {type(error).__name__}: {what}")
-        return [failure for _ in sequences]
+        what = " ".join(str(error).split())[:200]
+        return [ModelError("numbering_failed", f"ANARCI: {type(error).__name__}: {what}")]
 
 
 def _find_batch(sequences: Sequence[str]) -> list[tuple[Domain, ...]]:

@@ -68,8 +68,7 @@ def diagnose() -> list[Check]:
     return [
         _python(),
         *_mpi_checks(mpi),
-        _program("hmmscan", ["hmmscan", "-h"], "HMMER", "hmmer"),
-        _tried("anarci", _anarci, f"install anarci, biopython and hmmer: {_SETUP}"),
+        _tried("anarci", _anarci, f"install anarci, biopython and pyhmmer: {_SETUP}"),
         _tried("kernels", _kernels, f"build the package: {_SETUP}"),
         _slurm(),
         affinity_check(sorted(os.sched_getaffinity(0)), os.cpu_count() or 1, _cgroup_cpus(), os.environ),
@@ -246,15 +245,6 @@ def _print_fact(**facts: Any) -> None:
     print(json.dumps(facts), flush=True)
 
 
-def _program(name: str, command: list[str], marker: str, package: str) -> Check:
-    """A program's version: the first line with the marker."""
-    output, problem = _output_of(command)
-    lines = [line.strip("# ") for line in output.splitlines() if marker in line]
-    if not lines:
-        return Check(name, False, problem or "it does not say its version", f"install {package}: {_SETUP}")
-    return Check(name, True, f"{lines[0]} ({shutil.which(name)})")
-
-
 def _tried(name: str, attempt: Callable[[], str], advice: str) -> Check:
     """A check that calls the package's own code; whatever it raises is the finding."""
     try:
@@ -265,6 +255,7 @@ def _tried(name: str, attempt: Callable[[], str], advice: str) -> Check:
 
 def _anarci() -> str:
     from ..antibody.numbering import CDR_POSITIONS, find_domains
+    from ..pipeline.versions import versions
 
     (found,) = find_domains([_VH])
     if isinstance(found, Exception):
@@ -274,7 +265,8 @@ def _anarci() -> str:
     cdr3s = [(d.chain_type, "".join(x for x, at in letters if first <= at <= last)) for d, letters in numbered]
     if cdr3s != [("H", _VH_CDR3)]:
         raise RuntimeError(f"types and CDR3s are {cdr3s}, expected H with {_VH_CDR3}")
-    return "numbers a known heavy chain"
+    found_versions = ", ".join(f"{name} {versions()[name]}" for name in ("anarci", "pyhmmer"))
+    return f"{found_versions}: a known heavy chain is numbered"
 
 
 def _kernels() -> str:

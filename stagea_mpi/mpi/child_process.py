@@ -1,4 +1,4 @@
-"""Programs that a rank starts: no fork handlers, a time limit, and an end with the rank that started them."""
+"""Processes that a rank starts: no fork handlers, and an end with the rank that started them."""
 
 import contextlib
 import ctypes
@@ -14,50 +14,28 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from ..errors import LaunchError, ModelError
 from .guard import STOP_SIGNALS
 
-#: Seconds within which a signal to all processes of a step has reached this rank, too, when it has ended a child.
-_SIGNAL_SPREAD_S = 1.0
-#: How a killed child ends, or a shell that has started one; that says nothing of the model, so it is started again …
-_KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
-#: … until it has been killed so often.
-_ATTEMPTS = 3
 #: Of prctl(2). The name is what `ps -o comm` and /proc show of a process with its parent's command line.
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _FORKED_NAME = 1, 15, b"stagea_worker"
 
 
 class Child(subprocess.Popen[bytes]):
-    """A child process that is killed when its rank dies or when `communicate` runs into its time limit.
+    """A child process that is killed when its rank dies.
 
     CPython starts it by vfork as long as no `preexec_fn` is given, so the handlers that MPI libraries register for fork
     do not run; util-linux' setpriv asks the kernel for the signal on the parent's death.
     """
 
-    #: Seconds that a child may take where nobody says otherwise.
-    default_timeout = 600.0
-
     def __init__(self, args: Sequence[str], **options: Any):
         # A batch system signals every process of a step. A child that died of it would make its model fail, when the
         # rank is just to finish the model in hand: children inherit these signals as blocked (a shell script would
         # unblock them).
-        self._program = args[0]
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             super().__init__([*_die_with_parent(), *args], **options)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-    def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:
-        limit = self.default_timeout if timeout is None else timeout
-        try:
-            return super().communicate(input, limit)
-        except BaseException as error:
-            self.kill()
-            self.wait()
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise ModelError("timeout", f"{self._program} did not end within {limit:.0f} s") from error
-            raise
 
 
 class ForkedChild:
@@ -159,47 +137,6 @@ def piped(end: IO[bytes] | None) -> IO[bytes]:
     """This process's end of a pipe that a child was given when it was started."""
     assert end is not None
     return end
-
-
-def run_child(args: list[str], stdin: bytes, timeout: float | None = None) -> bytes:
-    """Runs a program on some input.
-
-    Parameters
-    ----------
-    args : list of str
-        The program and its arguments; no shell is involved.
-    stdin : bytes
-    timeout : float, optional
-        Seconds.
-
-    Returns
-    -------
-    stdout : bytes
-
-    Raises
-    ------
-    LaunchError
-        The program is not installed.
-    ModelError
-        ``child_failed`` where it ends with another exit code than 0, ``timeout`` where it does not end.
-    """
-    if shutil.which(args[0]) is None:
-        raise LaunchError(
-            f"{args[0]} is not on PATH; install it or load its module (`python -m stagea_mpi doctor` checks all)"
-        )
-    for _ in range(_ATTEMPTS):
-        with Child(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-            stdout, stderr = child.communicate(stdin, timeout)
-        if child.returncode not in _KILLED:
-            break
-    if -child.returncode in STOP_SIGNALS:
-        time.sleep(_SIGNAL_SPREAD_S)
-    if child.returncode:
-        message = " ".join(stderr.decode(errors="replace").split())[:200]
-        raise ModelError(
-            "child_failed", f"{args[0]} ended with exit code {child.returncode}: {message or '(no message)'}"
-        )
-    return stdout
 
 
 def package_environment(without: tuple[str, ...] = (), **more: str) -> dict[str, str]:

@@ -86,7 +86,8 @@ class TeamContext:
     judge : ShardJudge
     numbering : Numbering
     worker : WorkerProcess
-        Where this rank reads files and computes graphs; whoever has made the context sets it up and stops it.
+        Where this rank reads files, numbers sequences and computes graphs; whoever has made the context sets it up
+        and stops it.
     """
 
     def __init__(self, comm: Communicator, index: int, run: RunContext):
@@ -96,8 +97,9 @@ class TeamContext:
         )  # fmt: skip
         self.names = RunNames(run.params)
         name = f"team_{index:04d}_{this_job().array_task or 0}"
-        self.numbering = Numbering(comm, run.numberings, run.config.stage_a.anarci_parallel_batches, name, run.events)
         self.worker = run.worker or model_worker()
+        batches = run.config.stage_a.anarci_parallel_batches
+        self.numbering = Numbering(comm, run.numberings, batches, name, run.events, self.worker)
         self.judge = ShardJudge(run.config, run.folder.root, wants_clusters=run.options.cluster)
 
     @property

@@ -2,13 +2,10 @@
 
 import platform
 import re
-import shutil
-import subprocess
 
 from .. import __version__
-from ..errors import LaunchError
 
-_PACKAGES = ("numpy", "h5py", "mpi4py", "gemmi", "anarci")
+_PACKAGES = ("numpy", "h5py", "mpi4py", "gemmi", "anarci", "pyhmmer")
 
 
 _known: dict[str, str] = {}
@@ -22,15 +19,13 @@ def versions() -> dict[str, str]:
 
 
 def take_versions(found: dict[str, str]) -> None:
-    """Lets `versions` give what the first rank has found, so that not every process asks the programs."""
+    """Lets `versions` give what the first rank has found, so that not every process looks."""
     _known.update(found)
 
 
 def _look_up() -> dict[str, str]:
     found = {"stagea_mpi": __version__, "python": platform.python_version()}
-    found |= {package: _package_version(package) for package in _PACKAGES}
-    found["hmmscan"] = _program_version(["hmmscan", "-h"], r"HMMER (\S+)")
-    return found
+    return found | {package: _package_version(package) for package in _PACKAGES}
 
 
 def _package_version(package: str) -> str:
@@ -47,15 +42,4 @@ def _package_version(package: str) -> str:
 
 def numbering_versions() -> str:
     """Versions that a numbering depends on, as one text."""
-    return " ".join(f"{name}={versions()[name]}" for name in ("anarci", "hmmscan"))
-
-
-def _program_version(command: list[str], pattern: str) -> str:
-    if shutil.which(command[0]) is None:
-        return "missing"
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=30, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise LaunchError(f"`{' '.join(command)}` gave no answer within 30 s; see what it waits for") from error
-    match = re.search(pattern, result.stdout + result.stderr)
-    return match[1] if match else "unknown"
+    return " ".join(f"{name}={versions()[name]}" for name in ("anarci", "pyhmmer"))

@@ -1,3 +1,4 @@
+import importlib.metadata
 import os
 import stat
 import subprocess
@@ -6,11 +7,13 @@ import sys
 import pytest
 from holding import HANG_S
 
+from stagea_mpi.antibody import numbering
+from stagea_mpi.antibody.hmm_search import anarci_module
 from stagea_mpi.checks import doctor
 from stagea_mpi.checks.doctor import Check
 
 BY_NAME = (
-    "Python", "mpi4py", "h5py", "hmmscan", "anarci", "kernels", "affinity",
+    "Python", "mpi4py", "h5py", "anarci", "kernels", "affinity",
     "threads", "MPI's folders",
 )  # fmt: skip
 
@@ -33,22 +36,30 @@ def test_what_make_env_installs_is_found_and_works_together(here):
     assert set(BY_NAME) | {"one MPI library", "collective write", "launcher", "Slurm"} == set(here)
     assert "MPI-enabled" in here["h5py"].found
     assert "libmpi" in here["one MPI library"].found
+    for name in ("anarci", "pyhmmer"):
+        assert f"{name} {importlib.metadata.version(name)}" in here["anarci"].found
 
 
-def test_missing_programs_are_named_with_what_to_install(monkeypatch, tmp_path):
+def test_a_missing_library_is_named_with_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyhmmer.plan7", None)
+    monkeypatch.setattr(numbering, "anarci_module", anarci_module.__wrapped__)
+    check = doctor._tried("anarci", doctor._anarci, "install pyhmmer")
+    assert (check.ok, check.advice) == (False, "install pyhmmer")
+    assert "pyhmmer.plan7" in check.found
+
+
+def test_where_nothing_is_on_path_slurm_is_not_on_this_machine(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     checks = {check.name: check for check in doctor.diagnose()}
-    for name, package in {"hmmscan": "hmmer", "anarci": "hmmer"}.items():
-        assert checks[name].ok is False
-        assert "not on PATH" in checks[name].found
-        assert package in checks[name].advice
+    assert checks["anarci"].ok is True
     assert checks["Slurm"].ok is None
 
 
 def test_a_program_that_hangs_is_a_finding(monkeypatch, tmp_path):
-    put_on_path(monkeypatch, tmp_path, hmmscan="exec sleep 60")
+    put_on_path(monkeypatch, tmp_path, srun="exec sleep 60", sinfo="exec sleep 60")
     monkeypatch.setattr(doctor, "CHILD_LIMIT", 0.2)
-    check = doctor._program("hmmscan", ["hmmscan", "-h"], "HMMER", "hmmer")
+    monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
+    check = doctor._slurm()
     assert check.ok is False
     assert "timed out" in check.found
 

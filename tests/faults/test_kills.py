@@ -16,7 +16,7 @@ from .victims import SEED, SETTINGS, Victim, check_what_is_there, left_behind, p
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "4"))
 
-#: What is done to whom. The children live for fractions of a second, so it is waited for one.
+#: What is done to whom; it is waited for one.
 FAULTS = (
     ("rank", signal.SIGKILL),
     ("rank", signal.SIGKILL),
@@ -27,12 +27,11 @@ FAULTS = (
     ("everyone", signal.SIGKILL),
     ("everyone", signal.SIGTERM),
     ("everyone", signal.SIGUSR1),
-    ("hmmscan", signal.SIGKILL),
     ("worker", signal.SIGKILL),
     ("sampler", signal.SIGKILL),
 )
 #: Without whom a run comes to its end all the same.
-DISPENSABLE = ("hmmscan", "worker", "sampler")
+DISPENSABLE = ("worker", "sampler")
 PHASES = ((), (), ("--prep-graphs-only",), ("--cluster-only",), ("--no-cluster",), ("--force",))
 #: How a run tells its end: by itself, or by the launcher's mouth.
 LAST_WORDS = ("models are in", "stopped early by", "error", "on signal", "MPI_ABORT", "exit code", "interrupted")

@@ -222,5 +222,5 @@ class Pipeline:
 
 def explained(outcomes: list[str]) -> bool:
     """Whether every model has a graph or a reason that says what was wrong with the input."""
-    ours = ("unexpected:", "child_failed:", "timeout:", "numbering_failed:")
+    ours = ("unexpected:", "timeout:", "numbering_failed:")
     return bool(outcomes) and not any(outcome.startswith(ours) for outcome in outcomes)

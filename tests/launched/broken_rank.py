@@ -1,8 +1,8 @@
 """The command line with a fault in one rank: ``python -m tests.launched.broken_rank FAULT run run.yaml``.
 
-FAULT is ``KIND WHEN STAGE on RANK`` (raises before write on last), ``dies at file operation N``, ``short limits``,
-``no fault``, ``noted FOLDER`` (each rank notes there to which stages it comes), ``held FOLDER`` (each rank before a
-model; see `holding.Hold`; a stop signal lets it go, too), or one of `broken_worker.FAULTS`.
+FAULT is ``KIND WHEN STAGE on RANK`` (raises before write on last), ``dies at file operation N``, ``noted FOLDER`` (each
+rank notes there to which stages it comes), ``held FOLDER`` (each rank before a model; see `holding.Hold`; a stop signal
+lets it go, too), or one of `broken_worker.FAULTS`.
 """
 
 import functools
@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 
 from stagea_mpi import cli
-from stagea_mpi.antibody import hmm_search
 from stagea_mpi.mpi.guard import StopRequest
 from stagea_mpi.mpi.teams import connect
 from stagea_mpi.mpi.worker import WorkerProcess
@@ -80,10 +79,6 @@ def break_something(fault: str, comm, stop: StopRequest) -> None:
         beside.WorkerProcess = HastyWorker
     elif words[0] == "held":
         break_at(build_shard, "build_model", "before", lambda: hold(Path(words[1]), stop))
-    elif fault == "short limits":
-        hmm_search._LIMIT, hmm_search._LIMIT_A_SEQUENCE = 2.0, 0.0
-    elif fault == "no fault":
-        return
     elif words[0] == "noted":
         for stage, (owner, name) in STAGES.items():
             break_at(owner, name, "before", functools.partial(note, Path(words[1]) / f"{stage}.{comm.rank}"))

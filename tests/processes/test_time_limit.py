@@ -9,7 +9,6 @@ import pytest
 from holding import HANG_S
 
 from stagea_mpi.errors import ModelError
-from stagea_mpi.mpi.child_process import run_child
 from stagea_mpi.mpi.guard import time_limit
 
 
@@ -92,8 +91,3 @@ def test_an_error_of_the_block_is_raised_as_it_is():
 
     with pytest.raises(KeyError, match="its own"):
         in_a_thread(work)
-
-
-def test_two_threads_run_programs_at_once():
-    with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(lambda text: run_child(["cat"], text), [b"one", b"other"])) == [b"one", b"other"]
