@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[1]
 def write_run_yaml(path: Path, pdb_root: Path, **stage_a) -> Path:
     """A configuration whose run folder has the file's name without the suffix.
 
-    All ranks are one team where nothing else is stated: of so few models `auto` would make teams of one rank, which write
-    nothing together.
+    All ranks are one team where nothing else is stated: of so few models `auto` would make teams of one rank, and these
+    write nothing together.
     """
     stage_a = {"team": "node"} | stage_a
     lines = [f"run_root: {path.with_suffix('')}", f"pdb_root: {pdb_root}", "chains: {heavy: H, light: L, antigen: A}"]
