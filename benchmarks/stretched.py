@@ -12,12 +12,15 @@ import dataclasses
 import json
 import os
 import pickle
+import selectors
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -42,6 +45,8 @@ _MODEL_S = 0.0175
 #: Runs of few ranks are as long as this, which is long enough to know their rate.
 _FEW_S = 60.0
 _LIMIT_S = 3600
+#: Where files need no disk, whose time cannot be stretched.
+_MEMORY = "/dev/shm"
 #: Poses that are run to know their costs.
 _POSES = 96
 
@@ -85,7 +90,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None) as name:
         folder = Path(name)
         poses = folder / "poses"
         write_poses(poses, COMPLEXES["7DAA"], _POSES if options.costs == "demo" else 1, 2026)
@@ -149,9 +154,58 @@ def _launch(ranks: int, folder: Path) -> None:
     command += [sys.executable, "-m", "benchmarks.stretched_rank", str(folder)]
     root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"} if os.getuid() == 0 else {}
     environment = {**os.environ, **root, "OMPI_MCA_mpi_yield_when_idle": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, env=environment, check=False)
+    with MeetingPlace(folder / "meeting"):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, env=environment, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+
+
+class MeetingPlace:
+    """Where ranks wait for each other without a core: a thread that tells them when all have come. A context manager.
+
+    Parameters
+    ----------
+    path : Path
+        Of its socket. Ranks send lines of their number and the name of a meeting, and get a byte when so many have.
+    """
+
+    def __init__(self, path: Path):
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(str(path))
+        self._server.listen(256)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._server, selectors.EVENT_READ)
+        self._ended, self._end = os.pipe()
+        self._selector.register(self._ended, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> "MeetingPlace":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        os.write(self._end, b".")
+        self._thread.join()
+
+    def _serve(self) -> None:
+        here: dict[bytes, list[socket.socket]] = {}
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj == self._ended:
+                    return
+                if key.fileobj is self._server:
+                    self._selector.register(self._server.accept()[0], selectors.EVENT_READ)
+                    continue
+                rank = cast("socket.socket", key.fileobj)
+                line = rank.recv(4096)  # whole: a rank sends the next one when it has its answer
+                if not line:
+                    self._selector.unregister(rank)
+                    rank.close()
+                    continue
+                here.setdefault(line, []).append(rank)
+                if len(here[line]) == int(line.split()[0]):
+                    for waiting in here.pop(line):
+                        waiting.sendall(b".")
 
 
 def _template(poses: Path, folder: Path) -> Template:

@@ -7,6 +7,7 @@ graphs that are written have two nodes.
 
 import json
 import pickle
+import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -33,9 +34,6 @@ from stagea_mpi.pipeline.shard import Shard
 from stagea_mpi.pipeline.simulation import StageCosts
 from stagea_mpi.rundir.shard_meta import ShardMeta
 
-#: Of a stretched second: how often a rank that waits for others looks whether they have come.
-_LOOKS_EVERY = 0.0003
-
 
 @dataclass(frozen=True)
 class Template:
@@ -54,16 +52,19 @@ class Template:
 
 
 class PatientComm(MPI.Intracomm):
-    """Ranks that sleep while they wait for each other: here they share cores, and MPI's own waiting would take them
-    from those who have something to do.
+    """Ranks that sleep until all have come: here they share cores, and MPI's own waiting would take these from ranks
+    that have something to do.
     """
 
-    pause_s = 0.001
+    meeting: socket.socket
+    name = "world"
+    _met = 0
 
     def _meet(self) -> None:
-        request = self.Ibarrier()
-        while not request.Test():
-            sleep(self.pause_s)
+        self._met += 1
+        self.meeting.sendall(f"{self.size} {self.name}:{self._met}\n".encode())
+        if not self.meeting.recv(1):
+            raise SystemExit("the benchmark has ended")
 
     def barrier(self) -> None:
         self._meet()
@@ -86,7 +87,16 @@ class PatientComm(MPI.Intracomm):
 
     def Split(self, color: int = 0, key: int = 0) -> "PatientComm":
         self._meet()
-        return PatientComm(super().Split(color, key))
+        return self._child(super().Split(color, key), str(color))
+
+    def Dup(self, info: MPI.Info | None = None) -> "PatientComm":
+        self._meet()
+        return self._child(super().Dup(info), "copy")
+
+    def _child(self, comm: MPI.Intracomm, name: str) -> "PatientComm":
+        child = PatientComm(comm)
+        child.meeting, child.name = self.meeting, f"{self.name}:{self._met}.{name}"
+        return child
 
 
 class WaitingWorker:
@@ -138,8 +148,11 @@ def main(folder: Path) -> None:
     options = json.loads((folder / "stretched.json").read_text())
     factor, costs = options["factor"], StageCosts(**{**options["costs"], "model_s": tuple(options["costs"]["model_s"])})
     template = pickle.loads((folder / "template.pickle").read_bytes())
-    PatientComm.pause_s = factor * _LOOKS_EVERY
-    comm = PatientComm(MPI.COMM_WORLD) if MPI.COMM_WORLD.size > 1 else SerialComm()
+    comm: PatientComm | SerialComm = SerialComm()
+    if MPI.COMM_WORLD.size > 1:
+        comm = PatientComm(MPI.COMM_WORLD)
+        comm.meeting = socket.socket(socket.AF_UNIX)
+        comm.meeting.connect(str(folder / "meeting"))
     worker = WaitingWorker(costs, factor, template)
     longer: list[tuple[Any, str, Callable[..., float]]] = [
         (Shard, "root_open", lambda *_: costs.open_s),

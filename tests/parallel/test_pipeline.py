@@ -101,7 +101,9 @@ def test_files_are_the_same_however_ranks_are_divided(
 
 def test_the_choice_of_teams_is_one_for_all_ranks(comm, shared_tmp_path, monkeypatch):
     monkeypatch.setenv("SLURMD_NODENAME", f"n{comm.rank % 2}")
-    teams = chosen_teams(comm, RunFolder(shared_tmp_path / "nothing"), range(1000), phase="full", force=False)
+    teams = chosen_teams(
+        comm, RunFolder(shared_tmp_path / "nothing"), range(1000), phase="full", force=False, models_a_shard=100
+    )
     # Two ranks of a node are not more than its first one keeps up with.
     assert comm.allgather(teams) == [[rank % 2 for rank in range(comm.size)]] * comm.size
 
