@@ -1,4 +1,4 @@
-"""A new HDF5 file that all ranks open together."""
+"""A new HDF5 file that ranks write: opened by all of them together, or by the first alone."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import h5py
 
-from ..errors import LaunchError, StorageError
+from ..errors import StorageError
 from .communicator import Communicator, as_mpi
 from .guard import raise_on_any_rank
 from .limits import start_limit
@@ -27,22 +27,36 @@ _ROOM = 2**12
 _LONGEST_NAME = 250
 
 
-def serial_h5py(comm: Communicator) -> LaunchError | None:
-    """Why these ranks could not write a file together, by this rank's h5py; None where they can, or where one is alone.
+def writes_together(comm: Communicator) -> bool:
+    """Whether these ranks can write a file together: the h5py of each is built with MPI; collective.
 
     Parameters
     ----------
     comm : communicator
         A team.
     """
-    if comm.size == 1 or h5py.get_config().mpi:
-        return None
-    return LaunchError(
-        f"h5py {h5py.__version__} on {os.uname().nodename} is built without MPI, so the {comm.size} ranks of a team "
-        "cannot write one file together: start one rank, or set stage_a.team: 1, or install h5py built with MPI "
-        "(CC=mpicc HDF5_MPI=ON pip install --no-binary=h5py --no-build-isolation h5py); `python -m stagea_mpi doctor` "
-        "checks it"
-    )
+    return comm.size > 1 and all(comm.allgather(bool(h5py.get_config().mpi)))
+
+
+def open_on_first(path: str, comm: Communicator) -> h5py.File | None:
+    """Makes a file that the first rank alone writes; collective. None on the others.
+
+    Raises
+    ------
+    StorageError
+        On all ranks.
+    """
+    file, error = None, None
+    if comm.rank == 0:
+        problem = folder_problem(Path(path).parent, _ROOM)
+        try:
+            if problem is None:
+                file = h5py.File(path, "w")
+        except OSError as found:
+            problem = f"takes no file of HDF5's ({' '.join(str(found).split())})"
+        error = StorageError(f"{path}: {_here(comm)}: its folder {problem}") if problem else None
+    raise_on_any_rank(comm, error)
+    return file
 
 
 def open_together(path: str, comm: Communicator) -> h5py.File:

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..errors import RunFolderError
 from ..mpi.communicator import Communicator
-from ..mpi.files import serial_h5py
 from ..mpi.team_sizes import USUAL_COSTS, TeamCosts, sizes_of_teams, teams_of_nodes
 from ..mpi.teams import node_names
 from ..rundir.folders import DONE, GRAPHS_DONE, RunFolder, ShardFolder
@@ -41,10 +40,6 @@ def chosen_teams(
     models_a_shard : float
         About.
     """
-    if any(comm.allgather(serial_h5py(comm) is not None)):
-        if comm.rank == 0:
-            log.info("team: auto: each rank is a team, since h5py is built without MPI")
-        return range(comm.size)
     nodes = node_names(comm)
     # Each rank looks at every so many of the shards: a look at ten thousand takes a network file system a while.
     surveys = comm.gather(survey(folder, selected[comm.rank :: comm.size], phase))

@@ -1,4 +1,4 @@
-"""Writes packed.h5 from all ranks at once."""
+"""Writes packed.h5 from all ranks at once, or from the first, which gathers, where h5py is built without MPI."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 
 from ..graph.interface_graph import Edges, GraphArrays
 from ..mpi.communicator import Communicator
-from ..mpi.files import close_together, open_together
+from ..mpi.files import close_together, open_on_first, open_together, writes_together
 from ..mpi.guard import abort_on_error
 from .memory import MemoryFile, check_space
 from .schema import COLUMNS, POINTERS, STATUS, Column
@@ -65,6 +65,9 @@ class ModelRecord:
 class PackedWriter:
     """Writes packed.h5 from all ranks of a communicator. Every call is collective.
 
+    Each rank writes its rows of a column, collectively. Where h5py is built without MPI, the first rank writes them
+    all: it gathers one column of a round after the other, and the file has the same bytes.
+
     Parameters
     ----------
     path : str
@@ -83,13 +86,19 @@ class PackedWriter:
     ):
         self._comm = comm
         self._widths = text_widths
-        self._growing = rounds > 1
+        self._growing, self._is_first_round = rounds > 1, True
         self._ends = dict.fromkeys(("model", *POINTERS), 0)
         self._path = path
-        self._file = open_together(path, comm) if comm.size > 1 else MemoryFile()
+        self._together = writes_together(comm)
+        self._file: h5py.File | None  # None on a rank whose rows another one writes
+        if comm.size == 1:
+            self._file = MemoryFile()
+        else:
+            self._file = open_together(path, comm) if self._together else open_on_first(path, comm)
         with abort_on_error(comm):
-            for key, value in attributes.items():
-                self._file.attrs[key] = np.bytes_(value.encode())
+            if self._file is not None:
+                for key, value in attributes.items():
+                    self._file.attrs[key] = np.bytes_(value.encode())
 
     def append(self, records: Sequence[ModelRecord]) -> int:
         """Writes one round of models.
@@ -109,7 +118,6 @@ class PackedWriter:
             lengths = {table: _length(values, table) for table in self._ends}
             all_lengths = self._comm.allgather(lengths)
             written = 0
-            first_round = self._ends["model"] == 0 and "model" not in self._file
             starts, totals = {}, {}
             for table, end in self._ends.items():
                 starts[table] = end + sum(other[table] for other in all_lengths[: self._comm.rank])
@@ -118,25 +126,41 @@ class PackedWriter:
             if self._comm.size > 1 and self._comm.rank == 0:
                 check_space(self._path, n_bytes)
             for column in COLUMNS:
-                data = values[column.path]
-                dataset = self._dataset(column.path, data.dtype, totals[column.table], column.row, first_round, column)
-                if totals[column.table] > self._ends[column.table]:  # HDF5 refuses a collective write of nothing at all
-                    written += self._write(dataset, starts[column.table], data)
+                has_rows = totals[column.table] > self._ends[column.table]
+                start, data = self._own_rows(starts[column.table], values[column.path])
+                dataset = self._dataset(column.path, data.dtype, totals[column.table], column.row, column)
+                if dataset is not None and has_rows:  # HDF5 refuses a collective write of nothing at all
+                    written += self._write(dataset, start, data)
             for table, path in POINTERS.items():
-                dataset = self._dataset(path, np.dtype(np.int64), totals["model"] + 1, (), first_round)
                 ends = starts[table] + np.cumsum(_graph_lengths(records, table), dtype=np.int64)
-                leads = first_round and self._comm.rank == 0
-                data = np.concatenate([[0], ends]).astype(np.int64) if leads else ends
-                written += self._write(dataset, starts["model"] + (0 if leads else 1), data)
-            self._ends = totals
+                leads = self._is_first_round and self._comm.rank == 0
+                rows = np.concatenate([[0], ends]).astype(np.int64) if leads else ends
+                start, data = self._own_rows(starts["model"] + (0 if leads else 1), rows)
+                dataset = self._dataset(path, np.dtype(np.int64), totals["model"] + 1, ())
+                if dataset is not None:
+                    written += self._write(dataset, start, data)
+            self._ends, self._is_first_round = totals, False
             return written
 
     def close(self) -> None:
         with abort_on_error(self._comm):
-            if self._comm.size == 1:
+            if isinstance(self._file, MemoryFile):
                 self._file.close_to(self._path)
                 return
-            close_together(self._file, self._path, self._comm)
+            if self._together and self._file is not None:
+                close_together(self._file, self._path, self._comm)
+                return
+            if self._file is not None:
+                self._file.flush()
+                self._file.close()
+            self._comm.barrier()  # nobody takes for whole what the first rank still writes
+
+    def _own_rows(self, start: int, rows: np.ndarray) -> tuple[int, np.ndarray]:
+        """Of a column the rows that this rank writes, and their place; of a file that one rank writes, all or none."""
+        if self._together or self._comm.size == 1:
+            return start, rows
+        parts = self._comm.gather(rows)
+        return start, rows[:0] if parts is None else np.concatenate(parts)
 
     def _dataset(
         self,
@@ -144,25 +168,31 @@ class PackedWriter:
         dtype: np.dtype,
         rows: int,
         row_shape: tuple[int, ...],
-        first_round: bool,
         column: Column | None = None,
-    ) -> h5py.Dataset:
-        if not first_round:
+    ) -> h5py.Dataset | None:
+        if self._file is None:
+            return None
+        if not self._is_first_round:
             dataset = self._file[path]
             dataset.resize(rows, axis=0)
             return dataset
         shape = (rows, *row_shape)
-        grown = {"maxshape": (None, *row_shape), "chunks": (_CHUNK_ROWS, *row_shape)} if self._growing else {}
-        dataset = self._file.create_dataset(path, shape=shape, dtype=dtype, **grown)
+        options: dict[str, Any] = (
+            {"maxshape": (None, *row_shape), "chunks": (_CHUNK_ROWS, *row_shape)} if self._growing else {}
+        )
+        if self._comm.size > 1:  # what parallel HDF5 always does, and other files are to have the same bytes
+            options["dcpl"] = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            options["dcpl"].set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        dataset = self._file.create_dataset(path, shape=shape, dtype=dtype, **options)
         if column is not None and column.unit:
             dataset.attrs["unit"] = np.bytes_(column.unit.encode())
         return dataset
 
     def _write(self, dataset: h5py.Dataset, start: int, data: np.ndarray) -> int:
-        """One collective write of one plain hyperslab, or of nothing: a rank without rows must take part, too."""
+        """One write of one plain hyperslab, or of nothing: a rank without rows must take part in a collective one."""
         data = np.ascontiguousarray(data)
         transfer = h5py.h5p.create(h5py.h5p.DATASET_XFER)
-        if self._comm.size > 1:
+        if self._together:
             transfer.set_dxpl_mpio(h5py.h5fd.MPIO_COLLECTIVE)
         in_file = dataset.id.get_space()
         if len(data):

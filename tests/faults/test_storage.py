@@ -29,19 +29,26 @@ def small_disk(folder: Path, kilobytes: int):
         subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=HANG_S)
 
 
-@pytest.mark.parametrize("ranks", [0, 2])
+@pytest.mark.parametrize(
+    ("ranks", "module"),
+    [(0, "broken_rank"), (2, "broken_rank"), (2, "serial_h5py")],
+    ids=["alone", "together", "gathered on the first"],
+)
 @pytest.mark.parametrize("kilobytes", [40, 300, 500, 900, 1300] if LONG else [500])
-def test_a_full_disk_is_told_and_with_more_room_a_rerun_finishes(ranks, kilobytes, poses, tmp_path, undisturbed):
+def test_a_full_disk_is_told_and_with_more_room_a_rerun_finishes(
+    ranks, module, kilobytes, poses, tmp_path, undisturbed
+):
     with small_disk(tmp_path / "disk", kilobytes) as remount:
         path = write_run_yaml(tmp_path / "disk.yaml", poses, **SETTINGS)
         path.write_text(path.read_text().replace(f"{tmp_path}/disk", f"{tmp_path}/disk/run"))
-        full = Victim(ranks, "run", path)
+        started = {"module": f"tests.launched.{module}"}
+        full = Victim(ranks, "no fault", "run", path, **started)
         assert full.wait() == 1, full.output
         assert "No space left on device" in full.output or "are free on its file system" in full.output
         root = tmp_path / "disk/run"
         check_what_is_there(root)
         remount("size=20m")
-        again = Victim(ranks, "run", path)
+        again = Victim(ranks, "no fault", "run", path, **started)
         assert again.wait() == 0, again.output
         assert published(root) == undisturbed
         assert check_what_is_there(root) == 0

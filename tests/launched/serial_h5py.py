@@ -1,11 +1,15 @@
-"""The command line with an h5py that has no parallel HDF5, as PyPI's wheels have none."""
+"""The command line with an h5py that has no parallel HDF5, as PyPI's wheels have none.
+
+Called as `broken_rank` is: ``python -m tests.launched.serial_h5py FAULT run run.yaml``.
+"""
 
 import sys
 from types import SimpleNamespace
 
 import h5py
 
-from stagea_mpi import cli
+from stagea_mpi.mpi.guard import StopRequest
+from tests.launched import broken_rank
 
 _whole_open = h5py.File.__init__
 
@@ -19,4 +23,4 @@ def open_alone(self, *args, driver=None, **options) -> None:
 if __name__ == "__main__":
     h5py.get_config = lambda: SimpleNamespace(mpi=False)
     h5py.File.__init__ = open_alone
-    sys.exit(cli.main(sys.argv[1:]))
+    sys.exit(broken_rank.main(StopRequest().listen()))

@@ -1,4 +1,5 @@
 import os
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -6,7 +7,9 @@ import pytest
 
 from stagea_mpi.graph.features import EDGE_FEATURES, NODE_FEATURES
 from stagea_mpi.graph.interface_graph import Edges, GraphArrays
+from stagea_mpi.mpi import files
 from stagea_mpi.mpi.teams import SerialComm
+from stagea_mpi.storage import packed_writer
 from stagea_mpi.storage.packed_reader import PackedFile
 from stagea_mpi.storage.packed_writer import ModelRecord, PackedWriter
 from stagea_mpi.storage.schema import COLUMNS, POINTERS, root_attributes
@@ -45,6 +48,12 @@ def contents(path) -> dict[str, np.ndarray]:
         return {name: file[name][()] for name in [c.path for c in COLUMNS] + list(POINTERS.values())}
 
 
+def share_of(comm, first: int, stop: int) -> list[ModelRecord]:
+    """This rank's part of the models of a round."""
+    cut = [first + (stop - first) * r // comm.size for r in range(comm.size + 1)]
+    return [made_record(k) for k in range(cut[comm.rank], cut[comm.rank + 1])]
+
+
 def write(path, comm, rounds: list[list[ModelRecord]]) -> None:
     writer = PackedWriter(str(path), comm, {"schema": "test"}, WIDTHS, len(rounds))
     for records in rounds:
@@ -75,15 +84,36 @@ def test_of_each_node_but_the_first_one_rank_flushes_what_was_written_there(comm
 
 
 def test_several_rounds_give_what_one_round_gives(comm, shared_tmp_path):
-    def share(first: int, stop: int) -> list[ModelRecord]:
-        cut = [first + (stop - first) * r // comm.size for r in range(comm.size + 1)]
-        return [made_record(k) for k in range(cut[comm.rank], cut[comm.rank + 1])]
-
-    write(shared_tmp_path / "rounds.h5", comm, [share(0, 4), share(4, 5), share(5, 11)])
-    write(shared_tmp_path / "once.h5", comm, [share(0, 11)])
+    rounds_of_models = [share_of(comm, 0, 4), share_of(comm, 4, 5), share_of(comm, 5, 11)]
+    write(shared_tmp_path / "rounds.h5", comm, rounds_of_models)
+    write(shared_tmp_path / "once.h5", comm, [share_of(comm, 0, 11)])
     comm.barrier()
     rounds, once = contents(shared_tmp_path / "rounds.h5"), contents(shared_tmp_path / "once.h5")
     assert all(np.array_equal(rounds[name], once[name]) for name in once)
+
+
+#: Of each round its first model, and the one after its last. Of a single model some ranks have none; of 150 there are
+#: more rows than a chunk has.
+ROUNDS = {
+    "one": [(0, 11)],
+    "several": [(0, 4), (4, 5), (5, 11)],
+    "a failure alone": [(2, 3)],
+    "none": [(0, 0)],
+    "many": [(0, 60), (60, 61), (61, 150)],
+}
+
+
+@pytest.mark.parametrize("rounds", ROUNDS.values(), ids=ROUNDS)
+def test_what_the_first_rank_gathers_has_the_bytes_of_what_all_write_together(
+    rounds, comm, shared_tmp_path, monkeypatch
+):
+    shares = [share_of(comm, *models) for models in rounds]
+    write(shared_tmp_path / "together.h5", comm, shares)
+    monkeypatch.setattr(files.h5py, "get_config", lambda: SimpleNamespace(mpi=False))
+    monkeypatch.delattr(packed_writer, "open_together")
+    write(shared_tmp_path / "gathered.h5", comm, shares)
+    comm.barrier()
+    assert (shared_tmp_path / "gathered.h5").read_bytes() == (shared_tmp_path / "together.h5").read_bytes()
 
 
 def test_a_shard_of_failures_alone_is_written_and_read(comm, shared_tmp_path):

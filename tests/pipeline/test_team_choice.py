@@ -120,18 +120,10 @@ class ManyRanks(SerialComm):
         return self._nodes if isinstance(value, str) else [value] * self.size
 
 
-def test_ranks_of_a_node_that_follow_each_other_are_a_team(folder, monkeypatch, caplog):
-    monkeypatch.setattr(team_choice, "serial_h5py", lambda comm: None)
+def test_ranks_of_a_node_that_follow_each_other_are_a_team(folder, caplog):
     comm = ManyRanks(["n1", "n2"] * 8)  # as a launcher places ranks in turn
     shards = [2] * 100 * 16  # of which rank 0 looks at a hundred that are not done
     with caplog.at_level(logging.INFO):
         teams = chosen_teams(comm, folder, shards, phase="full", force=False, models_a_shard=100)
     assert teams == [0, 2] * 4 + [1, 3] * 4
     assert "teams of 4 of 8 ranks on each of 2 nodes" in caplog.text
-
-
-def test_without_a_parallel_h5py_each_rank_is_a_team(folder, monkeypatch):
-    monkeypatch.setattr(team_choice, "serial_h5py", lambda comm: RuntimeError("built without MPI"))
-    assert list(
-        chosen_teams(ManyRanks(["n1"] * 3), folder, [0, 1, 2], phase="full", force=False, models_a_shard=100)
-    ) == [0, 1, 2]
