@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None, stop: StopRequest | None = None) ->
     if arguments and arguments[0] not in _COMMANDS and not arguments[0].startswith("-"):
         arguments.insert(0, "run")
     parsed = _parser().parse_args(arguments)
-    parsed.stop = stop
+    parsed.stop, parsed.arguments = stop, arguments[1:]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a letter of a file's name; that ends no run
             stream.reconfigure(errors="backslashreplace")
@@ -93,6 +93,12 @@ def _parser() -> argparse.ArgumentParser:
         type=_share,
         metavar="I/N",
         help="every Nth shard from the Ith on, of a run that is split into shards already (array tasks)",
+    )
+    run.add_argument(
+        "--ranks",
+        type=_ranks,
+        metavar="N",
+        help="starts so many ranks on this machine, without mpiexec or srun; auto: one for each core that is given",
     )
     run.add_argument("--no-cluster", action="store_true", help="publish the graphs without clusters")
     run.add_argument(
@@ -155,6 +161,13 @@ def _share(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def _ranks(text: str) -> int | str:
+    """A number of ranks, or auto."""
+    if text != "auto" and not re.fullmatch(r"[1-9]\d*", text):
+        raise argparse.ArgumentTypeError(f"expected a number from 1 on, or auto, found {text!r}")
+    return text if text == "auto" else int(text)
+
+
 def _plan(parsed: argparse.Namespace) -> int:
     from .config.run_config import load_config
     from .pipeline.plan import describe_plan, plan_run
@@ -203,7 +216,7 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
 
 def _run(parsed: argparse.Namespace) -> int:
-    code = _run_connected(parsed)
+    code = _run_connected(parsed) if parsed.ranks is None else _run_on_own_ranks(parsed)
     receipt = os.environ.get("STAGEA_RECEIPT")
     if receipt:
         from .mpi.teams import is_first_process
@@ -211,6 +224,52 @@ def _run(parsed: argparse.Namespace) -> int:
         if is_first_process():  # the job script trusts no launcher's 0 without it
             Path(receipt).write_text(f"{code}\n")
     return code
+
+
+def _run_on_own_ranks(parsed: argparse.Namespace) -> int:
+    """`--ranks`: this process starts a launcher and waits for it; of one rank it is that itself."""
+    from .mpi.launcher import cores_given, find_launcher, run_on_ranks
+    from .mpi.teams import is_first_process, launched_by
+
+    try:
+        if variable := launched_by():
+            raise ConfigError(
+                f"--ranks {parsed.ranks} starts a launcher, and one has started this process already, as {variable} "
+                "says: leave --ranks out under srun and mpiexec, whose -n is the number of ranks"
+            )
+        if os.environ.get("SLURM_JOB_NUM_NODES", "1") != "1":
+            raise ConfigError(
+                f"--ranks {parsed.ranks} starts ranks on this machine, and the job has "
+                f"{os.environ['SLURM_JOB_NUM_NODES']} nodes: start it with srun"
+            )
+        cores = cores_given()
+        ranks = cores if parsed.ranks == "auto" else parsed.ranks
+        if ranks == 1:
+            return _run_connected(parsed)
+        launcher = find_launcher()
+    except StageAError as error:
+        if is_first_process():
+            report(error)
+        return error.exit_code
+    if ranks > cores:
+        _warn(f"--ranks {ranks}: more than the {cores} cores given; ranks will wait for each other")
+    return run_on_ranks(launcher, ranks, _without_ranks(parsed.arguments), parsed.stop)
+
+
+def _without_ranks(arguments: list[str]) -> list[str]:
+    """Arguments of `run` for its ranks: argparse takes an option's first letters for it, and its value after =, too.
+
+    >>> _without_ranks(["run.yaml", "--ranks", "2", "--force"]), _without_ranks(["--rank=2", "run.yaml"])
+    (['run.yaml', '--force'], ['run.yaml'])
+    """
+    kept, words = [], iter(arguments)
+    for word in words:
+        name, _, value = word.partition("=")
+        if not (name.startswith("--r") and "--ranks".startswith(name)):
+            kept.append(word)
+        elif not value:
+            next(words)
+    return kept
 
 
 def _run_connected(parsed: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ What is missing is a finding, never a traceback. MPI is tried in a child process
 """
 
 import importlib
+import importlib.util
 import json
 import math
 import os
@@ -18,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..mpi.resources import CHECKS_VARIABLE, first_problem, needs, ranks_here, room
+from ..mpi.resources import CHECKS_VARIABLE, cgroup_cpus, first_problem, needs, ranks_here, room
+from ..mpi.teams import launched_by
 from ..slurm.affinity import cpu_ranges
 
 #: Seconds that any program may take here.
@@ -31,6 +33,7 @@ _PARALLEL_H5PY = (
     f"install h5py built with MPI: {_SETUP}; by hand: "
     "CC=mpicc HDF5_MPI=ON pip install --no-binary=h5py --no-build-isolation h5py"
 )
+_GATHERED = f"the first rank of a team gathers what it writes, which will do; for collective writes {_PARALLEL_H5PY}"
 # A human VH domain (germline IGHV3-23) and its IMGT positions 105 to 117.
 _VH = (
     "EVQLVESGGGLVQPGGSLRLSCAASGFTFSSYAMSWVRQAPGKGLEWVSAISGSGGSTYYADSVKGRFTISRDNSKNTLYLQMNSLRAEDTAVYYC"
@@ -71,10 +74,12 @@ def diagnose() -> list[Check]:
         _tried("anarci", _anarci, f"install anarci, biopython and pyhmmer: {_SETUP}"),
         _tried("kernels", _kernels, f"build the package: {_SETUP}"),
         _slurm(),
-        affinity_check(sorted(os.sched_getaffinity(0)), os.cpu_count() or 1, _cgroup_cpus(), os.environ),
+        affinity_check(sorted(os.sched_getaffinity(0)), os.cpu_count() or 1, cgroup_cpus(), os.environ),
         threads_check(os.environ),
         launcher_check(os.environ, mpi.get("world_size")),
-        resources_check(os.environ, mpi.get("library", "MPI"), len(os.sched_getaffinity(0))),
+        Check("MPI's folders", None, "there is no MPI")
+        if "absent" in mpi
+        else resources_check(os.environ, mpi.get("library", "MPI"), len(os.sched_getaffinity(0))),
     ]
 
 
@@ -168,17 +173,20 @@ def _python() -> Check:
 def _mpi_checks(mpi: dict) -> list[Check]:
     """What the probe's facts mean. A fact that is not there was not reached."""
     broken = mpi.get("error", "the probe ended early")
-    checks = [
-        Check("mpi4py", True, f"{mpi['mpi4py']} with {mpi['library']}")
-        if "library" in mpi
-        else Check("mpi4py", False, broken, f"install an MPI and mpi4py: {_SETUP}; under srun try --mpi=pmix")
-    ]
+    if "library" in mpi:
+        checks = [Check("mpi4py", True, f"{mpi['mpi4py']} with {mpi['library']}")]
+    elif "absent" in mpi and not launched_by():
+        advice = f"for many ranks on this machine pip install 'stagea_mpi[mpi]'; on a cluster its own MPI: {_SETUP}"
+        checks = [Check("mpi4py", None, "not installed: a run is one process", advice)]
+    else:
+        checks = [Check("mpi4py", False, broken, f"install an MPI and mpi4py: {_SETUP}; under srun try --mpi=pmix")]
     if "h5py_error" in mpi:
         return [*checks, Check("h5py", False, mpi["h5py_error"], _PARALLEL_H5PY)]
     if "h5py" not in mpi:
         return [*checks, Check("h5py", None, "not looked at: starting MPI ended the process")]
     found = f"{mpi['h5py']} with HDF5 {mpi['hdf5']}, " + ("MPI-enabled" if mpi["parallel"] else "serial")
-    checks.append(Check("h5py", mpi["parallel"], found, "" if mpi["parallel"] else _PARALLEL_H5PY))
+    is_needed = not mpi["parallel"] and "library" in mpi
+    checks.append(Check("h5py", True, found, _GATHERED if is_needed else ""))
     if not mpi["parallel"] or "libraries" not in mpi:
         return checks
     one = len(mpi["libraries"]) == 1
@@ -215,7 +223,8 @@ def _report_mpi() -> None:
             mpi4py=importlib.import_module("mpi4py").__version__, library=library, world_size=MPI.COMM_WORLD.size
         )
     except (ImportError, RuntimeError) as error:
-        _print_fact(error=_one_line(error))
+        absent = {"absent": True} if importlib.util.find_spec("mpi4py") is None else {}
+        _print_fact(error=_one_line(error), **absent)
     try:
         h5py = importlib.import_module("h5py")
     except (ImportError, RuntimeError) as error:
@@ -300,15 +309,6 @@ def _slurm() -> Check:
     found = f"{version.strip()}; {'; '.join(nodes.splitlines())}; --mpi={','.join(kinds)}"
     pmix = any(kind.startswith("pmix") for kind in kinds)
     return Check("Slurm", True, found, "" if pmix else "without pmix, Open MPI cannot be started by srun: use mpiexec")
-
-
-def _cgroup_cpus() -> float | None:
-    """CPUs' worth of time that the control groups (version 2) around this process allow."""
-    entries = Path("/proc/self/cgroup").read_text().splitlines()
-    own = Path("/sys/fs/cgroup", *(entry[4:] for entry in entries if entry.startswith("0::")))
-    limits = [folder / "cpu.max" for folder in (own, *own.parents) if (folder / "cpu.max").is_file()]
-    pairs = [path.read_text().split() for path in limits]
-    return min((int(limit) / int(period) for limit, period in pairs if limit != "max"), default=None)
 
 
 def _output_of(command: list[str], with_stderr: bool = False) -> tuple[str, str]:

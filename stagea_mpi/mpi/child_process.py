@@ -33,7 +33,7 @@ class Child(subprocess.Popen[bytes]):
         # unblock them).
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
-            super().__init__([*_die_with_parent(), *args], **options)
+            super().__init__([*die_with_parent(), *args], **options)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -156,7 +156,8 @@ def package_environment(without: tuple[str, ...] = (), **more: str) -> dict[str,
 
 
 @functools.cache
-def _die_with_parent() -> tuple[str, ...]:
+def die_with_parent() -> tuple[str, ...]:
+    """What stands before a command so that it is killed when its parent dies; nothing where there is no setpriv."""
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         return ()

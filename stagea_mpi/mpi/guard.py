@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import queue
 import signal
 import sys
 import threading
@@ -75,6 +76,7 @@ class StopRequest:
         self._previous: dict = {}
         self._first: float | None = None
         self._wakeup: tuple[int, int, threading.Thread] | None = None
+        self._others: queue.SimpleQueue[int] | None = None
 
     def __bool__(self) -> bool:
         return self.signal is not None
@@ -102,6 +104,16 @@ class StopRequest:
         self._put_back()
         if self.signal is not None:
             signal.raise_signal(self.signal)
+
+    def hand_on(self) -> "queue.SimpleQueue[int]":
+        """Where signals come from here on, for a process that hands them on; a second one does not end it then.
+
+        One that has come already is the first in it.
+        """
+        self._others = queue.SimpleQueue()
+        if self.signal is not None:
+            self._others.put(self.signal)
+        return self._others
 
     def ignore(self) -> None:
         """Lets signals pass from here on: all is done, and what the process still needs to end must not undo it.
@@ -133,12 +145,14 @@ class StopRequest:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal = signal.Signals(number)
+        if self._others is not None:
+            self._others.put(number)
 
     def _watch(self, source: int) -> None:
         """Reads the numbers of the signals that come, and ends the process by the second of its kind."""
         with open(source, "rb", buffering=0) as numbers:
             while number := numbers.read(1):
-                if self.is_second(number[0], time.monotonic()):
+                if self._others is None and self.is_second(number[0], time.monotonic()):
                     name = signal.Signals(number[0]).name
                     line = f"stagea_mpi: ended at once by a second stop signal, {name}; run the same command again\n"
                     with contextlib.suppress(OSError):

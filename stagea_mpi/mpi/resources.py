@@ -210,3 +210,12 @@ def _uses(environ: Mapping[str, str], framework: str, component: str) -> bool:
 def _major(library: str) -> int:
     match = re.search(r"v(\d+)\.", library)
     return int(match[1]) if match else 4
+
+
+def cgroup_cpus() -> float | None:
+    """CPUs' worth of time that the control groups (version 2) around this process allow; None for no limit."""
+    entries = Path("/proc/self/cgroup").read_text().splitlines()
+    own = Path("/sys/fs/cgroup", *(entry[4:] for entry in entries if entry.startswith("0::")))
+    limits = [folder / "cpu.max" for folder in (own, *own.parents) if (folder / "cpu.max").is_file()]
+    pairs = [path.read_text().split() for path in limits]
+    return min((int(limit) / int(period) for limit, period in pairs if limit != "max"), default=None)

@@ -130,6 +130,11 @@ def connect() -> Communicator:
     return comm
 
 
+def launched_by() -> str:
+    """The variable by which a launcher tells this process that it is one of its ranks; empty without a launcher."""
+    return _expected_size()[1]
+
+
 def is_first_process() -> bool:
     """Whether the launcher calls this process the first; also where its processes do not find together."""
     return _launched_rank() == "0"

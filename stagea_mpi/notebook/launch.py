@@ -3,8 +3,6 @@ kernel."""
 
 import contextlib
 import os
-import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +17,7 @@ import yaml
 from ..config.paths import given
 from ..config.run_config import RunConfig, load_config
 from ..errors import LaunchError
-from ..mpi.child_process import package_environment
+from ..mpi.launcher import RUN, find_launcher, launch_environment, listening_ranks
 from ..rundir.folders import RunFolder
 from ..rundir.shard_state import ShardState
 from ..rundir.sharding import plan_shards
@@ -33,8 +31,6 @@ _START_LIMIT_S = 300.0
 #: … and to end, when they have been told because the run is past its limit.
 _END_LIMIT_S = 300.0
 
-#: How ranks are started, after the interpreter.
-_RUN = ("-m", "stagea_mpi", "run")
 #: Variables by which a process takes itself for a rank, or for the batch job that the notebook runs in.
 _RANK_VARIABLES = ("OMPI_", "PMIX_", "PMI_", "SLURM_STEP", "SLURM_PROCID", "SLURM_LOCALID")
 
@@ -98,22 +94,13 @@ def _command(*arguments: str) -> str:
         errors="replace",
         timeout=_COMMAND_LIMIT_S,
         stdin=subprocess.DEVNULL,
-        env=_environment(),
+        env=launch_environment(_RANK_VARIABLES),
     )
     if done.returncode:
         raise LaunchError(
             f"`python -m stagea_mpi {' '.join(arguments)}` ended with {done.returncode}: {done.stderr.strip()}"
         )
     return done.stdout
-
-
-def _environment() -> dict[str, str]:
-    """This process's, without what would make the child take itself for a rank, and with what mpiexec wants."""
-    # In UTF-8, or a rank may start itself again, and is deaf meanwhile.
-    kept = package_environment(_RANK_VARIABLES, PYTHONUTF8="1")
-    if os.geteuid() == 0:  # Open MPI refuses to start as root without being told twice
-        kept |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    return kept
 
 
 class LocalRun:
@@ -138,17 +125,17 @@ class LocalRun:
         self.folder, self._limit, self._start = RunFolder(config.run_root), limit_s, time.monotonic()
         self.folder.logs.mkdir(parents=True, exist_ok=True)
         self.log = self.folder.logs / f"run_{time.strftime('%Y%m%d_%H%M%S')}_{os.getpid()}.log"
-        launcher = _launcher(ranks)
+        launcher = find_launcher().command(ranks) if ranks > 1 else []
         self._ranks, self._told = ranks, set[int]()
         self._past_limit_since: float | None = None
-        command = [*launcher, sys.executable, *_RUN, str(config_path), *options]
+        command = [*launcher, sys.executable, *RUN, str(config_path), *options]
         with open(self.log, "wb") as output:
             self._child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=_environment(),
+                env=launch_environment(_RANK_VARIABLES),
                 start_new_session=True,
             )
 
@@ -210,15 +197,7 @@ class LocalRun:
 
         The launcher is not told: it hands a signal on, but then it ends with an exit code of its own.
         """
-        found = []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(self._child.pid)
-            for rank in (process, *process.children(recursive=True)):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    is_rank = tuple(rank.cmdline()[1 : 1 + len(_RUN)]) == _RUN
-                    if is_rank and rank.pid not in self._told and _listens(rank.pid):
-                        found.append(rank)
-        return found
+        return [rank for rank in listening_ranks(self._child.pid) if rank.pid not in self._told]
 
     def kill(self) -> None:
         """Ends the run at once, launcher and ranks."""
@@ -244,16 +223,6 @@ class LocalRun:
         )
 
 
-def _listens(pid: int) -> bool:
-    """Whether a process has a handler for the signal to stop, or ignores it: the masks of proc(5)'s status."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
-    masks = [int(mask, 16) for mask in re.findall(r"^Sig(?:Cgt|Ign):\s*(\w+)", status, re.M)]
-    return any(mask >> (signal.SIGTERM - 1) & 1 for mask in masks)
-
-
 def progress_of(folder: RunFolder) -> pd.Series:
     """Where a run stands, from its folder."""
     shards = [folder.shard(i) for i in range(sum(1 for _ in folder.shard_lists.glob("shard_*.lst")))]
@@ -267,18 +236,3 @@ def progress_of(folder: RunFolder) -> pd.Series:
         taken += listed if state.is_marked else progress.get("taken", 0)
     counts = {"shards_done": done, "shards": len(shards), "models_taken": taken, "models": models}
     return pd.Series(counts, dtype=int)
-
-
-def _launcher(ranks: int) -> list[str]:
-    """The command that starts so many ranks; nothing for one."""
-    if ranks == 1:
-        return []
-    program = shutil.which("mpiexec.openmpi") or shutil.which("mpiexec")
-    if program is None:
-        raise LaunchError(
-            "mpiexec is not on PATH; load the MPI module, or start with ranks=1 (`python -m stagea_mpi doctor` checks)"
-        )
-    spare = (
-        ["--oversubscribe"] if ranks > len(os.sched_getaffinity(0)) and "openmpi" in os.path.realpath(program) else []
-    )
-    return [program, "-n", str(ranks), *spare]

@@ -1,11 +1,13 @@
 import importlib.metadata
 import os
+import re
 import stat
 import subprocess
 import sys
 
 import pytest
 from holding import HANG_S
+from launching import ROOT, launch_environment
 
 from stagea_mpi.antibody import numbering
 from stagea_mpi.antibody.hmm_search import anarci_module
@@ -71,11 +73,31 @@ def test_mpi_that_ends_the_process_is_a_finding():
     assert h5py.ok is None
 
 
-def test_a_serial_h5py_is_a_finding_that_says_how_to_build_another():
+def test_a_serial_h5py_will_do_and_how_to_build_another_is_said():
     facts = {"mpi4py": "4.1", "library": "Open MPI", "h5py": "3.16.0", "hdf5": "1.14", "parallel": False}
     check = doctor._mpi_checks(facts)[-1]
-    assert (check.name, check.ok) == ("h5py", False)
+    assert (check.name, check.ok) == ("h5py", True)
+    assert "the first rank of a team gathers" in check.advice
     assert "HDF5_MPI=ON" in check.advice
+
+
+@pytest.mark.parametrize(("variable", "ok"), [("A_VARIABLE", None), ("OMPI_COMM_WORLD_SIZE", False)])
+def test_without_mpi4py_a_run_is_one_process_and_under_a_launcher_that_is_a_problem(variable, ok, tmp_path):
+    (tmp_path / "mpi4py.py").write_text("raise ModuleNotFoundError(\"No module named 'mpi4py'\", name='mpi4py')\n")
+    hidden = "import importlib.util, sys; from stagea_mpi.checks import doctor; print(doctor.table(doctor.diagnose()))"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.util\n"
+        "find = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *package: None if name == 'mpi4py' else find(name, *package)\n"
+    )
+    environment = {**launch_environment(), "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", variable: "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", hidden], env=environment, capture_output=True, text=True, timeout=HANG_S, check=True
+    )
+    lines = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
+    assert re.match(r"mpi4py +(-|PROBLEM) ", lines["mpi4py"])[1] == {None: "-", False: "PROBLEM"}[ok]
+    assert ("a run is one process" in lines["mpi4py"]) == (ok is None)
+    assert re.match(r"MPI's folders +- ", lines["MPI's folders"])
 
 
 def test_two_mpi_libraries_in_one_process_are_a_finding():
