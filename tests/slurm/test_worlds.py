@@ -6,7 +6,7 @@ import re
 
 import h5py
 import pytest
-from private_slurm import status_of
+from private_slurm import ROOT, status_of
 
 
 def test_four_ranks_on_two_nodes_write_one_file(two_nodes, poses, write_run, held_model, tmp_path):
@@ -99,3 +99,23 @@ def test_a_job_whose_ranks_could_not_be_started_has_failed(two_nodes, poses, wri
     assert "srun says 0, but no rank has come to its end" in log
     assert two_nodes.job(str(next_job))["ExitCode"] == "1:0"
     assert not (run_root / "after").exists()
+
+
+def test_a_script_of_one_node_may_start_its_ranks_itself(two_nodes, poses, write_run, tmp_path):
+    """Of a job with one task Open MPI would start one rank alone; several nodes are srun's."""
+    config, run_root = write_run(poses)
+    line = f".venv/bin/python -m stagea_mpi run {config} --ranks 2"
+    options = ["--wait", "--cpus-per-task=2", f"--output={tmp_path}/%j.log", f"--chdir={ROOT}"]
+
+    two_nodes.run("sbatch", *options, "--ntasks=1", "--wrap", line)
+    refused = [
+        two_nodes.run("sbatch", *options, "--nodes=2", "--wrap", line, check=False),
+        two_nodes.run("srun", "--ntasks=2", "--mpi=pmix", *line.split(), check=False),
+    ]
+
+    assert status_of(two_nodes, run_root)["total"]["shards"] == {"done": 3}
+    (whole, several) = (path.read_text() for path in sorted(tmp_path.glob("*.log")))
+    assert "phase full on 2 ranks" in whole
+    assert [ended.returncode for ended in refused] == [2, 2]
+    assert "the job has 2 nodes: start it with srun" in several
+    assert refused[1].stdout.count("leave --ranks out under srun") == 1
