@@ -29,7 +29,7 @@ SOAK ?= 5000
 WORKERS ?= 6
 SLOW := tests/faults tests/launched tests/slurm tests/notebook
 
-.PHONY: help env demo check test busy faults bench fuzz sanitize lint clean
+.PHONY: help env demo check test docs busy faults bench fuzz sanitize lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -55,6 +55,11 @@ test: env ## lint, then the serial tests, then the parallel ones on two and thre
 	$(PY) -m pytest -m "not mpi" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(SLOW) tests
 	$(LIMIT) $(MPIEXEC) -n 2 $(SPARE) $(PARALLEL_TESTS)
 	$(LIMIT) $(MPIEXEC) -n 3 --oversubscribe $(PARALLEL_TESTS)
+
+docs: env ## the documentation as a site, in build/site
+	@mkdir -p build/pages
+	$(PY) -m sphinx -q -W --keep-going -c docs/site -d build/doctrees build/pages build/site
+	@echo "build/site/index.html"
 
 busy: ## the tests, while another process keeps each core busy
 	@trap 'kill $$(jobs -p)' EXIT; for core in $$(seq $$(env -u OMP_NUM_THREADS nproc)); do \

@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None, stop: StopRequest | None = None) ->
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments and arguments[0] not in _COMMANDS and not arguments[0].startswith("-"):
         arguments.insert(0, "run")
-    parsed = _parser().parse_args(arguments)
+    parsed = command_parser().parse_args(arguments)
     parsed.stop, parsed.arguments = stop, arguments[1:]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a letter of a file's name; that ends no run
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None, stop: StopRequest | None = None) ->
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stagea_mpi", description=__import__("stagea_mpi").__doc__)
     parser.add_argument("--version", action="version", version=f"stagea_mpi {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

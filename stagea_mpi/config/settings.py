@@ -145,13 +145,13 @@ def variables_of(section: type) -> dict[str, str]:
 def documented(section: type) -> str:
     """The table of a section, in Markdown."""
     rows = [
-        f"| `{name}` | {_as_documented(each.default)} | {each.metadata['meaning']} |"
+        f"| `{name}` | {as_documented(each.default)} | {each.metadata['meaning']} |"
         for name, each in settings_of(section).items()
     ]
     return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows])
 
 
-def _as_documented(default: Any) -> str:
+def as_documented(default: Any) -> str:
     if default in ("", ()):
         return "–"
     if isinstance(default, bool):

@@ -7,7 +7,7 @@ from .checksums import checksummed, verified
 from .folders import ShardFolder, json_bytes, read_json, write_together
 
 #: Fields that the file spells otherwise.
-_KEYS = {"numerics": "science", "numerics_sha256": "science_sha256"}
+KEYS = {"numerics": "science", "numerics_sha256": "science_sha256"}
 #: What the metadata of a shard have to have, and their `result`; without it they count as damaged.
 _REQUIRED = ("files", "science", "science_sha256", "inputs_sha256", "do_cluster", "wall_s")
 _COUNTS = ("n_models", "n_ok", "n_fail")
@@ -135,7 +135,7 @@ class ShardMeta:
 
 def _arguments(kind: type[ShardMeta | ShardResult], values: dict[str, Any]) -> dict[str, Any]:
     """A JSON object as arguments of a class, which takes what it does not know as `others`."""
-    keys = {_KEYS.get(item.name, item.name): item.name for item in fields(kind) if item.name != "others"}
+    keys = {KEYS.get(item.name, item.name): item.name for item in fields(kind) if item.name != "others"}
     others = {key: value for key, value in values.items() if key not in keys}
     return {name: values[key] for key, name in keys.items() if key in values} | {"others": others}
 
@@ -147,7 +147,7 @@ def _as_dict(item: ShardMeta | ShardResult) -> dict[str, Any]:
         if name == "others":
             values |= value
         elif value is not None:
-            values[_KEYS.get(name, name)] = value
+            values[KEYS.get(name, name)] = value
     return values
 
 
