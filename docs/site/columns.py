@@ -1,9 +1,8 @@
-"""The page on what stands in a run's files: every dataset, column and key, from the tables by which they are written."""
+"""The page on a run's files: every dataset, column and key in them, from the tables by which they are written."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from itertools import chain
 
 import numpy as np
 from numpydoc.docscrape import ClassDoc
@@ -13,6 +12,7 @@ from stagea_mpi.graph.features import EDGE_FEATURES, NODE_FEATURES, Feature
 from stagea_mpi.graph.interface_graph import Edges, GraphArrays
 from stagea_mpi.pipeline.finish_shard import FAILURE_COLUMNS, MANIFEST_COLUMNS
 from stagea_mpi.report.results import MODEL_COLUMNS, SHARD_COLUMNS
+from stagea_mpi.rundir.checksums import checksummed
 from stagea_mpi.rundir.shard_meta import KEYS, ShardMeta, ShardResult
 from stagea_mpi.storage import deeprank_writer
 from stagea_mpi.storage.schema import CLUSTERS, COLUMNS, POINTERS, Column, root_attributes
@@ -20,18 +20,18 @@ from stagea_mpi.structure.residues import ATOM_TYPES, REGIONS, RESIDUE_TYPES
 from stagea_mpi.telemetry import events, sampler
 
 _ATTRIBUTES = {
-    "schema": "What the file is.",
-    "schema_version": "Of the columns; files of another version are refused.",
-    "versions": "JSON: of all that computes.",
-    "science_sha256": "Hash of all settings that the numbers depend on.",
-    "inputs_sha256": "Hash of names and content of the inputs.",
-    "stages": "Names of the stages in `model/seconds`.",
-    "status": "What the codes of `model/status` stand for.",
+    "schema": "what the file is",
+    "schema_version": "of the columns; files of another version are refused",
+    "versions": "JSON: of all that computes",
+    "science_sha256": "hash of all settings that the numbers depend on",
+    "inputs_sha256": "hash of names and content of the inputs",
+    "stages": "names of the stages in `model/seconds`",
+    "status": "what the codes of `model/status` stand for",
 }
 _CLUSTERS = {
-    "cluster/depth_0": "Label of each node's cluster, from 0 in each graph.",
-    "cluster/depth_1": "Label of each depth-0 cluster's cluster.",
-    "model/depth_1_ptr": "Row pointers into `cluster/depth_1`.",
+    "cluster/depth_0": "label of each node's cluster, from 0 in each graph",
+    "cluster/depth_1": "label of each depth-0 cluster's cluster",
+    "model/depth_1_ptr": "row pointers into `cluster/depth_1`",
 }
 #: Of graphs.h5, what is no feature.
 _NO_FEATURES = {
@@ -44,82 +44,87 @@ _NO_FEATURES = {
     "clustering/mcl/depth_1": "label of each depth-0 cluster's cluster",
 }
 _MANIFEST = {
-    "label": "Name of the sequence: `mol.chain`.",
-    "mol": "The model.",
-    "chain": "Merged chain: A antibody, B antigen.",
-    "length": "Residues of the sequence.",
-    "sequence": "One letter a residue; position k is residue k of the graph.",
-    "input_chains": "Chains of the input that were merged: heavy and light, or the antigen's.",
-    "chosen": "How the chains were chosen, and what is odd about them.",
+    "label": "name of the sequence: `mol.chain`",
+    "mol": "the model",
+    "chain": "merged chain: A antibody, B antigen",
+    "length": "residues of the sequence",
+    "sequence": "one letter a residue; position k is residue k of the graph",
+    "input_chains": "chains of the input that were merged: heavy and light, or the antigen's",
+    "chosen": "how the chains were chosen, and what is odd about them",
 }
 _FAILURES = {
-    "model": "The model.",
-    "source": "Path of the input file.",
-    "stage": "Stage that failed.",
-    "reason": "One of the [reasons](exit_codes.md#reasons-of-failed-models).",
-    "message": "What was found, in one line.",
+    "model": "the model",
+    "source": "the input file",
+    "stage": "stage that failed",
+    "reason": "one of the [reasons](exit_codes.md#reasons-of-failed-models)",
+    "message": "what was found, in one line",
 }
-_META = {"stage": "Always `A`.", "checksum": "SHA-256 of the rest."}
+#: Of the metadata, what their class says nothing of.
+_META = {
+    "stage": ("str", "`A`."),
+    "shard_id": ("str", "The shard's name."),
+    "numerics_sha256": ("str", "Hash of `science`."),
+}
 _SAMPLES = {
-    "cpu_total_pct": "CPU time of all CPUs, %.",
-    "cpu_iowait_pct": "CPUs that wait for a disk, %.",
-    "load1": "Processes that run or wait for a CPU or a disk, over 1 minute.",
-    "load5": "The same over 5 minutes.",
-    "load15": "The same over 15 minutes.",
-    "mem_used_mib": "Memory in use, MiB.",
-    "mem_avail_mib": "Memory that is left, MiB.",
-    "swap_used_mib": "Swap in use, MiB.",
-    "swap_free_mib": "Swap that is left, MiB.",
-    "disk_read_MBps": "Read from the node's disks, MiB/s.",
-    "disk_write_MBps": "Written to them, MiB/s.",
-    "disk_read_iops": "Reads a second.",
-    "disk_write_iops": "Writes a second.",
-    "net_rx_MBps": "Received by the node's network devices, MiB/s.",
-    "net_tx_MBps": "Sent by them, MiB/s.",
-    "pid": "Process of a rank.",
-    "proc_nprocs": "Processes: the rank and its children.",
-    "proc_cpu_pct": "CPU time of all of them, % of one CPU.",
-    "proc_rss_mib": "Memory that they hold, MiB; what they share counts for each.",
-    "proc_vms_mib": "Address space, MiB.",
+    "cpu_total_pct": "CPU time of all CPUs, %",
+    "cpu_iowait_pct": "CPUs that wait for a disk, %",
+    "load1": "processes that run or wait for a CPU or a disk, over 1 minute",
+    "load5": "the same over 5 minutes",
+    "load15": "the same over 15 minutes",
+    "mem_used_mib": "memory in use, MiB",
+    "mem_avail_mib": "memory that is left, MiB",
+    "swap_used_mib": "swap in use, MiB",
+    "swap_free_mib": "swap that is left, MiB",
+    "disk_read_MBps": "read from the node's disks, MiB/s",
+    "disk_write_MBps": "written to them, MiB/s",
+    "disk_read_iops": "reads a second",
+    "disk_write_iops": "writes a second",
+    "net_rx_MBps": "received by the node's network devices, MiB/s",
+    "net_tx_MBps": "sent by them, MiB/s",
+    "pid": "process of a rank",
+    "proc_nprocs": "processes: the rank and its children",
+    "proc_cpu_pct": "CPU time of all of them, % of one CPU",
+    "proc_rss_mib": "memory that they hold, MiB; what they share counts for each",
+    "proc_vms_mib": "address space, MiB",
 }
 _MODELS = {
-    "shard": "Number of the shard.",
-    "model": "Name.",
-    "status": "`ok`, or the reason for which it has no graph.",
-    "n_atoms": "Atoms of the merged complex.",
-    "n_nodes": "Nodes of the graph.",
-    "n_edges": "Interface edges.",
-    "launch": "Which start of the run built it.",
-    "rank": "Rank in that start.",
-    "node": "Its node.",
-    "start": "When it began, seconds since 1970.",
-    "seconds": "How long it took, s.",
+    "shard": "number of the shard",
+    "model": "name",
+    "status": "`ok`, or the reason for which it has no graph",
+    "n_atoms": "atoms of the merged complex",
+    "n_nodes": "nodes of the graph",
+    "n_edges": "interface edges",
+    "launch": "which start of the run built it",
+    "rank": "rank in that start",
+    "node": "its node",
+    "start": "when it began, seconds since 1970",
+    "seconds": "how long it took, s",
 }
 _SHARDS = {
-    "shard": "Number of the shard.",
-    "state": "`waiting`, `building`, `graphs` (not clustered), `done`, `unmarked` (its marker is missing) or `damaged`.",
-    "n_inputs": "Input files.",
-    "n_models": "Models in them.",
-    "n_ok": "Models with a graph.",
-    "n_fail": "Models without one.",
-    "prep_s": "Looking at the shard and its files, s.",
-    "annotate_s": "Numbering, s.",
-    "graphs_s": "Building and writing, s.",
-    "cluster_s": "Clustering, s.",
-    "wall_s": "From the shard's beginning to its end, s.",
-    "graphs_bytes": "Size of graphs.h5; 0 where it is not to be written.",
-    "stage": "Of a shard under way: what is being done.",
-    "taken": "Of a shard under way: models that ranks have taken.",
-    "host": "Of a shard under way: where.",
-    "job_id": "Of a shard under way: in which job.",
-    "updated": "Of a shard under way: last sign of life.",
+    "shard": "number of the shard",
+    "state": "`waiting`, `building`, `graphs` (not clustered), `done`, `unmarked` (without its marker) or `damaged`",
+    "n_inputs": "input files",
+    "n_models": "models in them",
+    "n_ok": "models with a graph",
+    "n_fail": "models without one",
+    "prep_s": "looking at the shard and its files, s",
+    "annotate_s": "numbering, s",
+    "graphs_s": "building and writing, s",
+    "cluster_s": "clustering, s",
+    "wall_s": "from the shard's beginning to its end, s",
+    "graphs_bytes": "size of graphs.h5; 0 where it is not to be written",
+    "stage": "of a shard under way: what is being done",
+    "taken": "of a shard under way: models that ranks have taken",
+    "host": "of a shard under way: where",
+    "job_id": "of a shard under way: in which job",
+    "updated": "of a shard under way: last sign of life",
 }
 _STAGES = {
-    "read": "Reading, merging and labelling the chains, s.",
-    "contacts": "Contacts and pairs within the chains, s.",
-    "voronoi": "Contact areas, s.",
-    "burial": "Buried areas, s.",
-    "edges": "Features of the edges, s.",
+    "read": "reading the file and merging the chains, s",
+    "contacts": "labels of the CDRs, contacts, and pairs within the chains, s",
+    "voronoi": "contact areas, s",
+    "burial": "buried areas, s",
+    "edges": "features of the edges, s",
 }
 
 
@@ -175,20 +180,19 @@ def _row(column: Column) -> tuple[str, str, str]:
 
 def _graphs() -> Iterable[str]:
     """The datasets of a graph of n nodes, e interface edges and i internal ones, as they are written."""
-    n, e, i = 1009, 2003, 3001  # which no row's own length is
-    found = deeprank_writer.datasets(_empty_graph(n, e, i), (np.zeros(n, np.int32), np.zeros(1, np.int32)))
-    lengths = {n: "n", 2 * e: "2e", 2 * i: "2i", 1: "1"}
-    made_of = {f"node_data/{name}": ("node", f) for f in NODE_FEATURES for name in f.deeprank}
-    made_of |= {f"edge_data/{name}": ("edge", f) for f in EDGE_FEATURES for name in f.deeprank}
+    n, e, i, c = 1009, 2003, 3001, 4001  # told apart by their lengths
+    found = deeprank_writer.datasets(_empty_graph(n, e, i), (np.zeros(n, np.int32), np.zeros(c, np.int32)))
+    lengths = {n: "n", 2 * e: "2e", 2 * i: "2i", c: "c"}
     rows = []
     for path, values in found.items():
-        shape = " × ".join([lengths[values.shape[0]] if path != "clustering/mcl/depth_1" else "c", *map(str, values.shape[1:])])
-        rows.append((f"`{path}`", f"{shape}, {_dtype(values)}", _meaning(path, made_of)))
+        shape = " × ".join([lengths[len(values)], *map(str, values.shape[1:])])
+        dtype = "text" if values.dtype.kind == "S" else values.dtype.name
+        rows.append((f"`{path}`", f"{shape}, {dtype}", _in_graphs(path)))
     yield "## graphs.h5\n"
     yield (
         "One group a model, under its name, with the datasets below and an empty group "
-        f"`{deeprank_writer.EMPTY_GROUP}`, where Stage B adds its targets. n nodes, e interface edges and i internal ones, "
-        "which stand both ways: row 2k is the k-th edge, row 2k + 1 its reverse; c depth-0 clusters.\n"
+        f"`{deeprank_writer.EMPTY_GROUP}`, where Stage B adds its targets. There are n nodes, e interface edges, "
+        "i internal ones and c depth-0 clusters. Edges stand both ways: row 2k is the k-th, row 2k + 1 its reverse.\n"
     )
     yield table(("dataset", "shape, dtype", "meaning"), rows)
 
@@ -201,45 +205,45 @@ def _empty_graph(n_nodes: int, n_edges: int, n_internal: int) -> GraphArrays:
     return GraphArrays(**zeros(NODE_FEATURES, n_nodes), interface=parts[0], internal=parts[1])
 
 
-def _dtype(values: np.ndarray) -> str:
-    return "text" if values.dtype.kind == "S" else values.dtype.name
-
-
-def _meaning(path: str, made_of: Mapping[str, tuple[str, Feature]]) -> str:
-    of_both = path.removeprefix("internal_")
-    if of_both not in made_of:
-        return _NO_FEATURES[of_both]
-    table_name, feature = made_of[of_both]
-    if of_both != path and not feature.on_internal:
+def _in_graphs(path: str) -> str:
+    """What a dataset of graphs.h5 holds."""
+    group, _, name = path.removeprefix("internal_").partition("_data/")
+    features = {"node": NODE_FEATURES, "edge": EDGE_FEATURES}.get(group, ())
+    made_of = next((feature for feature in features if name in feature.deeprank), None)
+    if made_of is None:
+        return _NO_FEATURES[path.removeprefix("internal_")]
+    is_internal = path.startswith("internal_")
+    if is_internal and not made_of.on_internal:
         return "0"
-    unit = f", {feature.unit}" if feature.unit else ""
-    return f"of `{path.partition('_data/')[0].replace('internal', 'internal_edge') if of_both != path else table_name}/{feature.name}`: {feature.meaning}{unit}"
+    unit = f", {made_of.unit}" if made_of.unit else ""
+    return f"of `{'internal_' * is_internal}{group}/{made_of.name}`: {made_of.meaning}{unit}"
 
 
 def _meta() -> Iterable[str]:
+    (checksum,) = checksummed({})
     yield "## meta_stageA.json\n"
-    yield _documented(ShardMeta)
+    yield _keys(ShardMeta, (checksum, "str", "SHA-256 of the rest."))
     yield "Of these, `result` has:\n"
-    yield _documented(ShardResult)
+    yield _keys(ShardResult)
 
 
-def _documented(kind: type) -> str:
-    """The fields of a dataclass, as its docstring describes them, under the keys of the file."""
-    described = {}
+def _keys(kind: type, *others: tuple[str, str, str]) -> str:
+    """The fields of a dataclass, as its docstring describes them, under the keys of the file, and others."""
+    described = dict(_META)
     for attribute in ClassDoc(kind)["Attributes"]:
         for name in attribute.name.split(", "):
             described[name] = attribute.type, " ".join(attribute.desc)
     names = [field.name for field in fields(kind) if field.name != "others"]
-    rows = [(f"`{KEYS.get(name, name)}`", *described.get(name, ("", ""))) for name in names]
-    return table(("key", "type", "meaning"), rows)
+    rows = [(KEYS.get(name, name), *described[name]) for name in names] + list(others)
+    return table(("key", "type", "meaning"), ((f"`{key}`", *told) for key, *told in rows))
 
 
 def _telemetry() -> Iterable[str]:
     yield "## Telemetry\n"
     yield "### Events\n"
-    yield "A line of JSON each, in `telemetry/events_*.jsonl`; " + " ".join(events.__doc__.split("\n\n")[1].split()) + "\n"
-    stages = {**_STAGES, **{name: _sentence(meaning) for name, meaning in events.STAGES.items()}}
-    yield _described((*timing.STAGES, *events.STAGES), stages, "stage")
+    about = " ".join(events.__doc__.split("\n\n")[1].split())
+    yield f"A line of JSON each, in `telemetry/events_*.jsonl`. {about}\n"
+    yield _described((*timing.STAGES, *events.STAGES), _STAGES | events.STAGES, "stage")
     yield "### Samples\n"
     yield (
         "A row every `metrics_interval` seconds, in `compute_metrics/`; each begins with `timestamp`, in ISO 8601. "
@@ -251,16 +255,12 @@ def _telemetry() -> Iterable[str]:
         "net_io_*.csv": sampler.NETWORK,
         "proc_metrics_*.csv": sampler.PROCESS,
     }
-    rows = chain.from_iterable(((f"`{name}`", f"`{file}`", _SAMPLES[name]) for name in names) for file, names in files.items())
+    rows = ((f"`{name}`", f"`{file}`", _SAMPLES[name]) for file, names in files.items() for name in names)
     yield table(("column", "file", "meaning"), rows)
 
 
 def _described(names: Iterable[str], meanings: Mapping[str, str], heading: str) -> str:
     return table((heading, "meaning"), ((f"`{name}`", meanings[name]) for name in names))
-
-
-def _sentence(text: str) -> str:
-    return re.sub(r"^\w", lambda first: first[0].upper(), text) + "."
 
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -74,9 +74,7 @@ def _matching(patterns: tuple[str, ...]) -> list[str]:
 
 
 def _with_links_to_pages(text: str, folder: str) -> str:
-    """A page whose links are the site's: to a folder's own page, as where the repository is browsed, and by the title of
-    a page where their text is its path.
-    """
+    """A page whose links are the site's: to a folder's own page, and with a page's title where they show its path."""
 
     def on_site(link: re.Match[str]) -> str:
         shown, path, part = link[1], link[2], link[3] or ""

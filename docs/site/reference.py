@@ -24,6 +24,7 @@ MODULES = (
     "stagea_mpi.notebook.launch",
     "stagea_mpi.notebook.graph_plots",
     "stagea_mpi.notebook.run_plots",
+    "stagea_mpi.report",
     "stagea_mpi.report.tables",
     "stagea_mpi.report.panels",
     "stagea_mpi.report.plots",
@@ -53,10 +54,10 @@ TYPES = {
 }
 
 _REQUIRED = {
-    "run_root": "Output folder, a path; see [run.yaml](../docs/configuration.md#variables-in-paths) for variables in it.",
+    "run_root": "Output folder, a path; variables in it are [replaced](../docs/configuration.md#variables-in-paths).",
     "pdb_root": "Input folder, a path; [Inputs](../docs/inputs.md) says what is read there.",
-    "chains": "Which chains of a model are what: `auto`, or a mapping with keys as below. Keys that are left out are found "
-    "in each model; [Inputs](../docs/inputs.md#chains) says how.",
+    "chains": "Which chains of a model are what: `auto`, or a mapping with keys as below. What is left out is found in "
+    "each model; [Inputs](../docs/inputs.md#chains) says how.",
 }
 _CHAINS = {
     "heavy": "Name of the antibody's heavy chain.",
@@ -90,7 +91,7 @@ def python() -> str:
     failures = [name for name, value in values.items() if isinstance(value, type) and issubclass(value, Exception)]
     classes = [name for name, value in values.items() if isinstance(value, type) and name not in failures]
     functions = [name for name in values if name not in classes + failures]
-    members = "   :members:\n   :inherited-members: Mapping, Exception\n   :special-members: __len__, __getitem__, __eq__\n"
+    members = "   :members:\n   :inherited-members: Mapping\n"
     parts = [
         _heading("Python", "="),
         "What stands here is the package's public interface, and is imported from `stagea_mpi` itself. "
@@ -124,8 +125,8 @@ def run_yaml() -> str:
     return "\n".join(
         [
             "# Keys of run.yaml\n",
-            "Any other key is an error, which names the nearest of these. [run.yaml](../docs/configuration.md) says how "
-            "the file is read, and what teams, phases and variables in paths are.\n",
+            "Any other key is an error, which names the nearest of these. [run.yaml](../docs/configuration.md) says "
+            "what teams are, and which variables may stand in paths.\n",
             "## Needed\n",
             *(_key(name, meaning) for name, meaning in _REQUIRED.items()),
             "## chains\n",
@@ -190,7 +191,9 @@ def commands() -> str:
 
 def _spelled(action: argparse.Action) -> str:
     value = action.metavar or ("{" + ",".join(action.choices) + "}" if action.choices else action.dest)
-    return ", ".join(action.option_strings) + ("" if action.nargs == 0 else f" {value}") if action.option_strings else value
+    if not action.option_strings:
+        return value
+    return ", ".join(action.option_strings) + ("" if action.nargs == 0 else f" {value}")
 
 
 def exit_codes() -> str:
@@ -206,13 +209,12 @@ def exit_codes() -> str:
         "[What failed, and what to do](../docs/failures.md) tells what is said in each case.\n",
         "## Exit codes\n",
         table(("code", "meaning"), ((str(value), _EXIT_CODES[name]) for name, value in codes.items())),
-        "Beside these, 130 is a command other than `run` and `export` that Ctrl-C has ended, and launchers have their own: "
-        "137 under mpiexec where a rank or the launcher was killed.\n",
+        "Beside these, launchers have their own: 137 is mpiexec's where a rank or the launcher itself was killed.\n",
         "## Errors\n",
         table(("error", "exit code", "meaning"), raised),
         "## Reasons of failed models\n",
-        "As `reason` in failures.tsv and in `stagea_mpi.ModelError`; the code is that of `model/status` in packed.h5, in "
-        "which 0 is a model with a graph.\n",
+        "As `reason` in failures.tsv and in `stagea_mpi.ModelError`. The code is that of `model/status` in packed.h5, "
+        "where 0 is a model with a graph.\n",
     ]
     for code, (reason, meaning) in enumerate(errors.REASONS.items(), start=1):
         again = (
