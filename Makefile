@@ -29,7 +29,7 @@ SOAK ?= 5000
 WORKERS ?= 6
 SLOW := tests/faults tests/launched tests/slurm tests/notebook
 
-.PHONY: help env demo check test docs busy faults bench fuzz sanitize lint clean
+.PHONY: help env demo check test docs tutorial busy faults bench fuzz sanitize lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -60,6 +60,9 @@ docs: env ## the documentation as a site, in build/site
 	@mkdir -p build/pages
 	$(PY) -m sphinx -q -W --keep-going -c docs/site -d build/doctrees build/pages build/site
 	@echo "build/site/index.html"
+
+tutorial: demo ## the notebooks executed on that run: the site then has what they print and draw
+	$(PY) -m nbconvert --log-level WARN --to notebook --execute --output-dir build/notebooks notebooks/*.ipynb
 
 busy: ## the tests, while another process keeps each core busy
 	@trap 'kill $$(jobs -p)' EXIT; for core in $$(seq $$(env -u OMP_NUM_THREADS nproc)); do \

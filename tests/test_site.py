@@ -260,6 +260,27 @@ def is_told(path: str, name: str) -> bool:
     return Path(path).match(name.removeprefix("…/"))
 
 
+def test_a_notebook_has_outputs_as_long_as_it_is_the_one_that_was_executed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "site")
+    import pages as site_pages
+
+    monkeypatch.setattr(site_pages, "ROOT", tmp_path)
+    cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": ["1 + 1"]}
+    output = {"output_type": "execute_result", "data": {"text/plain": [f"{tmp_path}/run"]}, "execution_count": 1}
+    for folder, outputs in (("notebooks", []), ("build/notebooks", [output])):
+        (tmp_path / folder).mkdir(parents=True)
+        notebook = {"cells": [cell | {"outputs": outputs}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        (tmp_path / folder / "01_one.ipynb").write_text(json.dumps(notebook))
+    path = "notebooks/01_one.ipynb"
+    for _ in range(2):
+        site_pages.gather(tmp_path / "site")
+        shown = json.loads((tmp_path / "site" / path).read_bytes())
+        assert shown["cells"][0]["outputs"] == [output | {"data": {"text/plain": ["…/run"]}}]
+    (tmp_path / path).write_text((tmp_path / path).read_text().replace("1 + 1", "1 + 2"))
+    site_pages.gather(tmp_path / "site")
+    assert json.loads((tmp_path / "site" / path).read_bytes())["cells"][0]["outputs"] == []
+
+
 def test_a_second_build_reads_no_page_again(site):
     folder = site.parent
     command = [sys.executable, "-m", "sphinx", "-c", ROOT / "docs" / "site", "-d", folder / "doctrees"]

@@ -15,7 +15,7 @@ html_title = f"{project} {release}"
 
 extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc"]
 
-# Pages. Notebooks have no outputs, and are executed by the tests instead.
+# Pages. Notebooks are executed by `make tutorial`, and by the tests.
 nb_execution_mode = "off"
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 4

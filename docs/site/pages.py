@@ -1,5 +1,6 @@
 """The site's pages: those of the repository, in the same folders so that their links hold, and those of `reference`."""
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -63,9 +64,21 @@ def _pages() -> Iterator[tuple[str, bytes]]:
             content = _with_links_to_pages(content.decode(), os.path.dirname(path)).encode()
         if path == "README.md":
             path, content = "index.md", content + _contents()
-        yield path, content
+        yield path, _executed(path) or content
     for path, written in reference.PAGES.items():
         yield path, written().encode()
+
+
+def _executed(path: str) -> bytes | None:
+    """A notebook with its outputs, where `make tutorial` has executed it as it is now."""
+    executed = ROOT / "build" / path
+    if not path.endswith(".ipynb") or not executed.exists() or _sources(executed) != _sources(ROOT / path):
+        return None
+    return executed.read_bytes().replace(str(ROOT).encode(), "…".encode())
+
+
+def _sources(notebook: Path) -> list[str]:
+    return ["".join(cell["source"]) for cell in json.loads(notebook.read_bytes())["cells"]]
 
 
 def _matching(patterns: tuple[str, ...]) -> list[str]:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 from holding import HANG_S
 from launching import ROOT, launch_environment
 
+from stagea_mpi.config.run_config import parse_config
 from stagea_mpi.report.panels import PANELS
 from stagea_mpi.report.report import executed
 
@@ -70,6 +72,19 @@ def test_a_notebook_is_kept_without_outputs_in_short_cells_with_one_cell_of_para
 
 def test_notebooks_are_numbered():
     assert [path.name[:3] for path in NOTEBOOKS] == [f"{number:02d}_" for number in range(1, len(NOTEBOOKS) + 1)]
+
+
+def test_the_first_notebook_goes_on_with_the_run_of_make_demo():
+    """With other settings the run folder would be refused as that of another input."""
+    cells = nbformat.read(NOTEBOOKS[0], as_version=4).cells
+    (cell,) = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    stated: dict = {}
+    exec(cell.source, {}, stated)
+    paths = {key: str((ROOT / "notebooks" / stated[key]).resolve()) for key in ("run_root", "pdb_root")}
+    demo = yaml.safe_load((ROOT / "jobs" / "demo.yaml").read_text(encoding="utf-8"))
+    demo |= {key: str(ROOT / demo[key]) for key in paths}
+    mine = parse_config({**paths, "chains": stated["chains"], "stage_a": stated["stage_a"]}, "the notebook", {})
+    assert mine == parse_config(demo, "demo.yaml", {})
 
 
 def test_a_run_is_started_from_the_notebook_alone(finished):
