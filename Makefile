@@ -29,7 +29,7 @@ SOAK ?= 5000
 WORKERS ?= 6
 SLOW := tests/faults tests/launched tests/slurm tests/notebook
 
-.PHONY: help env demo check test docs tutorial busy faults bench fuzz sanitize lint clean
+.PHONY: help env demo check test docs tutorial dist busy faults bench fuzz sanitize lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -63,6 +63,12 @@ docs: env ## the documentation as a site, in build/site
 
 tutorial: demo ## the notebooks executed on that run: the site then has what they print and draw
 	$(PY) -m nbconvert --log-level WARN --to notebook --execute --output-dir build/notebooks notebooks/*.ipynb
+
+dist: ## sdist and wheel, checked by twine, in build/dist; their tools in an environment of their own
+	@test -x build/release/bin/twine || { $(PYTHON) -m venv build/release && build/release/bin/pip -q install build twine; }
+	@rm -rf build/dist
+	build/release/bin/python -m build -q --outdir build/dist .
+	build/release/bin/twine check --strict build/dist/*
 
 busy: ## the tests, while another process keeps each core busy
 	@trap 'kill $$(jobs -p)' EXIT; for core in $$(seq $$(env -u OMP_NUM_THREADS nproc)); do \
