@@ -1,5 +1,6 @@
 """The page on a run's files: every dataset, column and key in them, from the tables by which they are written."""
 
+import inspect
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -64,6 +65,35 @@ _META = {
     "stage": ("str", "`A`."),
     "shard_id": ("str", "The shard's name."),
     "numerics_sha256": ("str", "Hash of `science`."),
+}
+#: Keys of the events beside those that the module tells: the stage, and what they hold.
+_EVENT_KEYS = {
+    "launch": ("start", "which start of the run, the same on all ranks"),
+    "rank": ("start", "rank in it"),
+    "size": ("start", "number of its ranks"),
+    "team": ("start", "number of the rank's team"),
+    "team_rank": ("start", "rank in the team"),
+    "teams": ("start", "number of teams"),
+    "host": ("start", "name that the machine gives itself"),
+    "node": ("start", "name that Slurm gives it; without Slurm the host's"),
+    "job": ("start", "Slurm's job, of an array the array's; `local` without Slurm"),
+    "task": ("start", "the array's task, 0 without one"),
+    "cpus": ("start", "CPUs that the rank may use"),
+    "phase": ("start", "what the run does: `full`, `prep_graphs` or `cluster_only`"),
+    "metrics_interval": ("start", "seconds between two samples"),
+    "slurm": ("start", "what the job has asked Slurm for"),
+    "files": ("list", "files that the rank has read"),
+    "sequences": ("annotate", "sequences that it has numbered"),
+    "on": ("wait", "for what: `lead`, `annotate`, `slowest`, `teams` or `end`"),
+    "models": ("write", "models that it has written"),
+    "wait_s": ("write", "seconds that it has waited for the others before"),
+    "bytes": ("write, publish", "bytes that were written"),
+    "processed": ("writer", "models of the shard that the rank has processed"),
+    "written": ("writer", "graphs of these that are in the file"),
+    "errors": ("writer", "models of these that failed"),
+    "rate": ("writer", "models a second, since the line before"),
+    "held": ("writer", "graphs that wait to be written"),
+    "max_rss_mib": ("end", "memory that the rank has had at most, MiB"),
 }
 _SAMPLES = {
     "cpu_total_pct": "CPU time of all CPUs, %",
@@ -241,9 +271,14 @@ def _keys(kind: type, *others: tuple[str, str, str]) -> str:
 def _telemetry() -> Iterable[str]:
     yield "## Telemetry\n"
     yield "### Events\n"
-    about = " ".join(events.__doc__.split("\n\n")[1].split())
-    yield f"A line of JSON each, in `telemetry/events_*.jsonl`. {about}\n"
-    yield _described((*timing.STAGES, *events.STAGES), _STAGES | events.STAGES, "stage")
+    yield f"In `telemetry/events_*.jsonl`. {_paragraph(events.__doc__, 1)}"
+    yield _described(events.STAGES, events.STAGES, "stage")
+    keys = ((f"`{key}`", f"`{stage}`", meaning) for key, (stage, meaning) in _EVENT_KEYS.items())
+    yield table(("key", "stage", "meaning"), keys)
+    yield "#### Lines of models\n"
+    yield _paragraph(inspect.getdoc(events.ModelsLine), 0)
+    yield _paragraph(inspect.getdoc(events.ModelsLine), 1)
+    yield table(("key", "time of"), ((f"`{name}_us`", _STAGES[name].removesuffix(", s")) for name in timing.STAGES))
     yield "### Samples\n"
     yield (
         "A row every `metrics_interval` seconds, in `compute_metrics/`; each begins with `timestamp`, in ISO 8601. "
@@ -261,6 +296,10 @@ def _telemetry() -> Iterable[str]:
 
 def _described(names: Iterable[str], meanings: Mapping[str, str], heading: str) -> str:
     return table((heading, "meaning"), ((f"`{name}`", meanings[name]) for name in names))
+
+
+def _paragraph(text: str, number: int) -> str:
+    return " ".join(text.split("\n\n")[number].split()) + "\n"
 
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -10,10 +10,11 @@ import reference
 
 ROOT = Path(__file__).parents[2]
 
-#: What of the repository is a page, or a picture in one.
+#: What of the repository is a page, or a picture or a file that one leads to.
 SHOWN = (
     "README.md",
     "CHANGELOG.md",
+    "CITATION.cff",
     "CONTRIBUTING.md",
     "docs/*.md",
     "docs/*.png",

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.parser import HeaderParser
@@ -19,6 +20,7 @@ from zipfile import ZipFile
 import pytest
 from holding import HANG_S, HeldPython
 from launching import ROOT, launch_environment, mpiexec, write_run_yaml
+from packaging.metadata import Metadata
 
 #: What a wheel is made from.
 SOURCES = ("stagea_mpi", "jobs", "notebooks", "pyproject.toml", "README.md", "LICENSE")
@@ -57,6 +59,26 @@ def wheel(tmp_path_factory) -> Path:
     pip("wheel", "--no-build-isolation", "--wheel-dir", made, source)
     (found,) = made.glob("stagea_mpi-*.whl")
     return found
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory) -> Path:
+    """The source distribution, unpacked."""
+    source, made = tmp_path_factory.mktemp("tree") / "stagea_mpi", tmp_path_factory.mktemp("sdist")
+    in_any_folder = shutil.ignore_patterns(
+        "*.so", "*.egg-info", "__pycache__", ".git", ".venv", ".*_cache", ".hypothesis"
+    )
+
+    def made_here(folder: str, names: list[str]) -> set[str]:
+        return in_any_folder(folder, names) | ({"build", "demo"} if Path(folder) == ROOT else set())
+
+    shutil.copytree(ROOT, source, ignore=made_here)
+    build = f"from setuptools import build_meta; print(build_meta.build_sdist({str(made)!r}))"
+    subprocess.run([sys.executable, "-c", build], cwd=source, check=True, stdout=subprocess.DEVNULL, timeout=HANG_S)
+    (archive,) = made.glob("stagea_mpi-*.tar.gz")
+    with tarfile.open(archive) as content:
+        content.extractall(made, filter="data")
+    return made / archive.name.removesuffix(".tar.gz")
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +230,47 @@ def test_the_extra_names_all_that_the_report_and_the_notebooks_import(wheel):
     }
     assert {"pandas", "matplotlib", "nbconvert"} <= wanted
     assert lacking == set()
+
+
+def test_the_source_distribution_has_what_is_built_and_said_and_no_tests(sdist):
+    found = {path.relative_to(sdist).as_posix() for path in sdist.rglob("*") if path.is_file()}
+    written = {"PKG-INFO", "setup.cfg"} | {name for name in found if name.startswith("stagea_mpi.egg-info/")}
+    said = {"README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff", "MANIFEST.in", "pyproject.toml", "setup.py"}
+    of_package = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "stagea_mpi").rglob("*")
+        if path.is_file() and path.suffix not in (".pyc", ".so")
+    }
+    shipped = {
+        path.relative_to(ROOT).as_posix() for pattern in ("jobs/*", "notebooks/*.ipynb") for path in ROOT.glob(pattern)
+    }
+    assert {"stagea_mpi/kernels/module.c", "stagea_mpi/kernels/kernels.h", "stagea_mpi/py.typed"} <= of_package
+    assert found - written == said | of_package | shipped
+
+
+def test_a_wheel_made_of_the_source_distribution_is_that_of_the_repository(sdist, wheel, tmp_path):
+    pip("wheel", "--no-build-isolation", "--wheel-dir", tmp_path, sdist)
+    (again,) = tmp_path.glob("*.whl")
+    contents = []
+    for path in (wheel, again):
+        with ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if not name.endswith(("RECORD", ".so"))]
+            contents.append({name: archive.read(name) for name in sorted(names)})
+            assert [name for name in archive.namelist() if name.endswith(".so")] == [
+                "stagea_mpi/kernels/compiled.abi3.so"
+            ]
+    assert again.name == wheel.name
+    assert contents[1] == contents[0]
+
+
+def test_the_metadata_are_what_an_index_takes(wheel):
+    with ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = Metadata.from_email(archive.read(name), validate=True)
+    assert metadata.description_content_type == "text/markdown"
+    assert metadata.description == (ROOT / "README.md").read_text(encoding="utf-8")
+    assert metadata.license_expression == "Apache-2.0"
+    assert metadata.license_files == ["LICENSE"]
 
 
 def normal(name: str) -> str:
