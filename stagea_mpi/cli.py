@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import gzip
 import io
+import json
 import logging
 import os
 import re
@@ -74,6 +75,7 @@ def command_parser() -> argparse.ArgumentParser:
 
     plan = commands.add_parser("plan", help="inputs, shards, estimated time and memory, a suggested srun line")
     plan.add_argument("config", help="run.yaml")
+    plan.add_argument("--json", action="store_true", help="the same for scripts")
     plan.set_defaults(command=_plan)
 
     run = commands.add_parser("run", help="the main job; under srun or mpiexec, or alone")
@@ -138,6 +140,7 @@ def command_parser() -> argparse.ArgumentParser:
     report_.set_defaults(command=_report)
 
     doctor = commands.add_parser("doctor", help="checks MPI, parallel HDF5, ANARCI, kernels, Slurm, affinity")
+    doctor.add_argument("--json", action="store_true", help="the same for scripts")
     doctor.set_defaults(command=_doctor)
     return parser
 
@@ -170,10 +173,14 @@ def _ranks(text: str) -> int | str:
 
 def _plan(parsed: argparse.Namespace) -> int:
     from .config.run_config import load_config
-    from .pipeline.plan import describe_plan, plan_run
+    from .pipeline.plan import describe_plan, plan_facts, plan_run
 
     config = load_config(parsed.config, warn=_warn)
-    print(escape_unprintable(describe_plan(plan_run(config), config, parsed.config)))
+    plan = plan_run(config)
+    if parsed.json:
+        print(json.dumps(plan_facts(plan, config, parsed.config), indent=1))
+    else:
+        print(escape_unprintable(describe_plan(plan, config, parsed.config)))
     return 0
 
 
@@ -212,7 +219,7 @@ def _report(parsed: argparse.Namespace) -> int:
 def _doctor(parsed: argparse.Namespace) -> int:
     from .checks import doctor
 
-    return doctor.main()
+    return doctor.main(as_json=parsed.json)
 
 
 def _run(parsed: argparse.Namespace) -> int:

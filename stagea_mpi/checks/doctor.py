@@ -83,12 +83,20 @@ def diagnose() -> list[Check]:
     ]
 
 
-def main() -> int:
+def main(as_json: bool = False) -> int:
     """Print the checks (of many ranks, the first); 0 where all is well, 1 where something needed is missing."""
     checks = diagnose()
     if os.environ.get("SLURM_PROCID", os.environ.get("OMPI_COMM_WORLD_RANK", "0")) == "0":
-        print(table(checks))
+        print(json.dumps(facts_of(checks), indent=1) if as_json else table(checks))
     return int(any(check.ok is False for check in checks))
+
+
+def facts_of(checks: list[Check]) -> list[dict[str, str]]:
+    """The checks for programs, as docs/json.md lists them."""
+    words = {True: "ok", False: "problem", None: "not applicable"}
+    return [
+        {"name": check.name, "state": words[check.ok], "found": check.found, "advice": check.advice} for check in checks
+    ]
 
 
 def table(checks: list[Check]) -> str:

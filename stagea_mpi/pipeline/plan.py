@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..config.run_config import RunConfig, StageA
 from ..config.values import duration, time_limit_seconds
@@ -140,7 +141,7 @@ def _teams(config: RunConfig, plan: ShardPlan, nodes: list[int], n_jobs: int) ->
 def describe_plan(plan: Plan, config: RunConfig, config_path: str) -> str:
     """The plan as text: inputs, shards, estimated time and memory, a suggested srun line."""
     stage, sample, costs = config.stage_a, plan.sample, plan.sample.costs
-    (time, time_key), (mem, mem_key) = plan.asked_time, plan.asked_memory
+    time, mem = plan.asked_time[0], plan.asked_memory[0]
     launcher = "srun" if stage.use_srun_bind else "mpiexec"
     on_ranks = f"{duration(plan.schedule.wall_s)} on {plan.ranks} ranks"
     if plan.n_jobs > 1:
@@ -161,20 +162,71 @@ def describe_plan(plan: Plan, config: RunConfig, config_path: str) -> str:
         f"{' of a node' * (stage.nodes > 1)} (asked for: {mem})",
         f"{launcher:<8} {launch_line(stage, plan.ranks, config_path)}",
         *_disk_line(plan, stage.write_graphs),
-        *(f"note     of the sampled models one fails: {message}" for message in sample.failures),
-        *(f"note     of the sampled models one looks odd: {note}" for note in sample.notes),
+        *(f"note     {note}" for note in plan_notes(plan, config)),
     ]
-    n_ranks = plan.n_jobs * plan.ranks
+    return "\n".join(lines)
+
+
+def plan_facts(plan: Plan, config: RunConfig, config_path: str) -> dict[str, Any]:
+    """The plan for scripts: the keys of docs/json.md, with numbers, texts, a list of them, and None for the unknown."""
+    stage, sample, disk = config.stage_a, plan.sample, plan.sample.disk
+    (time, time_key), (mem, mem_key) = plan.asked_time, plan.asked_memory
+    return {
+        "pdb_root": str(config.pdb_root),
+        "run_root": str(config.run_root),
+        "input_files": plan.n_files,
+        "input_bytes": plan.input_bytes,
+        "models": plan.n_models,
+        "shards": len(plan.shard_files),
+        "shard_files_min": min(plan.shard_files),
+        "shard_files_max": max(plan.shard_files),
+        "shard_bytes_min": min(plan.shard_bytes),
+        "shard_bytes_max": max(plan.shard_bytes),
+        "sampled_models": sample.n_models,
+        "sampled_failures": sample.n_failed,
+        "model_s": round(sample.model_s, 6),
+        "model_first_rank_s": round(sample.costs.finish_s, 6),
+        "sequence_s": round(sample.seconds_per_sequence, 6),
+        "jobs": plan.n_jobs,
+        "nodes_a_job": len(nodes_of(plan.ranks, stage.tasks_per_node)),
+        "ranks_a_job": plan.ranks,
+        "ranks_a_node": plan.ranks_on_node,
+        "cores_a_rank": stage.cores_per_rank,
+        "teams": plan.teams,
+        "one_rank_s": round(plan.alone.wall_s, 3),
+        "all_ranks_s": round(plan.schedule.wall_s, 3),
+        "useful_ranks": plan.useful.ranks,
+        "useful_ranks_because": plan.useful.because,
+        "memory_a_rank_mb": round(plan.memory_a_rank_mb, 1),
+        "memory_a_node_gb": round(plan.memory_gb, 3),
+        "disk_bytes": _whole(plan.disk_bytes),
+        "packed_bytes_a_model": _whole(disk.packed_a_model if disk else None),
+        "graphs_bytes_a_model": _whole(disk.graphs_a_model if disk else None),
+        "asked_time_s": _finite(_seconds(time)),
+        "asked_time_key": time_key,
+        "asked_memory_gb": _finite(_gigabytes(mem)),
+        "asked_memory_key": mem_key,
+        "command": launch_line(stage, plan.ranks, config_path),
+        "notes": plan_notes(plan, config),
+    }
+
+
+def plan_notes(plan: Plan, config: RunConfig) -> list[str]:
+    """What is odd about the sampled models, and what does not fit what the configuration asks for."""
+    stage, sample, n_ranks = config.stage_a, plan.sample, plan.n_jobs * plan.ranks
+    (time, time_key), (mem, mem_key) = plan.asked_time, plan.asked_memory
+    notes = [f"of the sampled models one fails: {message}" for message in sample.failures]
+    notes += [f"of the sampled models one looks odd: {note}" for note in sample.notes]
     if n_ranks > plan.useful.ranks:
-        lines.append(f"note     {n_ranks} ranks are asked for, more than the {plan.useful.ranks} that are of use")
+        notes.append(f"{n_ranks} ranks are asked for, more than the {plan.useful.ranks} that are of use")
     if plan.memory_gb > _gigabytes(mem):
-        lines.append(f"note     {mem_key}: {mem} is too little; set it to {math.ceil(plan.memory_gb * 1.1)}")
+        notes.append(f"{mem_key}: {mem} is too little; set it to {math.ceil(plan.memory_gb * 1.1)}")
     if plan.schedule.wall_s > _seconds(time) - stage.signal_ahead_s:
-        lines.append(
-            f"note     {time_key}: {time} is too little for {duration(plan.schedule.wall_s)}, with signal_ahead_s = "
+        notes.append(
+            f"{time_key}: {time} is too little for {duration(plan.schedule.wall_s)}, with signal_ahead_s = "
             f"{stage.signal_ahead_s} before its end; a job would be requeued, {stage.requeue_limit} times at most"
         )
-    return "\n".join(lines)
+    return notes
 
 
 def _useful(useful: UsefulRanks) -> str:
@@ -223,6 +275,15 @@ def _gigabytes(size: str) -> float:
 def _seconds(limit: str) -> float:
     """Of sbatch's --time; infinity for words such as UNLIMITED."""
     return time_limit_seconds(limit) if re.fullmatch(r"[\d:-]+", limit) else math.inf
+
+
+def _whole(n: float | None) -> int | None:
+    return None if n is None else round(n)
+
+
+def _finite(n: float) -> float | None:
+    """JSON has no infinity."""
+    return n if math.isfinite(n) else None
 
 
 def _bytes(n: float) -> str:

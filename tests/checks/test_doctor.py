@@ -1,4 +1,5 @@
 import importlib.metadata
+import json
 import os
 import re
 import stat
@@ -184,6 +185,15 @@ def test_of_many_ranks_only_the_first_prints(monkeypatch, capsys):
     monkeypatch.setenv("SLURM_PROCID", "1")
     assert doctor.main() == 0
     assert capsys.readouterr().out == ""
+
+
+def test_for_scripts_each_check_says_its_state_in_a_word(monkeypatch, capsys):
+    checks = [Check("a", True, "x"), Check("b", False, "y", "do that"), Check("c", None, "z")]
+    monkeypatch.setattr(doctor, "diagnose", lambda: checks)
+    assert doctor.main(as_json=True) == 1
+    printed = json.loads(capsys.readouterr().out)
+    assert [check["state"] for check in printed] == ["ok", "problem", "not applicable"]
+    assert printed[1] == {"name": "b", "state": "problem", "found": "y", "advice": "do that"}
 
 
 def test_importing_the_doctor_imports_neither_mpi_nor_hdf5():

@@ -9,7 +9,7 @@ from stagea_mpi.inputs import ModelRef
 from stagea_mpi.pipeline import build_shard, plan
 from stagea_mpi.pipeline.disk import DiskNeed
 from stagea_mpi.pipeline.inventory import ModelEntry
-from stagea_mpi.pipeline.plan import describe_plan, plan_run
+from stagea_mpi.pipeline.plan import describe_plan, plan_facts, plan_notes, plan_run
 from stagea_mpi.pipeline.sample import N_SAMPLES, Sample, new_sequences
 from stagea_mpi.pipeline.simulation import StageCosts
 from stagea_mpi.rundir.folders import RunFolder
@@ -128,6 +128,36 @@ def test_less_than_it_takes_is_noted(described, stage_a, note):
 )
 def test_enough_is_not_noted(described, stage_a):
     assert "note" not in described(**stage_a)
+
+
+def test_facts_for_scripts_are_numbers_in_the_units_of_their_names(poses, config_for, monkeypatch):
+    """Six models of 2 s: 12 s on one rank, 6 s on two; 2 · 200 MB of a node, in GB; 1 h and 64 GB are asked for."""
+    cost = dataclasses.replace(TWO_SECONDS, disk=DiskNeed(14e3, 11e3, 200e3))
+    monkeypatch.setattr(plan, "take_sample", lambda config, shard_plan: cost)
+    config = config_for(poses, job_form="single", max_per_shard=2, min_per_shard=1, cores=2)
+    facts = plan_facts(plan_run(config), config, "run.yaml")
+    assert facts["input_bytes"] == sum(path.stat().st_size for path in poses.iterdir())
+    counts = ("input_files", "models", "shards", "jobs", "nodes_a_job", "ranks_a_job", "ranks_a_node")
+    assert [facts[key] for key in counts] == [6, 6, 3, 1, 1, 2, 2]
+    assert (facts["model_s"], facts["one_rank_s"], facts["all_ranks_s"]) == (2.0, 12.0, 6.0)
+    assert (facts["memory_a_rank_mb"], facts["memory_a_node_gb"]) == (200.0, pytest.approx(400 / 1024, abs=1e-3))
+    assert facts["disk_bytes"] == 3 * 14e3 + 6 * 211e3
+    assert (facts["asked_time_s"], facts["asked_memory_gb"]) == (3600, 64)
+    assert facts["command"] == "srun --mpi=pmix --ntasks=2 --cpus-per-task=1 --cpu-bind=cores " + RUN.replace(
+        "'my run.yaml'", "run.yaml"
+    )
+
+
+def test_text_and_facts_have_the_same_notes(poses, config_for, monkeypatch):
+    cost = dataclasses.replace(TWO_SECONDS, failures=["it is broken"], notes=["pose_1: looks odd"])
+    monkeypatch.setattr(plan, "take_sample", lambda config, shard_plan: cost)
+    config = config_for(poses, mem_gb=0.25, time="00:02:01", ranks_per_node=6, max_per_shard=6, team=1)
+    planned = plan_run(config)
+    notes = plan_notes(planned, config)
+    lines = describe_plan(planned, config, "run.yaml").splitlines()
+    assert len(notes) == 5
+    assert [line.removeprefix("note     ") for line in lines if line.startswith("note")] == notes
+    assert plan_facts(planned, config, "run.yaml")["notes"] == notes
 
 
 def test_models_above_the_limit_are_not_computed_and_not_counted_as_if(poses, config_for, monkeypatch):
