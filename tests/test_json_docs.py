@@ -8,6 +8,8 @@ import pytest
 from launching import ROOT
 
 from stagea_mpi.cli import main
+from stagea_mpi.rundir.folders import RunFolder
+from stagea_mpi.slurm.status import STATES
 from stagea_mpi.slurm.submissions import Submissions
 
 #: The tables, in their order.
@@ -76,8 +78,6 @@ def test_status_prints_what_is_documented(printed, two_rank_run, interrupted_run
 
 
 def test_the_documented_keys_of_a_job_are_those_that_submit_records(run_copy):
-    from stagea_mpi.rundir.folders import RunFolder
-
     submissions = Submissions(RunFolder(run_copy))
     submissions.begin()
     submissions.add("full", "7", 0, ["sbatch"], run_copy / "jobs" / "full.sbatch")
@@ -87,8 +87,6 @@ def test_the_documented_keys_of_a_job_are_those_that_submit_records(run_copy):
 
 
 def test_the_documented_states_of_a_shard_are_all_that_there_are():
-    from stagea_mpi.slurm.status import STATES
-
     text = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
     (row,) = (line for line in text.splitlines() if line.startswith("| `state` | text | `waiting`"))
     assert tuple(re.findall(r"`([\w ]+)`", row))[1:] == STATES
