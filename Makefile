@@ -29,7 +29,7 @@ SOAK ?= 5000
 WORKERS ?= 6
 SLOW := tests/faults tests/launched tests/slurm tests/notebook
 
-.PHONY: help env demo check test docs tutorial dist busy faults bench fuzz sanitize lint clean
+.PHONY: help env demo check test docs tutorial dist busy faults bench fuzz sanitize image lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -98,6 +98,10 @@ sanitize: env ## the kernels' tests and mutated files, with each access to memor
 	.venv/bin/python -P -c 'from stagea_mpi.kernels import compiled; assert "/$(SANITIZED)/" in compiled.__file__' && \
 	.venv/bin/pytest -q -p no:cacheprovider -n 2 tests/kernels tests/structure tests/graph tests/fuzz; \
 	status=$$?; unset LD_PRELOAD; ! cat $(SANITIZED)/report.* 2>/dev/null && exit $$status
+
+image: env ## the steps of jobs/Containerfile, taken in folders; as root, with a network, in some minutes
+	@command -v debootstrap >/dev/null || bash .ci/apt_install.sh debootstrap
+	BUILD_IMAGE=1 $(PY) -m pytest tests/image
 
 lint: env ## what ruff and mypy find
 	$(PY) -m ruff check .

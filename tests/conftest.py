@@ -21,7 +21,7 @@ settings.load_profile("any machine")
 
 
 #: Folders whose tests start ranks, Slurm or Jupyter, and fixtures that do: `make check` leaves them out.
-SLOW_FOLDERS = {"faults", "fuzz", "launched", "notebook", "parallel", "slurm"}
+SLOW_FOLDERS = {"faults", "fuzz", "image", "launched", "notebook", "parallel", "slurm"}
 SLOW_FIXTURES = {"launch", "two_rank_run"}
 
 
