@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import system
 from ..mpi.resources import CHECKS_VARIABLE, cgroup_cpus, first_problem, needs, ranks_here, room
 from ..mpi.teams import launched_by
 from ..slurm.affinity import cpu_ranges
@@ -70,16 +71,17 @@ def diagnose() -> list[Check]:
     mpi = _probe_mpi()
     return [
         _python(),
+        system_check(system.gaps()),
         *_mpi_checks(mpi),
         _tried("anarci", _anarci, f"install anarci, biopython and pyhmmer: {_SETUP}"),
         _tried("kernels", _kernels, f"build the package: {_SETUP}"),
         _slurm(),
-        affinity_check(sorted(os.sched_getaffinity(0)), os.cpu_count() or 1, cgroup_cpus(), os.environ),
+        affinity_check(system.usable_cpus(), os.cpu_count() or 1, cgroup_cpus(), os.environ),
         threads_check(os.environ),
         launcher_check(os.environ, mpi.get("world_size")),
         Check("MPI's folders", None, "there is no MPI")
         if "absent" in mpi
-        else resources_check(os.environ, mpi.get("library", "MPI"), len(os.sched_getaffinity(0))),
+        else resources_check(os.environ, mpi.get("library", "MPI"), len(system.usable_cpus())),
     ]
 
 
@@ -132,6 +134,14 @@ def affinity_check(cpus: list[int], machine_cpus: int, quota: float | None, envi
         advice = f"start at most {max(1, math.floor(quota))} ranks here"
         return Check("affinity", True, f"{found}, of which the control group allows {quota:g}", advice)
     return Check("affinity", True, found)
+
+
+def system_check(gaps: list[str]) -> Check:
+    """What this package uses of the operating system and does not find; `gaps` as `system.gaps` has them."""
+    name = f"{platform.system()} {platform.release()}"
+    if not gaps:
+        return Check("system", True, name)
+    return Check("system", None, f"{name} has {'; '.join(gaps)}", "graphs are the same; Linux with /proc has all of it")
 
 
 def threads_check(environ: Mapping[str, str]) -> Check:
@@ -197,13 +207,16 @@ def _mpi_checks(mpi: dict) -> list[Check]:
     checks.append(Check("h5py", True, found, _GATHERED if is_needed else ""))
     if not mpi["parallel"] or "libraries" not in mpi:
         return checks
-    one = len(mpi["libraries"]) == 1
+    if mpi["libraries"] is None:
+        one, found = None, "not looked at: this system does not say which libraries a process has loaded"
+    else:
+        one, found = len(mpi["libraries"]) == 1, ", ".join(mpi["libraries"]) or "none is loaded"
     advice = (
         ""
-        if one
+        if one is not False
         else "h5py and mpi4py must share one MPI: rebuild h5py with the mpicc of mpi4py's MPI, or the other way"
     )
-    checks.append(Check("one MPI library", one, ", ".join(mpi["libraries"]) or "none is loaded", advice))
+    checks.append(Check("one MPI library", one, found, advice))
     advice = "" if "written" in mpi else f"h5py's MPI and mpi4py's do not work together; {_PARALLEL_H5PY}"
     checks.append(Check("collective write", "written" in mpi, mpi.get("written", broken), advice))
     return checks
@@ -242,9 +255,12 @@ def _report_mpi() -> None:
     _print_fact(h5py=h5py.__version__, hdf5=h5py.version.hdf5_version, parallel=parallel)
     if not parallel or MPI is None:
         return
-    maps = Path("/proc/self/maps").read_text().splitlines()
-    paths = {line.split(maxsplit=5)[5] for line in maps if "/libmpi.so" in line or "/libmpich" in line}
-    _print_fact(libraries=sorted(paths))
+    try:
+        maps = Path("/proc/self/maps").read_text().splitlines()
+        paths = {line.split(maxsplit=5)[5] for line in maps if "/libmpi.so" in line or "/libmpich" in line}
+        _print_fact(libraries=sorted(paths))
+    except OSError:
+        _print_fact(libraries=None)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "collective.h5")
         with h5py.File(path, "w", driver="mpio", comm=MPI.COMM_SELF) as file:

@@ -1,7 +1,6 @@
 """Processes that a rank starts: no fork handlers, and an end with the rank that started them."""
 
 import contextlib
-import ctypes
 import functools
 import gc
 import os
@@ -14,17 +13,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from .. import system
 from .guard import STOP_SIGNALS
 
-#: Of prctl(2). The name is what `ps -o comm` and /proc show of a process with its parent's command line.
-_PR_SET_PDEATHSIG, _PR_SET_NAME, _FORKED_NAME = 1, 15, b"stagea_worker"
+#: What `ps -o comm` and /proc show of a process with its parent's command line.
+_FORKED_NAME = b"stagea_worker"
 
 
 class Child(subprocess.Popen[bytes]):
     """A child process that is killed when its rank dies.
 
     CPython starts it by vfork as long as no `preexec_fn` is given, so the handlers that MPI libraries register for fork
-    do not run; util-linux' setpriv asks the kernel for the signal on the parent's death.
+    do not run; util-linux' setpriv asks the kernel for the signal on the parent's death. Where there is none,
+    children see the end of what they read instead, once they have done what they have in hand.
     """
 
     def __init__(self, args: Sequence[str], **options: Any):
@@ -111,9 +112,7 @@ def _run_forked(work: Callable[[], None], source: int, sink: int, parent: int) -
     """The life of a forked child. Nothing of it may come back to what its parent has had in hand."""
     code = 1
     try:
-        libc = ctypes.CDLL(None)
-        libc.prctl(_PR_SET_NAME, _FORKED_NAME)
-        libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        system.die_with_parent(signal.SIGKILL, _FORKED_NAME)
         if os.getppid() != parent:
             raise ChildProcessError("the process that has forked this one is gone")
         signal.set_wakeup_fd(-1)
@@ -121,10 +120,10 @@ def _run_forked(work: Callable[[], None], source: int, sink: int, parent: int) -
             signal.signal(number, signal.SIG_DFL)
         os.dup2(source, 0)
         os.dup2(sink, 1)
-        for name in os.listdir("/proc/self/fd"):
-            if int(name) > 2:
+        for opened in system.descriptors():
+            if opened > 2:
                 with contextlib.suppress(OSError):  # the one of the listing is closed already
-                    os.close(int(name))
+                    os.close(opened)
         work()
         code = 0
     except BaseException:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING
 import h5py
 
 from ..errors import StorageError
+from ..system import SHM
 from .communicator import Communicator, as_mpi
 from .guard import raise_on_any_rank
 from .limits import start_limit
-from .resources import SHM, folder_problem
+from .resources import folder_problem
 from .teams import first_ranks_of_nodes
 
 if TYPE_CHECKING:
@@ -116,8 +118,9 @@ def _here(comm: Communicator) -> str:
 
 def _cause(error: OSError) -> str:
     """What HDF5 says, and what of the node's resources explains it."""
-    problem = folder_problem(SHM, _ROOM)
-    seen = f"{SHM} {problem}, where MPI keeps what ranks share" if problem else f"{SHM} and the folder can be written"
+    problem = folder_problem(SHM, _ROOM) if SHM is not None else None
+    written = "the folder" if SHM is None else f"{SHM} and the folder"
+    seen = f"{SHM} {problem}, where MPI keeps what ranks share" if problem else f"{written} can be written"
     return (
         f"MPI cannot open it ({' '.join(str(error).split())}); {seen}. Mend that, or set another MPI-IO "
         "(OMPI_MCA_io=romio321 or ompio; OMPI_MCA_sharedfp=individual), or choose a run_root on a file system that has "
@@ -143,6 +146,12 @@ def _plain_name(path: str) -> Iterator[str]:
     """
     if ":" not in path and len(os.fsencode(path)) <= _LONGEST_NAME:
         yield path
+        return
+    if not os.path.isdir("/proc/self/fd"):
+        with tempfile.TemporaryDirectory() as short:
+            link = Path(short, "folder")
+            link.symlink_to(Path(path).absolute().parent)
+            yield str(link / Path(path).name)
         return
     folder = os.open(Path(path).parent, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from .. import system
 from ..errors import FAILED, STOPPED_EARLY, LaunchError
 from .child_process import die_with_parent, package_environment
 from .guard import StopRequest
@@ -44,8 +45,11 @@ import json, re
 import mpi4py
 mpi4py.rc.initialize = mpi4py.rc.finalize = False
 from mpi4py import MPI
-with open("/proc/self/maps") as lines:
-    files = [line.split(maxsplit=5)[5].strip() for line in lines if re.search(r"/libmpi(ch|_abi)?\.so", line)]
+try:
+    with open("/proc/self/maps") as lines:
+        files = [line.split(maxsplit=5)[5].strip() for line in lines if re.search(r"/libmpi(ch|_abi)?\.so", line)]
+except OSError:
+    files = []  # the system does not say; a launcher on PATH will do
 print(json.dumps([MPI.Get_library_version().strip("\0").splitlines()[0], *files[:1]]))
 """
 
@@ -142,7 +146,7 @@ def _version_of(program: str) -> str:
 def cores_given() -> int:
     """Cores that this process may use, each with its hardware threads counted once; at least 1."""
     cores = set()
-    for cpu in os.sched_getaffinity(0):
+    for cpu in system.usable_cpus():
         try:
             cores.add(Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text())
         except OSError:
@@ -169,24 +173,31 @@ def launch_environment(without: tuple[str, ...] = ()) -> dict[str, str]:
     return kept
 
 
-def listening_ranks(launcher: int) -> list[psutil.Process]:
-    """Ranks below a process, or itself, that a stop signal would not kill: those that still start are left out."""
+def listening_ranks(launcher: int, *, started: bool = True) -> list[psutil.Process]:
+    """Ranks below a process, or itself, that a stop signal would not kill: those that still start are left out.
+
+    `started` says whether they count as past their start where the system does not tell.
+    """
     found = []
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(launcher)
         for rank in (process, *process.children(recursive=True)):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if tuple(rank.cmdline()[1 : 1 + len(RUN)]) == RUN and _listens(rank.pid):
+                listens = _listens(rank.pid) if tuple(rank.cmdline()[1 : 1 + len(RUN)]) == RUN else False
+                if listens or (listens is None and started):
                     found.append(rank)
     return found
 
 
-def _listens(pid: int) -> bool:
-    """Whether a process has a handler for the signal to stop, or ignores it: the masks of proc(5)'s status."""
+def _listens(pid: int) -> bool | None:
+    """Whether a process has a handler for the signal to stop, or ignores it: the masks of proc(5)'s status.
+
+    None where the system does not say.
+    """
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
-        return False
+        return False if os.path.exists("/proc/self/status") else None
     masks = [int(mask, 16) for mask in re.findall(r"^Sig(?:Cgt|Ign):\s*(\w+)", status, re.M)]
     return any(mask >> (signal.SIGTERM - 1) & 1 for mask in masks)
 

@@ -1,12 +1,13 @@
 """Work shared out over the cores of this process, for what reads a whole run: verify and the report."""
 
 import multiprocessing
-import os
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import TypeVar
+
+from .. import system
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,8 +32,8 @@ def on_all_cores(work: Callable[[Item], Result], items: Sequence[Item], a_worker
     result
         A few are made ahead of the one that is taken, and no more.
     """
-    workers = min(len(os.sched_getaffinity(0)), len(items) // a_worker)
-    if workers < 2:
+    workers = min(len(system.usable_cpus()), len(items) // a_worker)
+    if workers < 2 or not system.CAN_FORK:
         yield from map(work, items)
         return
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import system
+from ..system import SHM
+
 #: Set to 0 by a user who knows better, it leaves the look at these resources out.
 CHECKS_VARIABLE = "STAGEA_START_CHECKS"
 
-#: Where POSIX shared memory and semaphores are.
-SHM = "/dev/shm"
 _MIB = 2**20
 #: Bytes of a rank's segment of shared memory: Open MPI's `btl_vader_segment_size`, 4 MiB and a header. For other
 #: libraries, which take about as much, it is an estimate.
@@ -74,7 +75,7 @@ def first_problem(environ: Mapping[str, str], library: str, n_local: int) -> str
 def needs(environ: Mapping[str, str], library: str, n_local: int) -> list[Need]:
     """What an MPI library will take on this node, each folder once."""
     if not library.startswith("Open MPI"):
-        if n_local < 2:
+        if n_local < 2 or SHM is None:
             return []
         purpose = f"{library} keeps the shared memory of this node's {n_local} ranks there"
         return [Need(SHM, n_local * _SEGMENT, purpose, ["MPIR_CVAR_NOLOCAL=1 (Intel MPI: I_MPI_FABRICS=ofi)"])]
@@ -101,7 +102,7 @@ def window_problem(environ: Mapping[str, str], library: str) -> str | None:
 
 def _shared_folder(environ: Mapping[str, str]) -> str:
     """Where Open MPI has its shared memory unless it is told where: /dev/shm if that may be written."""
-    return SHM if os.access(SHM, os.W_OK) else session_folder(environ)
+    return SHM if SHM is not None and os.access(SHM, os.W_OK) else session_folder(environ)
 
 
 def _shared_memory(environ: Mapping[str, str], library: str, n_local: int) -> list[Need]:
@@ -119,7 +120,7 @@ def _shared_memory(environ: Mapping[str, str], library: str, n_local: int) -> li
         need.n_bytes += n_bytes
         need.settings.append(f"{variable}=FOLDER")
     # The semaphores of files that ranks open together cannot lie elsewhere.
-    if _uses(environ, "io", "ompio") and _uses(environ, "sharedfp", "sm"):
+    if SHM is not None and _uses(environ, "io", "ompio") and _uses(environ, "sharedfp", "sm"):
         found.setdefault(SHM, Need("", 0, f"{library} keeps semaphores of parallel files there", [])).n_bytes += _SMALL
         found[SHM].settings.append("OMPI_MCA_io=romio321")
     return [Need(folder, need.n_bytes, need.purpose, need.settings) for folder, need in found.items()]
@@ -128,7 +129,7 @@ def _shared_memory(environ: Mapping[str, str], library: str, n_local: int) -> li
 def where_shared(environ: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[int, int]]:
     """The node and folder of this process's shared memory by name, and which folder that is."""
     folder = environ.get("OMPI_MCA_osc_sm_backing_directory", _shared_folder(environ))
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    boot = system.boot()
     try:
         state = os.stat(folder)
     except FileNotFoundError:
@@ -214,7 +215,10 @@ def _major(library: str) -> int:
 
 def cgroup_cpus() -> float | None:
     """CPUs' worth of time that the control groups (version 2) around this process allow; None for no limit."""
-    entries = Path("/proc/self/cgroup").read_text().splitlines()
+    try:
+        entries = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:  # no Linux, or a container that does not show it
+        return None
     own = Path("/sys/fs/cgroup", *(entry[4:] for entry in entries if entry.startswith("0::")))
     limits = [folder / "cpu.max" for folder in (own, *own.parents) if (folder / "cpu.max").is_file()]
     pairs = [path.read_text().split() for path in limits]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from .. import system
 from ..errors import LaunchError
 from .communicator import Communicator
 from .limits import start_limit
@@ -189,7 +190,7 @@ def first_ranks_of_nodes(comm: Communicator) -> list[int]:
 
     Ranks of a node that see other mounts, as in containers of their own, count as ranks of other nodes.
     """
-    places = comm.allgather((os.uname().nodename, os.readlink("/proc/self/ns/mnt")))
+    places = comm.allgather((os.uname().nodename, system.namespace("mnt")))
     first: dict[tuple[str, str], int] = {}
     for rank, place in enumerate(places):
         first.setdefault(place, rank)

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import IO, Any, BinaryIO
 
+from .. import system
 from ..errors import LaunchError, ModelError
 from .child_process import Child, ForkedChild, package_environment, piped
 
@@ -71,7 +72,7 @@ class WorkerProcess:
         process of its own from the start.
         """
         is_main = threading.current_thread() is threading.main_thread()
-        if self._process is not None or not is_main or "mpi4py.MPI" in sys.modules:
+        if self._process is not None or not is_main or "mpi4py.MPI" in sys.modules or not system.CAN_FORK:
             self.set_up()
             return
         self._process = ForkedChild(functools.partial(serve, self._imports))

@@ -197,7 +197,8 @@ class LocalRun:
 
         The launcher is not told: it hands a signal on, but then it ends with an exit code of its own.
         """
-        return [rank for rank in listening_ranks(self._child.pid) if rank.pid not in self._told]
+        started = self.log.stat().st_size > 0  # a run's first words come when all ranks are past their start
+        return [rank for rank in listening_ranks(self._child.pid, started=started) if rank.pid not in self._told]
 
     def kill(self) -> None:
         """Ends the run at once, launcher and ranks."""

@@ -1,10 +1,10 @@
 """A few models of a run, computed and thrown away: what a model costs."""
 
-import resource
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
+from .. import system
 from ..antibody.hmm_search import anarci_module
 from ..config.run_config import RunConfig
 from ..graph.clustering import cluster_two_depths
@@ -106,7 +106,7 @@ def take_sample(config: RunConfig, plan: ShardPlan) -> Sample:
         n_failed=len(failures),
         costs=costs,
         seconds_per_sequence=sequence_s,
-        memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        memory_mb=system.peak_memory() / 2**20,
         failures=failures,
         notes=[f"{entry.ref.name}: {note}" for entry in good for note in entry.notes],
         disk=disk,

@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from .. import system
 from ..errors import RunFolderError, escape_unprintable
 from .checksums import checksummed_text, verified_text
 
@@ -194,7 +193,7 @@ class RunFolder:
         for folder in (self.root, self.shard_lists, self.numberings):
             for path in _drafts_in(folder):
                 match = own.fullmatch(path.name)
-                if match and not psutil.pid_exists(int(match[1])):
+                if match and not system.exists(int(match[1])):
                     path.unlink(missing_ok=True)
 
 

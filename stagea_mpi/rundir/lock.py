@@ -16,8 +16,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from .. import system
 from ..errors import ShardBusyError
 from ..scheduler import current, this_job
 
@@ -172,7 +171,7 @@ def _this_process() -> dict[str, Any]:
     return {
         **_here(),
         "pid": os.getpid(),
-        "started": _start_ticks(os.getpid()),
+        "started": system.start_of(os.getpid()),
         "token": uuid.uuid4().hex,
         "job_id": job.id,
         "restart": job.restart,
@@ -187,32 +186,29 @@ def _is_alive(holder: dict[str, Any], silence: float) -> bool:
     if not _is_here(holder):
         return silence < SILENCE_LIMIT and not _job_has_ended(holder)
     try:
-        is_holder = _start_ticks(holder["pid"]) == holder["started"]  # and not a later one with its number
-        return is_holder and psutil.Process(holder["pid"]).status() != psutil.STATUS_ZOMBIE
-    except (psutil.Error, OSError, KeyError, TypeError, ValueError):
+        started = system.start_of(holder["pid"])
+        if started is None:  # somebody else's process, of which this one is not told
+            return silence < SILENCE_LIMIT
+        is_holder = started == holder["started"]  # and not a later one with its number
+        return is_holder and not system.is_zombie(holder["pid"])
+    except (OSError, KeyError, TypeError, ValueError, OverflowError):
         return False
 
 
 def _is_here(holder: dict[str, Any]) -> bool:
     """Whether the holder was started on this host, since its last boot and outside of another container.
 
-    Only then can its process be looked up by its number.
+    Only then can its process be looked up by its number. Where the system does not say, heartbeats decide.
     """
-    return all(holder.get(key) == value for key, value in _here().items())
-
-
-def _start_ticks(pid: int) -> int:
-    """When a process was started, in the kernel's ticks since boot: a clock that is set anew does not change it."""
-    with open(f"/proc/{int(pid)}/stat", "rb") as file:
-        return int(file.read().rsplit(b")", 1)[1].split()[19])
+    return all(value and holder.get(key) == value for key, value in _here().items())
 
 
 def _here() -> dict[str, str]:
     """Where the number of a process says which it is; containers on one host number theirs apart."""
     return {
         "host": socket.gethostname(),
-        "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
-        "pids": os.readlink("/proc/self/ns/pid"),
+        "boot": system.boot(),
+        "pids": system.namespace("pid"),
     }
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from .. import system
 from ..errors import AffinityError
 from ..mpi.communicator import Communicator
 from ..scheduler import this_job
@@ -49,7 +50,7 @@ def measure(rank: int, cores_per_rank: int, environ: Mapping[str, str] = os.envi
     """CPUs of this process; asked for are SLURM_CPUS_PER_TASK, without Slurm `cores_per_rank`."""
     stated = environ.get("SLURM_CPUS_PER_TASK", "")
     asked = int(stated) if stated.isdigit() else cores_per_rank
-    return RankCpus(rank, this_job(environ).node, tuple(sorted(os.sched_getaffinity(0))), asked)
+    return RankCpus(rank, this_job(environ).node, tuple(system.usable_cpus()), asked)
 
 
 def shortages(ranks: list[RankCpus]) -> list[str]:
@@ -104,6 +105,8 @@ def log_diagnostics(comm: Communicator, phase: str) -> None:
     log.info("phase %s on %d rank%s", phase, comm.size, "s" * (comm.size != 1))
     log.info("nodes %s", ", ".join(f"{node} ({hosts.count(node)})" for node in dict.fromkeys(hosts)))
     log.info("MPI %s; HDF5 %s", _mpi_library(comm), _hdf5())
+    for gap in system.gaps():
+        log.info("this system has %s", gap)
     log.info(" ".join(f"{name}={os.environ.get(name, '(unset)')}" for name in _VARIABLES))
 
 

@@ -3,17 +3,15 @@
 import contextlib
 import logging
 import os
-import resource
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter, time
+from time import perf_counter
 from typing import Any
 
-import psutil
-
+from .. import system
 from ..mpi.child_process import Child, package_environment, piped
 from ..mpi.communicator import Communicator
 from ..scheduler import this_job
@@ -55,7 +53,7 @@ def recording(comm: Communicator, run_root: Path, phase: str, interval: float | 
     sampler = None
     if os.getpid() == pids[0] and interval is not None:
         sampler = _start_sampler(metrics, interval, pids)
-    started = perf_counter() - (time() - psutil.Process().create_time())
+    started = perf_counter() - (system.age() or 0.0)
     events.note("start", started, 0.0, launch=launch, rank=comm.rank, **who, **_identity(comm, phase, interval))
     events.note("startup", started, perf_counter() - started)
     outcome = "ok"
@@ -67,7 +65,7 @@ def recording(comm: Communicator, run_root: Path, phase: str, interval: float | 
     finally:
         if sampler is not None:
             _end_sampler(sampler)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        peak = system.peak_memory() // 2**20
         events.shard = None
         events.note("end", perf_counter(), 0.0, outcome, max_rss_mib=peak)
         events.close()
@@ -80,7 +78,7 @@ def _identity(comm: Communicator, phase: str, interval: float | None) -> dict[st
         "node": this_job().node,
         "job": file_names.job(),
         "task": file_names.task(),
-        "cpus": sorted(os.sched_getaffinity(0)),
+        "cpus": system.usable_cpus(),
         "phase": phase,
         "metrics_interval": interval,
         "slurm": this_job().asked or None,

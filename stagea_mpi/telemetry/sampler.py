@@ -17,11 +17,13 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from ..system import answered, use_all_cpus
 
 _MIB = 1024.0**2
 
@@ -75,11 +77,7 @@ class Rates:
         return [max(0, getattr(self._last, name) - getattr(before, name)) / elapsed for name in names]
 
     def _counters(self) -> Any:
-        with contextlib.suppress(
-            OSError, RuntimeError, NotImplementedError
-        ):  # psutil's answers where /proc is cut down
-            return self._read()
-        return None
+        return answered(lambda _: self._read())
 
 
 class Ranks:
@@ -91,7 +89,7 @@ class Ranks:
     def __init__(self, pids: list[int]):
         self._ranks = []
         for pid in pids:
-            with contextlib.suppress(psutil.Error):
+            with contextlib.suppress(psutil.Error, OSError):
                 self._ranks.append(psutil.Process(pid))
         self._last: dict[int, tuple[float, float]] = {}
 
@@ -111,7 +109,7 @@ class Ranks:
                 with process.oneshot():
                     seconds += sum(process.cpu_times()[:4])
                     memory = process.memory_info()
-            except psutil.Error:  # it has gone, or may not be read
+            except (psutil.Error, OSError):  # it has gone, or may not be read
                 continue
             rss, vms, alive = rss + memory.rss, vms + memory.vms, alive + 1
         if not alive or not rank.is_running():
@@ -125,7 +123,7 @@ class Ranks:
     def _children(self) -> dict[int, list[psutil.Process]]:
         """All processes by their parent, found in one walk; the sampler itself is nobody's child."""
         found: dict[int, list[psutil.Process]] = {}
-        for process in psutil.process_iter():
+        for process in answered(lambda _: list(psutil.process_iter())) or ():
             with contextlib.suppress(psutil.Error):
                 if process.pid != os.getpid():
                     found.setdefault(process.ppid(), []).append(process)
@@ -146,7 +144,7 @@ class Sampler:
     """
 
     def __init__(self, folder: Path, prefix: str, pids: list[int]):
-        n_cpus = len(psutil.cpu_times(percpu=True))
+        n_cpus = len(answered(lambda _: psutil.cpu_times(percpu=True)) or range(os.cpu_count() or 1))
         self._system = Table(folder, "sys_metrics", prefix, SYSTEM)
         self._cores = Table(folder, "cpu_percore", prefix, tuple(f"cpu{i}_pct" for i in range(n_cpus)))
         self._disk = Table(folder, "disk_io", prefix, DISK)
@@ -155,7 +153,8 @@ class Sampler:
         self._disk_rates, self._network_rates = Rates(psutil.disk_io_counters), Rates(psutil.net_io_counters)
         self._ranks = Ranks(pids)
         self._ranks()
-        psutil.cpu_percent(), psutil.cpu_percent(percpu=True), psutil.cpu_times_percent()
+        self._n_cpus = n_cpus
+        _system_values(), self._core_values()  # shares are of the time since the last reading
 
     def sample(self) -> None:
         """Adds a row to each file."""
@@ -163,19 +162,24 @@ class Sampler:
         # Two runs of one job step share the node's files; one of them writes what concerns the whole node.
         if self._system.try_lock():
             self._system.add(now, _system_values())
-            self._cores.add(now, psutil.cpu_percent(percpu=True))
+            self._cores.add(now, self._core_values())
             read, written, *counts = self._disk_rates(("read_bytes", "write_bytes", "read_count", "write_count"))
             self._disk.add(now, [_mib(read), _mib(written), *counts])
             self._network.add(now, map(_mib, self._network_rates(("bytes_recv", "bytes_sent"))))
         for row in self._ranks():
             self._processes.add(now, row)
 
+    def _core_values(self) -> Sequence[float | None]:
+        return answered(lambda _: psutil.cpu_percent(percpu=True)) or [None] * self._n_cpus
+
 
 def _system_values() -> list[float | None]:
-    total, times = psutil.cpu_percent(), psutil.cpu_times_percent()
-    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
-    mib = (memory.used / _MIB, memory.available / _MIB, swap.used / _MIB, swap.free / _MIB)
-    return [total, getattr(times, "iowait", None), *os.getloadavg(), *mib]
+    total, times = answered(lambda _: psutil.cpu_percent()), answered(lambda _: psutil.cpu_times_percent())
+    memory, swap = answered(lambda _: psutil.virtual_memory()), answered(lambda _: psutil.swap_memory())
+    load = answered(lambda _: os.getloadavg()) or (None, None, None)
+    sizes = [getattr(memory, "used", None), getattr(memory, "available", None)]
+    sizes += [getattr(swap, "used", None), getattr(swap, "free", None)]
+    return [total, getattr(times, "iowait", None), *load, *map(_mib, sizes)]
 
 
 def _mib(value: float | None) -> float | None:
@@ -187,9 +191,8 @@ def main(arguments: list[str]) -> int:
     folder, prefix, interval, *pids = arguments
     with contextlib.suppress(OSError):
         os.nice(10)
-    with contextlib.suppress(OSError):
-        # The rank that started this may be bound to one CPU; the kernel keeps the set within the job's.
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    # The rank that started this may be bound to one CPU; the kernel keeps the set within the job's.
+    use_all_cpus()
     sampler = Sampler(Path(folder), prefix, [int(pid) for pid in pids])
     every_s = float(interval)
     last, due = None, time.monotonic() + every_s
