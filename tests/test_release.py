@@ -21,9 +21,10 @@ WHEELS_OF_MPI = {"mpich"}
 
 def split(requirement: str) -> tuple[str, str]:
     """Name and bounds of a requirement, as pip or conda write it, without marker and build."""
-    name, bounds = re.fullmatch(r"([\w.-]+)\s*(.*)", requirement.partition(";")[0].strip()).groups()
+    stated = re.sub(r"\s+mpi_\S+$", "", requirement.partition(";")[0].strip())  # conda's name of a build
+    name, bounds = re.fullmatch(r"([\w.-]+)\s*(.*)", stated).groups()
     name = re.sub(r"[-_.]+", "-", name).lower()
-    return name, "" if bounds.startswith("=*") else ",".join(sorted(bounds.replace(" ", "").split(",")))
+    return name, ",".join(sorted(bounds.replace(" ", "").split(",")))
 
 
 def in_environment() -> dict[str, str]:
@@ -46,7 +47,7 @@ def in_project() -> dict[str, str]:
 
 def test_a_requirement_is_taken_apart():
     assert split("numpy>=2, !=2.4.0") == ("numpy", "!=2.4.0,>=2")
-    assert split("h5py=*=mpi_openmpi*") == ("h5py", "")
+    assert split("h5py >=3.8 mpi_openmpi*") == ("h5py", ">=3.8")
     assert split("backports.zstd; python_version < '3.14'") == ("backports-zstd", "")
     assert split("types-PyYAML") == ("types-pyyaml", "")
 
