@@ -69,7 +69,8 @@ def test_samples_have_the_columns_and_empty_cells(blind_run):
 
 
 @pytest.mark.parametrize(
-    ("command", "expected"), [("plan", "useful "), ("status", "2 of 2"), ("verify", ""), ("report", "report.html")]
+    ("command", "expected"),
+    [("plan", "useful "), ("status", "2 shards (2 done)"), ("verify", ""), ("report", "report.html")],
 )
 def test_what_goes_with_a_run_works(blind, blind_run, command, expected):
     path, _ = blind_run
