@@ -210,6 +210,9 @@ def test_pointers_that_do_not_fit_their_columns_are_refused(records, tmp_path, p
         packed.check()
 
 
+@pytest.mark.skipif(
+    h5py.version.version_tuple[:2] < (3, 15), reason="h5py noted another time of filling then, which no value needs"
+)
 def test_the_bytes_of_the_clustered_file_are_those_that_h5py_writes(records, tmp_path):
     clusters = clusters_of(records)
     with PackedFile(write(tmp_path / "packed.h5", records)) as packed:
