@@ -21,7 +21,7 @@ import psutil
 from stagea_mpi.demo.poses import COMPLEXES, write_poses
 from stagea_mpi.graph.timing import STAGES
 from stagea_mpi.rundir.checksums import checksummed
-from stagea_mpi.rundir.folders import DONE, GRAPHS_DONE, RunFolder, ShardFolder, write_json
+from stagea_mpi.rundir.folders import DONE, GRAPHS_DONE, RunFolder, ShardFolder, write_json, write_together
 from stagea_mpi.rundir.records import published_files
 from stagea_mpi.rundir.shard_meta import ShardMeta
 from stagea_mpi.rundir.sharding import hash_of_lines, read_params
@@ -136,8 +136,7 @@ def _make_run(root: Path, shard: ShardFolder, n_shards: int) -> RunFolder:
         assert meta is not None
         meta.shard_id = meta.result.shard_id = copy.name
         meta.write(copy)
-        for marker in (GRAPHS_DONE, DONE):
-            copy.mark(marker)
+        write_together(copy.marks(GRAPHS_DONE, DONE))
     write_json(run.params, checksummed(_params_of(source, paths * n_shards, n_shards)))
     _write_events(run, paths, n_shards, next(iter((source.root / "telemetry").glob("events_*.jsonl"))))
     return run

@@ -33,6 +33,7 @@ CONTENTS = {
         "jobs/README.md",
         "docs/failures.md",
         "docs/files.md",
+        "docs/json.md",
         "docs/python.md",
     ),
     "Background": ("docs/kernels.md", "stagea_mpi/data/SOURCES.md", "tests/data/SOURCES.md"),

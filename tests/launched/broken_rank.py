@@ -1,8 +1,8 @@
 """The command line with a fault in one rank: ``python -m tests.launched.broken_rank FAULT run run.yaml``.
 
-FAULT is ``KIND WHEN STAGE on RANK`` (raises before write on last), ``dies at file operation N``, ``noted FOLDER`` (each
-rank notes there to which stages it comes), ``held FOLDER`` (each rank before a model; see `holding.Hold`; a stop signal
-lets it go, too), or one of `broken_worker.FAULTS`.
+FAULT is ``KIND WHEN STAGE on RANK`` (raises before write on last), ``dies at file operation N``, ``no fault``,
+``noted FOLDER`` (each rank notes there to which stages it comes), ``held FOLDER`` (each rank before a model; see
+`holding.Hold`; a stop signal lets it go, too), or one of `broken_worker.FAULTS`.
 """
 
 import functools
@@ -86,7 +86,7 @@ def break_something(fault: str, comm, stop: StopRequest) -> None:
         numbers, last = itertools.count(1), int(words[4])
         for name in _FILE_OPERATIONS:
             break_at(os, name, "before", lambda: next(numbers) == last and die())
-    else:
+    elif fault != "no fault":
         kind, when, stage, _, rank = words
         if comm.rank == {"first": 0, "last": comm.size - 1}[rank]:
             break_at(*STAGES[stage], when, KINDS[kind])

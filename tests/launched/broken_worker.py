@@ -74,10 +74,10 @@ def break_reading(fault: str) -> None:
     module = inventory if fault.endswith(_LISTING) else compute_model
     whole_read = module.read_model
 
-    def read_model(ref):
+    def read_model(ref, text=None):
         if ref.name == MODEL:
             break_something(fault.removesuffix(_LISTING), Path(ref.path))
-        return whole_read(ref)
+        return whole_read(ref, text)
 
     module.read_model = read_model
 

@@ -222,7 +222,7 @@ def test_plan_tells_inputs_shards_cost_and_the_srun_line(poses, run_yaml, launch
     for words in (
         "6 files",
         "shards   1 of 6 files",
-        "s a file on one core",
+        "s a model on one core",
         "MB a rank",
         "srun --mpi=pmix --ntasks=4",
     ):

@@ -52,6 +52,7 @@ def write_run(tmp_path):
             "time": "01:00:00",
             "min_per_shard": 1,
             "max_per_shard": 2,
+            "team": "node",
         }
         content = {
             "run_root": str(run_root),
