@@ -1,5 +1,5 @@
 """What stagea_mpi costs: ``python -m benchmarks [parts | numbering | runs | long-runs | stretched]``, each with its
-options; without a name all but `stretched`, which takes a quarter of an hour.
+options; without a name all but `stretched`, which takes half an hour.
 """
 
 import argparse

@@ -84,7 +84,7 @@ class Stretched:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2, 8, 32, 64])
-    parser.add_argument("--models", type=int, default=10_000, help="of the runs of many ranks (default: %(default)s)")
+    parser.add_argument("--models", type=int, default=20_000, help="of the runs of many ranks (default: %(default)s)")
     parser.add_argument("--shard", type=int, default=100, help="models of a shard (default: %(default)s)")
     parser.add_argument("--costs", default="demo", help="demo (measured first), be03b77, or a run's folder")
 
