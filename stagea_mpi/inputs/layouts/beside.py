@@ -1,0 +1,115 @@
+"""Files that lie beside a model: in its folder and those around it, or in its archive."""
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ..unpacking import read_whole, unpacked
+from ..zipped import read_zip_member, zip_members
+
+
+class Beside(Protocol):
+    """Files by their paths below the input folder (or the members of an archive), with / between their parts."""
+
+    def read(self, path: str) -> bytes:
+        """Content of a file, unpacked where it is compressed.
+
+        Raises
+        ------
+        OSError
+            FileNotFoundError where there is none.
+        ModelError
+            It is damaged or too large.
+        """
+        ...
+
+    def names(self, folder: str) -> frozenset[str]:
+        """Names of the files in a folder (empty: the topmost); none where there is no such folder."""
+        ...
+
+    def parsed(self, path: str, parse: Callable[[bytes], Any]) -> Any:
+        """What a function makes of a file's content; kept, since one file may speak of many models.
+
+        Raises
+        ------
+        OSError, ModelError
+            As `read`, and whatever `parse` raises.
+        """
+        ...
+
+
+class FolderBeside:
+    """Files below a folder.
+
+    Parameters
+    ----------
+    root : str
+    """
+
+    def __init__(self, root: str):
+        self._root = root
+
+    def read(self, path: str) -> bytes:
+        return read_whole(os.path.join(self._root, path))
+
+    def names(self, folder: str) -> frozenset[str]:
+        whole = os.path.join(self._root, folder)
+        try:
+            return _names_in(whole, os.stat(whole).st_mtime_ns)
+        except OSError:
+            return frozenset()
+
+    def parsed(self, path: str, parse: Callable[[bytes], Any]) -> Any:
+        whole = os.path.join(self._root, path)
+        return _parsed(whole, os.stat(whole).st_mtime_ns, parse)
+
+
+class ZipBeside:
+    """Members of a zip archive.
+
+    Parameters
+    ----------
+    archive : str
+        Its path.
+    """
+
+    def __init__(self, archive: str):
+        self._archive = archive
+
+    def read(self, path: str) -> bytes:
+        header = self._headers().get(path)
+        if header is None:
+            raise FileNotFoundError(2, "no such member", f"{self._archive}: {path}")
+        where = f"{self._archive}: {path}"
+        return unpacked(read_zip_member(self._archive, header, where), where)
+
+    def names(self, folder: str) -> frozenset[str]:
+        within = f"{folder}/" if folder else ""
+        return frozenset(
+            path[len(within) :] for path in self._headers() if path.startswith(within) and "/" not in path[len(within) :]
+        )
+
+    def parsed(self, path: str, parse: Callable[[bytes], Any]) -> Any:
+        return parse(self.read(path))
+
+    def _headers(self) -> dict[str, int]:
+        return _headers_of(self._archive, os.stat(self._archive).st_mtime_ns)
+
+
+# By `mtime_ns`, what was replaced is read anew.
+
+
+@functools.lru_cache(maxsize=8)
+def _names_in(folder: str, mtime_ns: int) -> frozenset[str]:
+    return frozenset(os.listdir(folder))
+
+
+@functools.lru_cache(maxsize=8)
+def _parsed(path: str, mtime_ns: int, parse: Callable[[bytes], Any]) -> Any:
+    return parse(read_whole(path))
+
+
+@functools.lru_cache(maxsize=1)
+def _headers_of(archive: str, mtime_ns: int) -> dict[str, int]:
+    return {member.filename: member.header_offset for member in zip_members(archive)}

@@ -1,0 +1,126 @@
+"""What a program's output folder says of the models in it: which files are models, what they are called, how they score.
+
+A layout is a module of this folder that holds one `Layout` as ``LAYOUT``; `layouts.NAMES` has its name. It knows paths
+below the input folder, with / between their parts, or those of an archive's members.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .beside import Beside
+
+
+@dataclass(frozen=True)
+class Place:
+    """A model's place in the output of a program.
+
+    Attributes
+    ----------
+    layout : str
+        Name of the layout, empty for a file of none.
+    target : str
+        What was predicted or docked: models of one target are ranked among each other.
+    name : str
+        What the model is called, unless another one of the run is called so.
+    seed, sample : int or None
+        As the program counts them; `sample` is what tells models of one seed apart.
+    """
+
+    layout: str = ""
+    target: str = ""
+    name: str = ""
+    seed: int | None = None
+    sample: int | None = None
+
+
+#: Of a model of which nothing is known but its file.
+NOWHERE = Place()
+
+
+@dataclass(frozen=True)
+class Pae:
+    """Predicted aligned errors of a model, read when their tokens are known.
+
+    Attributes
+    ----------
+    read : callable
+        Takes the tokens (int, ascending) of the two sides, and gives the errors (Å, float32) of the second side's tokens
+        where the first side's are aligned, shape=(len(first), len(second)), and the other way round,
+        shape=(len(second), len(first)).
+    n_tokens : int
+    chain : ndarray of bytes, shape=(n_tokens,), or None
+        The chain of each token, as the model's file has it; None where tokens follow the model's residues and atoms
+        in the order of its file: one for each standard amino acid, one for each heavy atom of anything else.
+    number : ndarray of int64, shape=(n_tokens,), or None
+        The author's number of each token's residue.
+    """
+
+    read: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+    n_tokens: int
+    chain: np.ndarray | None = None
+    number: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a program says of one model.
+
+    Attributes
+    ----------
+    values : mapping of str to float
+        ``ptm``, ``iptm`` (0 to 1), ``ranking_score``, and the program's own under ``score_<name>``, in its own units.
+    pair_iptm : ndarray of float, shape=(k, k), or None
+        ipTM of pairs of chains (0 to 1).
+    pair_chains : tuple of str
+        The chains of `pair_iptm`, as the model's file has them; empty where they are all chains in the file's order.
+    pae : Pae or None
+    problems : tuple of str
+        What could not be read, each with its file.
+    """
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    pair_iptm: np.ndarray | None = None
+    pair_chains: tuple[str, ...] = ()
+    pae: Pae | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one program lays out what it writes.
+
+    Attributes
+    ----------
+    name : str
+        In run.yaml.
+    program : str
+        In messages and documentation.
+    words : tuple of str
+        Every path that is evidence has one of them in it. (A regular expression takes ten times as long, and a run has
+        a million files.)
+    evidence : Pattern
+        Found in paths of files that this program alone writes, models or not.
+    place : callable
+        From a path and the name of the folder (or the archive) that it is below, to the model's `Place`; None where the
+        file is no model of this layout, but a copy of one, an input or a template.
+    scores : callable
+        From the files beside it and the model's path to its `Scores`. A file that is missing or damaged is a problem
+        in these; other errors are not to be raised.
+    has_plddt : bool
+        Whether B factors of the models are pLDDT, 0 to 100.
+    """
+
+    name: str
+    program: str
+    words: tuple[str, ...]
+    evidence: re.Pattern[str]
+    place: Callable[[str, str], Place | None]
+    scores: Callable[[Beside, str], Scores]
+    has_plddt: bool = False
+
+    def is_evidence(self, path: str) -> bool:
+        """Whether a path shows that this program has written it."""
+        return any(word in path for word in self.words) and self.evidence.search(path) is not None
