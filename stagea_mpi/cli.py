@@ -2,16 +2,13 @@
 
 import argparse
 import contextlib
-import csv
 import dataclasses
-import gzip
 import io
 import json
 import logging
 import os
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +21,6 @@ from .mpi.guard import StopRequest, abort_on_error, report
 
 if TYPE_CHECKING:
     from .mpi.worker import WorkerProcess
-    from .pipeline.run import RunSummary
-    from .rundir.folders import RunFolder
 
 log = logging.getLogger("stagea_mpi")
 
@@ -321,6 +316,7 @@ def _run_on(comm: Communicator, worker: "WorkerProcess", parsed: argparse.Namesp
     from .config.run_config import load_config
     from .mpi.guard import raise_on_any_rank
     from .pipeline.context import Options
+    from .pipeline.last_lines import last_lines
     from .pipeline.run import run
     from .rundir.folders import RunFolder
     from .slurm.affinity import check_affinity, log_diagnostics
@@ -344,7 +340,9 @@ def _run_on(comm: Communicator, worker: "WorkerProcess", parsed: argparse.Namesp
     summary = run(comm, config, options, parsed.stop, worker)
     code = comm.bcast(summary.exit_code)
     if comm.rank == 0:
-        _tell(summary, RunFolder(config.run_root), "graphs" if config.stage_a.write_graphs else "packed", parsed.stop)
+        written = "graphs" if config.stage_a.write_graphs else "packed"
+        for line in last_lines(summary, RunFolder(config.run_root), written, parsed.stop):
+            print(f"stagea_mpi: {line}", flush=True)
     return code
 
 
@@ -380,54 +378,3 @@ class _LegibleFormatter(logging.Formatter):
 
 def _warn(message: str) -> None:
     print(f"stagea_mpi: warning: {message}", file=sys.stderr)
-
-
-def _tell(summary: "RunSummary", folder: "RunFolder", written: str, stop: StopRequest) -> None:
-    """The last lines of a run: how many models are where, what failed, where to look."""
-    actions = Counter(outcome.action for outcome in summary.outcomes)
-    finished = [o for o in summary.outcomes if o.action in ("built", "clustered", "skipped")]
-    n_models, n_ok = sum(o.n_models for o in finished), sum(o.n_ok for o in finished)
-    for outcome in summary.outcomes:
-        if outcome.message:
-            print(f"stagea_mpi: {escape_unprintable(outcome.message)}")
-    done = ", ".join(f"{n} {action}" for action, n in sorted(actions.items()))
-    print(
-        f"stagea_mpi: {n_ok} of {n_models} models are in {folder.shards}/*/{written}.h5 "
-        f"({len(finished)} of {summary.n_shards} shards; {done})"
-    )
-    noted = [outcome for outcome in finished if outcome.n_noted]
-    if noted:
-        print(
-            f"stagea_mpi: warning: chains of {sum(o.n_noted for o in noted)} of {n_ok} models look odd, the first of "
-            f"{escape_unprintable(_first_note(folder, noted[0].shard))}; "
-            f"the column `chosen` in {folder.shards}/*/manifest.tsv.gz says what was found"
-        )
-    if n_models > n_ok:
-        reasons = _failure_counts(folder, [o.shard for o in finished if o.n_ok < o.n_models])
-        listed = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
-        print(
-            f"stagea_mpi: {n_models - n_ok} models failed ({listed}); "
-            f"each with its reason in {folder.shards}/*/failures.tsv"
-        )
-    if summary.stopped:
-        name = stop.signal.name if stop.signal else "a signal"
-        print(f"stagea_mpi: stopped early by {name}; run the same command again to finish", flush=True)
-
-
-def _first_note(folder: "RunFolder", shard: int) -> str:
-    """The first model of a shard with something odd about its chains, and what it is."""
-    with gzip.open(folder.shard(shard).manifest, "rt", encoding="utf-8", errors="replace") as lines:
-        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
-            how, _, notes = row["chosen"].partition("; ")
-            if notes:
-                return f"{row['mol']}: {notes}"
-    return folder.shard(shard).name
-
-
-def _failure_counts(folder: "RunFolder", shards: list[int]) -> Counter:
-    counts: Counter[str] = Counter()
-    for index in shards:
-        with open(folder.shard(index).failures, encoding="utf-8", errors="replace") as lines:
-            next(lines, None)
-            counts.update(line.split("\t")[3] for line in lines)
-    return counts

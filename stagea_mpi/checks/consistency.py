@@ -142,7 +142,9 @@ def _sources(packed: PackedFile) -> list[str]:
 
 def _check_meta(path: Path, packed: PackedFile, meta: ShardMeta) -> Iterator[str]:
     n_ok = packed.statuses.count("ok")
+    n_unscored = int(np.count_nonzero(packed.column("model/score_problem")))
     counts = {"n_models": len(packed.statuses), "n_ok": n_ok, "n_fail": len(packed.statuses) - n_ok}
+    counts |= {"n_unscored": n_unscored}
     for key, expected in counts.items():
         if getattr(meta.result, key) != expected:
             yield f"result.{key} is {getattr(meta.result, key)!r}, packed.h5 has {expected}"

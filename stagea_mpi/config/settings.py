@@ -8,6 +8,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..inputs.discovery import USUAL_PATTERNS
+from ..inputs.layouts import AUTO, FILES, NAMES
 from . import values
 
 PHASES = ("full", "prep_graphs", "cluster_only")
@@ -48,7 +50,20 @@ class StageA:
     min_per_shard: int = setting(10, values.integer(1), "… with no fewer files than these …")
     max_per_shard: int = setting(100, values.integer(1), "… and no more than these")
     glob: tuple[str, ...] = setting(
-        ("**/*.pdb",), values.patterns, "a pattern below `pdb_root`, or a list of patterns", has_paths=True
+        (),
+        values.patterns,
+        "a pattern below `pdb_root`, or a list of patterns; without one, the models in a program's output, and else "
+        f"{', '.join(f'`{pattern}`' for pattern in USUAL_PATTERNS)}",
+        has_paths=True,
+    )
+    layout: str = setting(
+        AUTO,
+        values.one_of(AUTO, FILES, *NAMES),
+        "whose output `pdb_root` is, by which models have names, targets and scores: `auto` (what is recognised), "
+        f"`{FILES}` (none), {', '.join(f'`{name}`' for name in NAMES)}",
+    )
+    b_factors: bool = setting(
+        False, values.flag, "1: packed.h5 has the B factor (of predictors the pLDDT) of each node"
     )
     split_mode: bool = setting(
         False,

@@ -106,7 +106,7 @@ def time_limit_seconds(text: str) -> float:
 
 
 def patterns(value: Any, key: str) -> tuple[str, ...]:
-    patterns = value if isinstance(value, list) else [value]
+    patterns = [] if value is None else value if isinstance(value, list) else [value]
     for pattern in patterns:
         if not isinstance(pattern, str) or not pattern or pattern.startswith("/"):
             raise ConfigError(f"{key}: expected a pattern relative to pdb_root or a list of them, found {value!r}")

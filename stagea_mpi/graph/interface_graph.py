@@ -1,6 +1,6 @@
 """The interface graph of one complex: nodes are atoms in contact, edges the contacts and the bonds among them."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Self
 
 import numpy as np
@@ -50,12 +50,16 @@ class GraphArrays(NodeFeatures):
     clusters : tuple of ndarray, or None
         Labels of depth 0, int32, shape=(n,), and of depth 1, int32, shape=(number of depth-0 clusters,), once the graph
         has been clustered. They follow from the edges and are not compared either.
+    b_factor : ndarray of float32, shape=(n,), or None
+        B factor of each node as its file has it (Å²; of predicted models the pLDDT, 0 to 100), where it was kept. It
+        says nothing of the interface and is not compared either.
     """
 
     interface: Edges
     internal: Edges
     name: str = ""
     clusters: Clusters | None = None
+    b_factor: np.ndarray | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return len(self.chain)
@@ -86,7 +90,7 @@ class GraphArrays(NodeFeatures):
 
 def _have_equal_arrays(kind: type, one: object, other: object) -> bool:
     """Whether two objects have equal values in the fields of a dataclass that are arrays; NaN equals NaN."""
-    pairs = [(getattr(one, field.name), getattr(other, field.name)) for field in fields(kind)]
+    pairs = [(getattr(one, f.name), getattr(other, f.name)) for f in fields(kind) if f.compare]
     return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs if isinstance(a, np.ndarray))
 
 

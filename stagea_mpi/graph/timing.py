@@ -3,7 +3,7 @@
 from time import perf_counter
 
 #: Stages of one model on a rank, in the order in which they happen.
-STAGES = ("read", "contacts", "voronoi", "burial", "edges")
+STAGES = ("read", "contacts", "voronoi", "burial", "edges", "scores")
 
 
 class StageClock:

@@ -14,6 +14,7 @@ from ..errors import ModelError
 from .compression import DAMAGE, MAGIC_BYTES, codec_of
 from .ensembles import HashedStream, Span, find_models, stated_names
 from .formats import format_of, format_of_name, is_container_name, without_mark
+from .layouts import NOWHERE, Place, kept, place_of, recognised
 from .model_names import FileNames, stem
 from .unpacking import MAX_MODEL_BYTES, check_member_size, open_unpacked, read_range, read_whole, readable, unpacked
 from .zipped import check_member, read_zip_member, zip_members
@@ -45,6 +46,10 @@ class ModelRef:
         Whether the member is compressed itself.
     is_zipped : bool
         Whether the archive is a zip archive.
+    place : Place
+        Where the model stands in the output of a program.
+    below : int
+        Characters of `path` before its path below the input folder.
     """
 
     path: str
@@ -56,6 +61,8 @@ class ModelRef:
     member: str = ""
     is_packed: bool = False
     is_zipped: bool = False
+    place: Place = NOWHERE
+    below: int = 0
 
     @property
     def source(self) -> str:
@@ -120,7 +127,7 @@ def list_models(path: str, names: str | FileNames | None = None, *, keep_text: b
 
 
 def _ref(path: str, names: FileNames, span: Span) -> ModelRef:
-    return ModelRef(path, span.named(names), span.serial, span.start, span.stop)
+    return ModelRef(path, span.named(names), span.serial, span.start, span.stop, place=names.place, below=names.below)
 
 
 def list_archive(source: HashedStream, path: str, names: FileNames) -> FileListing:
@@ -132,7 +139,7 @@ def list_archive(source: HashedStream, path: str, names: FileNames) -> FileListi
         ``no_models``, or ``unreadable`` where not even one member is whole.
     """
     found: list[tuple[ModelRef, list[Span] | ModelError]] = []
-    damage, n_members = None, 0
+    damage, n_members, paths = None, 0, []
     try:
         # The stubs want of every file what only a file that is written or rewound has.
         with tarfile.open(  # type: ignore[call-overload]
@@ -141,6 +148,7 @@ def list_archive(source: HashedStream, path: str, names: FileNames) -> FileListi
             for member in archive:
                 archive.members = []  # the archive would keep them all
                 n_members += 1
+                paths.append(member.name)
                 if _is_structure_name(member.name) and not member.isdir():
                     found.append(_list_member(archive, member, path))
                 elif _is_archive_name(member.name) and member.isfile():
@@ -149,7 +157,7 @@ def list_archive(source: HashedStream, path: str, names: FileNames) -> FileListi
         damage = ModelError("unreadable", f"{path}: damaged behind {n_members} members: {error}", "read")
     if not found:
         raise damage or _without_models(path, n_members)
-    models, failures = _named(found, names)
+    models, failures = _named(found, names, paths)
     if damage is not None:
         failures.append((ModelRef(path, names.base), damage))
     return FileListing(models, source.digest(to_the_end=damage is None), failures)
@@ -171,7 +179,7 @@ def list_zip(source: HashedStream, path: str, names: FileNames) -> FileListing:
     ]
     if not found:
         raise _without_models(path, len(members))
-    models, failures = _named(found, names)
+    models, failures = _named(found, names, [member.filename for member in members])
     return FileListing(models, source.digest(), failures)
 
 
@@ -197,17 +205,39 @@ def _without_models(path: str, n_members: int) -> ModelError:
 
 
 def _named(
-    found: list[tuple[ModelRef, list[Span] | ModelError]], names: FileNames
+    found: list[tuple[ModelRef, list[Span] | ModelError]], names: FileNames, paths: list[str]
 ) -> tuple[list[ModelRef], list[tuple[ModelRef, ModelError]]]:
-    """Models and failures of an archive's members, with their names in the run."""
+    """Models and failures of an archive's members, with their names in the run.
+
+    Where the members are the output of a program, those that are no models of it (templates, copies) do not count.
+    """
+    places = _places([ref.member for ref, _ in found], names, paths)
+    if any(place.layout for place in places):
+        kept = [k for k, place in enumerate(places) if place.layout]
+        found, places = [found[k] for k in kept], [places[k] for k in kept]
     models, failures = [], []
-    for (ref, result), base in zip(found, _member_names([ref.member for ref, _ in found]), strict=True):
-        base = names.inner(base)
+    bases = _member_names([ref.member for ref, _ in found], [place.name for place in places])
+    for (ref, result), base, place in zip(found, bases, places, strict=True):
+        base, ref = names.inner(base), replace(ref, place=place, below=names.below)
         if isinstance(result, ModelError):
             failures.append((replace(ref, name=base), result))
         else:
             models += [_ref_in_member(ref, span, FileNames(base, f"{base}__", f"{base}_model_")) for span in result]
     return models, failures
+
+
+def _places(members: list[str], names: FileNames, paths: list[str]) -> list[Place]:
+    """Where members stand in the output of the program that has written these paths; else, as the archive does."""
+    layouts = [name for name in recognised(paths) if name in names.layouts]
+    if not layouts:
+        return [names.place] * len(members)
+    found = [place_of(member, names.base, layouts) for member in members]
+    placed = [member for member, place in zip(members, found, strict=True) if place is not None]
+    is_kept = kept(placed, names.base, layouts)
+    return [
+        place if place is not None and is_kept(member) else names.place
+        for member, place in zip(members, found, strict=True)
+    ]
 
 
 def _list_member(
@@ -276,13 +306,14 @@ def _ref_in_member(member: ModelRef, span: Span, names: FileNames) -> ModelRef:
     return replace(ref, start=member.start + span.start, stop=member.start + span.stop)
 
 
-def _member_names(members: list[str]) -> list[str]:
-    """Stems, or paths where a stem stands for several members."""
-    counts = Counter(stem(member) for member in members)
-    return [stem(member) if counts[stem(member)] == 1 else member.replace("/", "__") for member in members]
+def _member_names(members: list[str], stated: list[str]) -> list[str]:
+    """What a layout calls members, or their stems; their paths where several would have one name."""
+    own = [name or stem(member) for member, name in zip(members, stated, strict=True)]
+    counts = Counter(own)
+    return [name if counts[name] == 1 else member.replace("/", "__") for member, name in zip(members, own, strict=True)]
 
 
-def inner_names(path: str) -> list[str]:
+def inner_names(path: str, layouts: tuple[str, ...] = ()) -> list[str]:
     """Names that stand in a container, for the decision whether they are unique in a run.
 
     None in a file that cannot be read, and of an ensemble those that stand in its first bytes.
@@ -292,6 +323,6 @@ def inner_names(path: str) -> list[str]:
             with readable(path), open_unpacked(path) as file:
                 head = file.read(_HEAD)
             return stated_names(head)
-        return [ref.name for ref in list_models(path, FileNames("", "", "")).models]
+        return [ref.name for ref in list_models(path, FileNames("", "", "", layouts=layouts)).models]
     except (ModelError, OSError):  # reported when its shard reads it
         return []

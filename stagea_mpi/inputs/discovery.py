@@ -1,4 +1,6 @@
-"""Input files below a folder: found by pattern, without opening any."""
+"""Input files below a folder: found by pattern, or as the models that a known program has put there; of these only zip
+archives are opened.
+"""
 
 import logging
 import os
@@ -7,16 +9,21 @@ import stat
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import ConfigError
+from ..errors import ConfigError, ModelError
 from .formats import ending_of
+from .layouts import AUTO, FILES, candidates, kept, layout, place_of, recognised
 from .paths import Paths
+from .zipped import zip_members
 
 log = logging.getLogger(__name__)
+
+#: What counts where neither a pattern nor a program's layout says so.
+USUAL_PATTERNS = ("**/*.pdb",)
 
 
 @dataclass(frozen=True)
@@ -28,24 +35,34 @@ class InputFiles:
     paths : Paths
     sizes : ndarray of int64, shape=(n,)
         Bytes on disk.
+    layouts : tuple of str
+        The programs whose output the folder is, by their layouts' names.
+    left_out : dict of str to int
+        By their endings, how many files could be read and are no models of these programs (copies, templates, or of
+        another origin). None are left out where patterns are given.
     """
 
     paths: Paths
     sizes: np.ndarray
+    layouts: tuple[str, ...] = ()
+    left_out: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.paths)
 
 
-def discover(root: str | Path, patterns: Iterable[str]) -> InputFiles:
+def discover(root: str | Path, patterns: Iterable[str] = (), layout: str = AUTO) -> InputFiles:
     """Input files below a folder.
 
     Parameters
     ----------
-    root : path
+    root : str or path
         The input folder.
     patterns : iterable of str
-        Glob patterns relative to it, such as ``**/*.pdb``. Folders that are symbolic links are not entered.
+        Glob patterns relative to it, such as ``**/*.pdb``; without any, what counts is what a program's layout calls a
+        model, and where no program is recognised, `USUAL_PATTERNS`. Folders that are symbolic links are not entered.
+    layout : str
+        ``auto``, ``files`` (no layout), or the one that it is.
 
     Returns
     -------
@@ -55,29 +72,125 @@ def discover(root: str | Path, patterns: Iterable[str]) -> InputFiles:
     Raises
     ------
     ConfigError
-        The folder is missing, or nothing in it matches, or a name holds a line break.
+        The folder is missing, or nothing in it counts, or a name holds a line break.
     """
     root, patterns = str(root), list(patterns)
     if not os.path.isdir(root):
         raise ConfigError(f"pdb_root: {root} is not a folder; set it to the folder with the docking models")
-    wanted = re.compile("|".join(f"(?:{_as_regex(pattern)})" for pattern in patterns), re.DOTALL)
+    is_wanted = _matcher(patterns) if patterns else ending_of
     paths, sizes = Paths(os.path.join(root, "")), array("q")
     others: Counter[str] = Counter()
-    for below, size in _walk(root, "", wanted.fullmatch, others):
+    signs = _Signs(candidates(layout))
+    for below, size in _walk(root, "", is_wanted, others, signs.see):
         paths.add(below)
         sizes.append(size)
-    if not paths:
-        raise ConfigError(f"stage_a.glob: no file below {root} matches {', '.join(patterns)}; {_what_else(others)}")
-    broken = next((path for path in paths if "\n" in path or "\r" in path), None)
+    found = InputFiles(paths, np.array(sizes, dtype=np.int64), signs.layouts if layout == AUTO else candidates(layout))
+    if not patterns:
+        of_layouts = _of_layouts(root, found, layout)
+        found = _matching(root, found, USUAL_PATTERNS, others) if of_layouts is None else of_layouts
+    if not found.paths:
+        expected = _expected(patterns, layout)
+        raise ConfigError(f"{expected[0]}: no file below {root} {expected[1]}; {_what_else(others)}")
+    broken = next((path for path in found.paths if "\n" in path or "\r" in path), None)
     if broken is not None:
         raise ConfigError(f"pdb_root: the file name {broken!r} holds a line break; rename it")
-    return InputFiles(paths, np.array(sizes, dtype=np.int64))
+    return found
+
+
+class _Signs:
+    """Which programs' output a folder is, by the paths in it as they come."""
+
+    def __init__(self, names: Iterable[str]):
+        self._unseen = {name: layout(name) for name in names}
+        words = [re.escape(word) for each in self._unseen.values() for word in each.words]
+        self._may_be_one = re.compile("|".join(words) or r"(?!)").search
+        self.layouts: tuple[str, ...] = ()
+
+    def see(self, path: str) -> None:
+        if self._may_be_one(path) is None:
+            return
+        for name, each in self._unseen.items():
+            if each.is_evidence(path):
+                del self._unseen[name]
+                self.layouts = tuple(sorted((*self.layouts, name), key=candidates(AUTO).index))
+                return
+
+
+def _of_layouts(root: str, files: InputFiles, setting: str) -> InputFiles | None:
+    """Of all files that could be read those that are models of programs; None where there are none."""
+    names = list(files.layouts)
+    folder, start = os.path.basename(os.path.normpath(root)), len(os.path.join(root, ""))
+    archives: dict[str, tuple[str, ...]] = {}
+    if setting != FILES:
+        for path in files.paths:
+            if path[-4:].lower() == ".zip" and (inside := _layouts_in_zip(path, setting)):
+                archives[path] = inside
+    names += [name for name in candidates(AUTO) if any(name in inside for inside in archives.values())]
+    names = [name for name in candidates(AUTO) if name in names]
+    if not names:
+        return None
+
+    def counts(path: str) -> bool:
+        return path in archives or place_of(path[start:], folder, names) is not None
+
+    taken, left_out = _parted(files, start, counts)
+    if not taken.paths and setting == AUTO:
+        return None
+    is_kept = kept((path[start:] for path in taken.paths if path not in archives), folder, names)
+    taken, others = _parted(taken, start, lambda path: path in archives or is_kept(path[start:]))
+    return InputFiles(taken.paths, taken.sizes, tuple(names), dict(left_out + others))
+
+
+def _layouts_in_zip(path: str, setting: str) -> tuple[str, ...]:
+    try:
+        found = recognised(member.filename for member in zip_members(path))
+    except (ModelError, OSError):  # whoever asks for it by a pattern gets its failure
+        return ()
+    return tuple(name for name in found if name in candidates(setting))
+
+
+def _matching(root: str, files: InputFiles, patterns: Iterable[str], others: Counter[str]) -> InputFiles:
+    is_wanted, start = _matcher(patterns), len(os.path.join(root, ""))
+    taken, unwanted = _parted(files, start, lambda path: bool(is_wanted(path[start:])))
+    others.update(unwanted)
+    return InputFiles(taken.paths, taken.sizes)
+
+
+def _parted(files: InputFiles, start: int, counts: Callable[[str], bool]) -> tuple[InputFiles, Counter[str]]:
+    """The files that count, and the endings of the others."""
+    keep, others = np.zeros(len(files), dtype=bool), Counter[str]()
+    for k, path in enumerate(files.paths):
+        keep[k] = counts(path)
+        if not keep[k]:
+            others[ending_of(path)] += 1
+    if keep.all():
+        return files, others
+    paths = Paths(files.paths.root)
+    for k, path in enumerate(files.paths):
+        if keep[k]:
+            paths.add(path[start:])
+    return InputFiles(paths, files.sizes[keep]), others
+
+
+def _expected(patterns: list[str], setting: str) -> tuple[str, str]:
+    """A key, and what its value calls for."""
+    if patterns or setting in (AUTO, FILES):
+        return "stage_a.glob", f"matches {', '.join(patterns or USUAL_PATTERNS)}"
+    return "stage_a.layout", f"is a model in {layout(setting).program}'s output as {setting} knows it"
+
+
+def _matcher(patterns: Iterable[str]) -> Callable[[str], object]:
+    return re.compile("|".join(f"(?:{_as_regex(pattern)})" for pattern in patterns), re.DOTALL).fullmatch
 
 
 def _walk(
-    folder: str, below: str, is_wanted: Callable[[str], object], others: Counter[str]
+    folder: str,
+    below: str,
+    is_wanted: Callable[[str], object],
+    others: Counter[str],
+    see: Callable[[str], None],
 ) -> Iterator[tuple[str, int]]:
-    """Wanted files, their paths below the root and their sizes, folder by folder, names in order.
+    """Wanted files, their paths below the root and their sizes, folder by folder, names in order; all paths are seen.
 
     Of a folder the names alone are kept, and of the files that are not wanted how they end: there may be a million.
     """
@@ -88,7 +201,10 @@ def _walk(
                 name = entry.name
                 if entry.is_dir(follow_symlinks=False):
                     folders.add(name)
-                elif not is_wanted(below + name):
+                    names.append(name)
+                    continue
+                see(below + name)
+                if not is_wanted(below + name):
                     if len(others) < 1000:
                         others[ending_of(name) or "".join(f".{s}" for s in name.lstrip(".").split(".")[1:][-2:])] += 1
                     continue
@@ -101,7 +217,7 @@ def _walk(
         name = names.pop()
         path = os.path.join(folder, name)
         if name in folders:
-            yield from _walk(path, f"{below}{name}/", is_wanted, others)
+            yield from _walk(path, f"{below}{name}/", is_wanted, others, see)
         elif (size := _size(path)) is not None:
             yield below + name, size
 

@@ -3,7 +3,8 @@
 A file's only model takes the file's stem. What a container holds brings names of its own (a REMARK line of an
 ensemble, a Quiver tag, an archive's member), which two files may share, and the shards of a run do not see each
 other's files. So it is decided once, when the run is split into shards, which containers may use such names as they
-are; all others put their file's name first.
+are; all others put their file's name first. In the output folder of a known program (`layouts`) its layout says what a
+file's model is called.
 """
 
 import itertools
@@ -19,6 +20,7 @@ import numpy as np
 
 from ..errors import ConfigError
 from .formats import without_format
+from .layouts import NOWHERE, Place, candidates, place_of
 
 #: Between a file's name and what is inside; longer where another file's name would continue this one in the same way.
 _SEPARATOR = "__"
@@ -38,11 +40,20 @@ class FileNames:
         Goes before a name that stands in the file.
     serial_prefix : str
         Goes before a model's number where the file gives it no name.
+    place : Place
+        Where the file stands in the output of a program; in other folders its `target` alone is known.
+    below : int
+        Characters of the file's path before its path below the input folder.
+    layouts : tuple of str
+        What an archive's members may be the output of.
     """
 
     base: str
     inner_prefix: str
     serial_prefix: str
+    place: Place = NOWHERE
+    below: int = 0
+    layouts: tuple[str, ...] = ()
 
     @classmethod
     def of_stem(cls, base: str) -> "FileNames":
@@ -83,7 +94,7 @@ def _printable(character: str) -> str:
     return character if character.isprintable() and character != "/" else "_"
 
 
-def base_name(path: str, root: str | Path, ambiguous: Iterable[str]) -> str:
+def base_name(path: str, root: str | Path, ambiguous: Iterable[str], layouts: tuple[str, ...] = ()) -> str:
     """What a file's models are named after.
 
     Parameters
@@ -92,17 +103,27 @@ def base_name(path: str, root: str | Path, ambiguous: Iterable[str]) -> str:
     root : path
         The input folder.
     ambiguous : collection of str
-        Stems that several files share. Their files are named by the path below the input folder, with __ for /, and
+        Names that several files share. Their files are named by the path below the input folder, with __ for /, and
         by the whole path with the format's suffix where this is in `ambiguous`, too (``a.pdb`` beside ``a.cif``).
+    layouts : tuple of str
+        What the input folder is the output of: a file that has a place there has that one's name, and any other one its
+        stem.
     """
     own = stem(path)
-    name = model_name(own)
+    place = place_in(path, root, layouts) if layouts else None
+    name = model_name(own if place is None else place.name)
     if name not in ambiguous:
         return name
     below = _below(path, os.fspath(root))
     ending = len(path) - path.rfind("/") - 1 - len(own)
     name = model_name(below[: len(below) - ending].replace("/", "__"))
     return name if f"{name}{_TWICE}" not in ambiguous else model_name(below.replace("/", "__"))
+
+
+def place_in(path: str, root: str | Path, layouts: Iterable[str]) -> Place | None:
+    """Where a file stands in the output of one of some programs, None where it has no place there."""
+    root = os.fspath(root)
+    return place_of(_below(path, root), os.path.basename(os.path.normpath(root)), layouts)
 
 
 def _below(path: str, root: str) -> str:
@@ -115,8 +136,8 @@ def _below(path: str, root: str) -> str:
 _TWICE = "/"
 
 
-def ambiguous_names(files: Collection[str], root: str | Path) -> list[str]:
-    """Names that several files of a run would share; see `base_name`.
+def name_files(files: Collection[str], root: str | Path, layouts: tuple[str, ...] = ()) -> tuple[list[str], np.ndarray]:
+    """Names that several files of a run would share (see `base_name`), and the hashes of all base names, sorted.
 
     A million files cost little memory here: only the hashes of their names are kept.
 
@@ -125,22 +146,23 @@ def ambiguous_names(files: Collection[str], root: str | Path) -> list[str]:
     ConfigError
         Two files would have one name whatever is put before it.
     """
-    return name_files(files, root)[0]
-
-
-def name_files(files: Collection[str], root: str | Path) -> tuple[list[str], np.ndarray]:
-    """`ambiguous_names`, and the hashes of all base names, sorted."""
     root = os.fspath(root)
-    names, hashes = _repeated(lambda: (model_name(stem(path)) for path in files))
-    if not names:
+    names: set[str] = set()
+
+    def repeated() -> tuple[set[str], np.ndarray]:
+        return _repeated(lambda: (base_name(path, root, names, layouts) for path in files))
+
+    own, hashes = repeated()
+    if not own:
         return [], hashes
-    with_folder, hashes = _repeated(lambda: (base_name(path, root, names) for path in files))
+    names |= own
+    with_folder, hashes = repeated()
     if with_folder:
         names |= {f"{name}{_TWICE}" for name in with_folder}
-        clashes, hashes = _repeated(lambda: (base_name(path, root, names) for path in files))
+        clashes, hashes = repeated()
         if clashes:
             name = min(clashes)
-            one, other = [path for path in files if base_name(path, root, names) == name][:2]
+            one, other = [path for path in files if base_name(path, root, names, layouts) == name][:2]
             raise ConfigError(
                 f"{one} and {other} would both be the model {name}; rename one, or keep one out by stage_a.glob"
             )
@@ -243,19 +265,23 @@ class RunNames:
     Parameters
     ----------
     params : dict
-        `shards.params`: ``pdb_root``, ``ambiguous_stems``, ``bare_containers``, ``separators``.
+        `shards.params`: ``pdb_root``, ``layout``, ``layouts``, ``ambiguous_stems``, ``bare_containers``,
+        ``separators``.
     """
 
     def __init__(self, params: dict[str, Any]):
         self._root = params["pdb_root"]
+        self._layouts, self._of_members = tuple(params["layouts"]), candidates(params["layout"])
+        self._below = len(self._root if self._root.endswith("/") else f"{self._root}/")
         self._ambiguous = frozenset(params["ambiguous_stems"])
         self._bare = frozenset(params["bare_containers"])
         self._separators = params["separators"]
 
     def of(self, path: str) -> FileNames:
-        """What the models of a file are called."""
-        base = base_name(path, self._root, self._ambiguous)
+        """What the models of a file are called, and what is known of them by its path."""
+        base = base_name(path, self._root, self._ambiguous, self._layouts)
         separator = self._separators.get(base)
         inner = "" if base in self._bare else base + (separator or _SEPARATOR)
         serial = f"{base}_model_" if separator is None else f"{base}{separator}model_"
-        return FileNames(base, inner, serial)
+        place = place_in(path, self._root, self._layouts) or Place(target=os.path.dirname(_below(path, self._root)))
+        return FileNames(base, inner, serial, place, self._below, self._of_members)

@@ -20,7 +20,7 @@ class Paths(Sequence[str]):
     """
 
     def __init__(self, root: str):
-        self._root = root
+        self.root = root
         self._text = bytearray()
         self._ends = array("q", [0])
 
@@ -58,4 +58,4 @@ class Paths(Sequence[str]):
 
     def _between(self, first: int, stop: int) -> list[str]:
         text = self._text[self._ends[first] : self._ends[max(first, stop)]]
-        return [self._root + below for below in text.decode("utf-8", "surrogateescape").split(_END.decode())[:-1]]
+        return [self.root + below for below in text.decode("utf-8", "surrogateescape").split(_END.decode())[:-1]]

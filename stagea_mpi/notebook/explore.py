@@ -22,7 +22,7 @@ from ..config.paths import given
 from ..errors import ConfigError, RunFolderError
 from ..rundir.folders import RunFolder, ShardFolder
 from ..storage.packed_reader import PackedFile, reading
-from ..storage.schema import CLUSTERS, POINTERS
+from ..storage.schema import CLUSTERS, POINTERS, SCORE_TABLE, SCORES
 from . import graph_tables
 from .model_graph import InterfaceGraph
 
@@ -118,15 +118,21 @@ class Run(Mapping):
         Returns
         -------
         table : DataFrame
-            Index: the name. `shard`, `status` (ok, or why it has no graph), `n_atoms` of the complex,
+            Index: the name. `target` (what was predicted or docked), `seed` and `sample` (NaN where there is none) by
+            the layout of the input folder, `shard`, `status` (ok, or why it has no graph), `n_atoms` of the complex,
             `dropped_locations` (atoms that gave way to another location of them), `heavy_type` and `light_type`
             (ANARCI's, of the labelled domains), `n_nodes`, `n_edges` and `n_internal_edges` of the graph, `n_clusters`
             (depth 0), `contact_area` (Å², Voronoi, over the interface), `elec` and `vdw` (kcal/mol, sums over the
             interface), the flags `low_heavy_light`, `vdw_clash` and `modified_interface`, `left_out` (what of the
-            interface is in no graph, by name), `seconds` to build, `source`.
+            interface is in no graph, by name), `seconds` to build, `source`. Then the scores of `storage.schema.SCORES`,
+            those of one program alone as `score_<name>`, NaN where a model has none, and `score_problem` (what could
+            not be read).
         """
         pd = graph_tables.pandas_module()
-        return pd.concat([_models_of(shard) for shard in self._shards.values()]).set_index("model")
+        table = pd.concat([_models_of(shard) for shard in self._shards.values()]).set_index("model")
+        others = sorted(name for name in table.columns if name.startswith("score_") and name != "score_problem")
+        known = [name for name in table.columns if name not in (*SCORES, *others, "score_problem")]
+        return table.reindex(columns=[*known, *SCORES, *others, "score_problem"])
 
     @overload
     def nodes(self, chunks: None = None) -> pd.DataFrame: ...
@@ -289,6 +295,8 @@ def _models_of(shard: ShardFolder) -> pd.DataFrame:
         return pd.DataFrame(
             {
                 "model": packed.names,
+                "target": _as_text(packed.column("model/target")),
+                **{name: _or_nan(packed.column(f"model/{name}")) for name in ("seed", "sample")},
                 "shard": shard.index,
                 "status": packed.statuses,
                 "n_atoms": packed.column("model/n_atoms"),
@@ -301,8 +309,15 @@ def _models_of(shard: ShardFolder) -> pd.DataFrame:
                 "left_out": _as_text(packed.column("model/left_out_names")),
                 "seconds": packed.column("model/seconds").sum(axis=1),
                 "source": _as_text(packed.column("model/source")),
+                **{name: packed.column(f"{SCORE_TABLE}/{name}") for name in packed.scores},
+                "score_problem": _as_text(packed.column("model/score_problem")),
             }
         )
+
+
+def _or_nan(numbers: np.ndarray) -> np.ndarray:
+    """Numbers from 0 on, as floats where some are missing."""
+    return numbers if (numbers >= 0).all() else np.where(numbers < 0, np.nan, numbers)
 
 
 def _as_text(column: np.ndarray) -> list[str]:

@@ -39,12 +39,15 @@ class BuildReport:
     stopped : bool
         A rank was to stop: the shard is not whole.
     failures : list of Failure
+    n_unscored : int
+        Models of which a score could not be read.
     graphs_s : float
         Seconds, of this rank.
     """
 
     stopped: bool = False
     failures: list[Failure] = field(default_factory=list)
+    n_unscored: int = 0
     graphs_s: float = 0.0
 
 
@@ -107,8 +110,10 @@ class GraphBuilder:
         rounds = self._rounds()
         for indices in rounds:
             found = self.build_round(indices)
-            for part in self._comm.allgather(found.failures):
-                report.failures.extend(part)
+            n_unscored = sum(bool(record.score_problem) for record in found.records)
+            for failures, n in self._comm.allgather((found.failures, n_unscored)):
+                report.failures.extend(failures)
+                report.n_unscored += n
             if not all(self._comm.allgather(found.finished)):
                 report.stopped = True
                 self._line.note()
@@ -132,6 +137,7 @@ class GraphBuilder:
         return {
             "model/name": max((len(as_bytes(entry.ref.name)) for entry in self._entries), default=1),
             "model/source": max((len(as_bytes(entry.ref.path)) for entry in self._entries), default=1),
+            "model/target": max((len(as_bytes(entry.ref.place.target)) for entry in self._entries), default=1),
         }
 
     def build_round(self, indices: range) -> Round:
@@ -163,7 +169,9 @@ class GraphBuilder:
     def _build_model(self, index: int) -> tuple[ModelRecord, Failure | None]:
         start, settings = perf_counter(), self._settings
         limits = settings.model_timeout_s, settings.model_max_atoms
-        record, failure = build_model(self._entries[index], index, self._comm.rank, *limits, self._worker)
+        record, failure = build_model(
+            self._entries[index], index, self._comm.rank, *limits, self._worker, settings.b_factors
+        )
         _note_model(self._events, record, start)
         return record, failure
 
@@ -189,22 +197,29 @@ def build_model(
     timeout: float,
     max_atoms: int = 0,
     worker: WorkerProcess | InlineWorker | None = None,
+    b_factors: bool = False,
 ) -> tuple[ModelRecord, Failure | None]:
     """The graph of one model, or its failure; computed in a worker process where there is one, else in this process."""
     result = ModelResult(None, UNKNOWN_QUALITY, (0.0,) * len(STAGES), entry.failure or _too_large(entry, max_atoms))
     if result.failure is None:
         try:
-            result = (worker or InlineWorker()).call(timeout, compute_model, entry, timeout)
+            result = (worker or InlineWorker()).call(timeout, compute_model, entry, timeout, b_factors)
         except ModelError as problem:  # of the worker process
             result = replace(result, failure=problem)
-    failure, (heavy, light) = result.failure, _domain_types(entry)
+    failure, (heavy, light), place = result.failure, _domain_types(entry), entry.ref.place
     record = ModelRecord(
         index, entry.ref.name, entry.ref.path, entry.digest, entry.n_atoms, rank, result.seconds, result.graph,
         failure.reason if failure else None, heavy_type=heavy, light_type=light, **asdict(result.quality),
+        target=place.target, seed=_or_none(place.seed), sample=_or_none(place.sample),
+        scores=result.scores, score_problem=result.score_problem,
     )  # fmt: skip
     if failure is None:
         return record, None
     return record, Failure(entry.ref.name, entry.ref.path, failure.stage or "graph", failure.reason, str(failure))
+
+
+def _or_none(number: int | None) -> int:
+    return -1 if number is None else number
 
 
 def _domain_types(entry: ModelEntry) -> tuple[str, str]:

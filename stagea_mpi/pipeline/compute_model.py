@@ -1,6 +1,7 @@
-"""One model, from its file to its graph: everything in it that can fail, and nothing of MPI or HDF5."""
+"""One model, from its file to its graph and its scores: everything in it that can fail, and nothing of MPI or HDF5."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from ..antibody.chain_checking import antibody_regions
 from ..antibody.complexes import merge_chains
@@ -10,8 +11,13 @@ from ..graph.left_out import left_out
 from ..graph.quality import UNKNOWN_QUALITY, Quality, assess
 from ..graph.timing import StageClock
 from ..inputs import read_model
+from ..inputs.containers import text_of
+from ..inputs.layouts.layout import Scores
+from ..inputs.unpacking import readable
 from ..mpi.guard import time_limit
+from .confidences import confidences_of
 from .inventory import ModelEntry, unexpected
+from .program_scores import has_plddt, program_scores
 
 
 @dataclass(frozen=True)
@@ -26,16 +32,22 @@ class ModelResult:
         By stage, in the order of `graph.timing.STAGES`.
     failure : ModelError or None
         Why there is no graph.
+    scores : mapping of str to float
+        What the program that made the model says of it, and what follows from that.
+    score_problem : str
+        What of it could not be read.
     """
 
     graph: GraphArrays | None
     quality: Quality
     seconds: tuple[float, ...]
     failure: ModelError | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    score_problem: str = ""
 
 
-def compute_model(entry: ModelEntry, timeout: float) -> ModelResult:
-    """The graph of one model, or its failure.
+def compute_model(entry: ModelEntry, timeout: float, b_factors: bool = False) -> ModelResult:
+    """The graph of one model, or its failure, and its scores.
 
     Parameters
     ----------
@@ -43,20 +55,35 @@ def compute_model(entry: ModelEntry, timeout: float) -> ModelResult:
         One without a failure, and with its domains.
     timeout : float
         Seconds.
+    b_factors : bool
+        Whether the graph is to have those of its nodes.
     """
-    clock = StageClock()
+    clock, said = StageClock(), Scores()
     try:
         with time_limit(timeout, entry.ref.name):
-            atoms = read_model(entry.ref)
-            complex_ = merge_chains(atoms, entry.known_chains, entry.ref.name)
+            with readable(entry.ref.source):
+                text = text_of(entry.ref)
+            atoms = read_model(entry.ref, text)
+            chains, domains = entry.known_chains, entry.known_domains
+            complex_ = merge_chains(atoms, chains, entry.ref.name)
             clock.lap("read")
-            graph = build_graph(complex_, antibody_regions(complex_, entry.known_domains), clock)
-            quality = assess(complex_, graph, entry.known_domains, left_out(atoms, entry.known_chains))
-            return ModelResult(graph, quality, tuple(clock.seconds.values()))
+            said = program_scores(entry.ref, text)
+            clock.lap("scores")
+            region = antibody_regions(complex_, domains)
+            graph = build_graph(complex_, region, clock)
+            quality = assess(complex_, graph, domains, left_out(atoms, chains))
+            clock.lap("edges")
+            scores, problems = confidences_of(said, has_plddt(entry.ref), atoms, chains, complex_, graph, region)
+            clock.lap("scores")
+            if b_factors:
+                graph = replace(graph, b_factor=complex_.b_factor[graph.serial - 1])
+            return ModelResult(graph, quality, tuple(clock.seconds.values()), None, scores, "; ".join(problems))
     except ModelError as found:
         failure = found
     except LaunchError:
         raise
     except Exception as bug:
         failure = unexpected(bug, entry.ref.name, "graph")
-    return ModelResult(None, UNKNOWN_QUALITY, tuple(clock.seconds.values()), failure)
+    return ModelResult(
+        None, UNKNOWN_QUALITY, tuple(clock.seconds.values()), failure, said.values, "; ".join(said.problems)
+    )

@@ -44,6 +44,8 @@ class Outcome:
         For a person, where there is something to say.
     n_noted : int
         Models whose chains are not quite what they are said to be.
+    n_unscored : int
+        Models of which a score could not be read.
     """
 
     shard: int
@@ -53,6 +55,7 @@ class Outcome:
     exit_code: int = OK
     message: str = ""
     n_noted: int = 0
+    n_unscored: int = 0
 
 
 def lists_of(shard: ShardFolder, entries: list[ModelEntry], failures: list[Failure]) -> dict[Path, bytes]:
@@ -145,7 +148,7 @@ def write_graphs_of(packed: PackedFile, draft: Path, clusters: Clusters | None) 
 
 def _judged(shard: ShardFolder, result: ShardResult, config: RunConfig) -> tuple[Outcome, tuple[str, ...]]:
     """What became of a shard, and the markers that it gets: none where too many models have failed."""
-    n_models, n_ok, n_noted = result.n_models, result.n_ok, result.n_noted or 0
+    n_models, n_ok, noted = result.n_models, result.n_ok, (result.n_noted or 0, result.n_unscored or 0)
     allowed = config.stage_a.max_failed_fraction
     if result.n_fail > allowed * n_models:
         message = (
@@ -154,7 +157,7 @@ def _judged(shard: ShardFolder, result: ShardResult, config: RunConfig) -> tuple
             "mend the models, or raise max_failed_fraction"
         )
         log.error(message)
-        return Outcome(shard.index, "built", n_models, n_ok, TOO_MANY_FAILED, message, n_noted), ()
+        return Outcome(shard.index, "built", n_models, n_ok, TOO_MANY_FAILED, message, *noted), ()
     markers = (GRAPHS_DONE,) if config.phase == "prep_graphs" else (GRAPHS_DONE, DONE)
     action = "clustered" if config.phase == "cluster_only" else "built"
-    return Outcome(shard.index, action, n_models, n_ok, n_noted=n_noted), markers
+    return Outcome(shard.index, action, n_models, n_ok, OK, "", *noted), markers

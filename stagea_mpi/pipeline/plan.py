@@ -9,6 +9,9 @@ from typing import Any
 
 from ..config.run_config import RunConfig, StageA
 from ..config.values import duration, time_limit_seconds
+from ..inputs import RunNames
+from ..inputs.discovery import USUAL_PATTERNS
+from ..inputs.layouts import layout
 from ..rundir.folders import RunFolder
 from ..rundir.sharding import ShardPlan, plan_shards
 from .forecast import UsefulRanks, file_system_of, nodes_of, team_sizes, useful_ranks
@@ -29,6 +32,11 @@ class Plan:
     n_files, input_bytes : int
     n_models : int
         About.
+    layouts : tuple of str
+        The programs whose output the input is.
+    left_out : dict of str to int
+        By endings, files that could be read and are no models of these.
+    n_targets : int
     shard_files, shard_bytes : list of int
         Of each shard.
     sample : Sample
@@ -49,6 +57,9 @@ class Plan:
     n_files: int
     input_bytes: int
     n_models: int
+    layouts: tuple[str, ...]
+    left_out: dict[str, int]
+    n_targets: int
     shard_files: list[int]
     shard_bytes: list[int]
     sample: Sample
@@ -79,7 +90,7 @@ def plan_run(config: RunConfig) -> Plan:
         There is nothing to run.
     """
     plan, stage = plan_shards(config), config.stage_a
-    sample = take_sample(config, plan)
+    sample, names = take_sample(config, plan), RunNames(plan.params)
     a_file = sample.n_models / max(sample.n_files, 1)
     files = plan.shards.n_files
     models = [max(1, round(a_file * n)) for n in files]
@@ -95,6 +106,9 @@ def plan_run(config: RunConfig) -> Plan:
         n_files=sum(files),
         input_bytes=sum(plan.sizes),
         n_models=n_models,
+        layouts=tuple(plan.params["layouts"]),
+        left_out=plan.left_out,
+        n_targets=len({names.of(path).place.target for path in plan.shards.paths}),
         shard_files=files,
         shard_bytes=plan.sizes,
         sample=sample,
@@ -147,8 +161,12 @@ def describe_plan(plan: Plan, config: RunConfig, config_path: str) -> str:
     if plan.n_jobs > 1:
         on_ranks = f"{duration(plan.schedule.wall_s)} in {plan.n_jobs} jobs of {plan.ranks} ranks"
     lines = [
-        f"input    {plan.n_files} files, {_bytes(plan.input_bytes)}, below {config.pdb_root} ({', '.join(stage.glob)})",
-        f"models   about {plan.n_models}; chains: {config.chains}",
+        f"input    {plan.n_files} files, {_bytes(plan.input_bytes)}, below {config.pdb_root} "
+        f"({_chosen_by(plan, stage)})",
+        *_left_out_line(plan),
+        f"models   about {plan.n_models}, of {plan.n_targets} target{'s' * (plan.n_targets != 1)}; "
+        f"chains: {config.chains}",
+        *([f"scores   {', '.join(sample.scores)}"] if sample.scores else []),
         f"shards   {len(plan.shard_files)} of {_range(plan.shard_files)} files, "
         f"{_bytes(min(plan.shard_bytes))} to {_bytes(max(plan.shard_bytes))}",
         f"output   {config.run_root}",
@@ -177,6 +195,10 @@ def plan_facts(plan: Plan, config: RunConfig, config_path: str) -> dict[str, Any
         "input_files": plan.n_files,
         "input_bytes": plan.input_bytes,
         "models": plan.n_models,
+        "layouts": list(plan.layouts),
+        "left_out_files": sum(plan.left_out.values()),
+        "targets": plan.n_targets,
+        "scores": list(sample.scores),
         "shards": len(plan.shard_files),
         "shard_files_min": min(plan.shard_files),
         "shard_files_max": max(plan.shard_files),
@@ -227,6 +249,21 @@ def plan_notes(plan: Plan, config: RunConfig) -> list[str]:
             f"{stage.signal_ahead_s} before its end; a job would be requeued, {stage.requeue_limit} times at most"
         )
     return notes
+
+
+def _chosen_by(plan: Plan, stage: StageA) -> str:
+    """What of the input folder counts, and why."""
+    programs = ", ".join(layout(name).program for name in plan.layouts)
+    if stage.glob:
+        return ", ".join(stage.glob) + (f"; output of {programs}" if programs else "")
+    return f"models of {programs}" if programs else ", ".join(USUAL_PATTERNS)
+
+
+def _left_out_line(plan: Plan) -> list[str]:
+    if not plan.left_out:
+        return []
+    kinds = ", ".join(f"{n} {ending}" for ending, n in sorted(plan.left_out.items(), key=lambda item: -item[1]))
+    return [f"left out {kinds}: copies, inputs or of another origin; stage_a.glob can name them"]
 
 
 def _useful(useful: UsefulRanks) -> str:

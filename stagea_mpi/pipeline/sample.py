@@ -40,9 +40,11 @@ class Sample:
     failures : list of str
         What the failed models said.
     notes : list of str
-        What is odd about the chains of the others.
+        What is odd about the chains of the others, or could not be read of their scores.
     disk : DiskNeed or None
         Of those that have a graph.
+    scores : tuple of str
+        Names of the scores that they have.
     """
 
     n_files: int
@@ -54,6 +56,7 @@ class Sample:
     failures: list[str]
     notes: list[str]
     disk: DiskNeed | None = None
+    scores: tuple[str, ...] = ()
 
     @property
     def model_s(self) -> float:
@@ -75,6 +78,8 @@ def take_sample(config: RunConfig, plan: ShardPlan) -> Sample:
     failures = [str(entry.failure) for entry in entries if entry.failure is not None]
     good = [entry for entry in entries if entry.failure is None]
     built: list[Built] = []
+    notes = [f"{entry.ref.name}: {note}" for entry in good for note in entry.notes]
+    scores: set[str] = set()
     model_s, cluster_s = [], 0.0
     for entry in good:
         start = perf_counter()
@@ -82,6 +87,9 @@ def take_sample(config: RunConfig, plan: ShardPlan) -> Sample:
         model_s.append(perf_counter() - start)
         if failure is not None:
             failures.append(failure.message)
+        if record.score_problem:
+            notes.append(f"{record.name}: {record.score_problem}")
+        scores |= record.scores.keys()
         if record.graph is not None:
             start = perf_counter()
             built.append(
@@ -108,8 +116,9 @@ def take_sample(config: RunConfig, plan: ShardPlan) -> Sample:
         seconds_per_sequence=sequence_s,
         memory_mb=system.peak_memory() / 2**20,
         failures=failures,
-        notes=[f"{entry.ref.name}: {note}" for entry in good for note in entry.notes],
+        notes=notes,
         disk=disk,
+        scores=tuple(sorted(scores)),
     )
 
 

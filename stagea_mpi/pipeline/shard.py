@@ -160,8 +160,8 @@ class Shard:
         result = meta.result
         log.info("%s: done already", self.folder.name)
         self.lock.release()
-        n_noted = result.n_noted or 0
-        self.outcome = Outcome(self.folder.index, "skipped", result.n_models, result.n_ok, n_noted=n_noted)
+        noted = {"n_noted": result.n_noted or 0, "n_unscored": result.n_unscored or 0}
+        self.outcome = Outcome(self.folder.index, "skipped", result.n_models, result.n_ok, **noted)
 
     def _root_await_finish(self, meta: ShardMeta) -> None:
         self.meta = meta
@@ -262,6 +262,7 @@ class Shard:
             n_ok=len(entries) - n_fail,
             n_fail=n_fail,
             n_noted=_n_noted(entries, report.failures),
+            n_unscored=report.n_unscored,
             graphs_s=round(report.graphs_s, 3),
         )
         return ShardMeta(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import StageAError
-from . import overview, plots
+from . import overview, plots, scores
 from .notes import notes
 from .tables import Telemetry
 
@@ -50,6 +50,8 @@ PANELS = (
     Panel("The nodes: CPU, memory, disk, network", plots.node_disk),
     Panel("The nodes: CPU, memory, disk, network", plots.node_network),
     Panel("Collective writes", plots.collective_writes),
+    Panel("Scores", scores.score_distributions),
+    Panel("Scores", scores.best_of_targets),
     Panel("Slowest models", plots.slowest_models),
     Panel("Failures", plots.failures_by_reason),
     Panel("Failures", overview.failed_models),

@@ -11,11 +11,12 @@ from ..graph.timing import STAGES
 from ..mpi.pool import on_all_cores
 from ..rundir.folders import RunFolder, ShardFolder
 from ..rundir.shard_state import Published, ShardState
-from ..storage.packed_reader import reading
-from ..storage.schema import POINTERS, STATUS
+from ..storage.packed_reader import PackedFile, reading
+from ..storage.schema import POINTERS, SCORE_TABLE, SCORES, STATUS
 
 MODEL_COLUMNS = (
     "shard", "model", "status", "n_atoms", "n_nodes", "n_edges", "launch", "rank", "node", "start", "seconds", *STAGES,
+    "target", *SCORES,
 )  # fmt: skip
 SHARD_COLUMNS = (
     "shard", "state", "n_inputs", "n_models", "n_ok", "n_fail", "prep_s", "annotate_s", "graphs_s", "cluster_s",
@@ -29,7 +30,7 @@ PUBLISHED = ("done", "graphs", "unmarked")
 _AT_ONCE = 100
 
 #: Columns of text, for tables without rows.
-_TEXT = ("node", "job", "task", "model", "status", "launch", "source", "stage", "reason", "message")
+_TEXT = ("node", "job", "task", "model", "target", "status", "launch", "source", "stage", "reason", "message")
 
 
 def read_shards(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -91,7 +92,23 @@ def _packed_models(shard: ShardFolder) -> dict[str, np.ndarray]:
             "n_nodes": np.diff(packed.column(POINTERS["node"])),
             "n_edges": np.diff(packed.column(POINTERS["edge"])),
             "stages": packed.column("model/seconds"),
+            "target": packed.column("model/target").astype(object),
+            "scores": _scores_of(packed),
         }
+
+
+def _scores_of(packed: PackedFile) -> np.ndarray:
+    """Those of the same name whatever program they are of; NaN where there is none. Most runs have none at all."""
+    known = packed.scores
+    if not known:
+        return np.broadcast_to(np.float32(np.nan), (packed.n_models, len(SCORES)))
+    columns = [
+        packed.column(f"{SCORE_TABLE}/{name}").astype(np.float32)
+        if name in known
+        else np.full(packed.n_models, np.nan, dtype=np.float32)
+        for name in SCORES
+    ]
+    return np.stack(columns, axis=1)
 
 
 def _behind_each_other(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -103,11 +120,19 @@ def _model_table(parts: list[dict[str, np.ndarray]]) -> pd.DataFrame:
     columns = _behind_each_other([part for part in parts if part])
     if not columns:
         return concat([], MODEL_COLUMNS)
-    stages = columns.pop("stages")
+    stages, scores = columns.pop("stages"), columns.pop("scores")
+    columns["target"] = _decoded(columns["target"])
     columns["status"] = np.array(STATUS, dtype=object)[columns["status"]]
     columns["seconds"] = stages.sum(axis=1, dtype=float)
     columns |= zip(STAGES, stages.T.astype(float), strict=True)
+    columns |= zip(SCORES, scores.T, strict=True)
     return pd.DataFrame(columns).reindex(columns=MODEL_COLUMNS)
+
+
+def _decoded(values: np.ndarray) -> np.ndarray:
+    """Texts of bytes, of which few are different."""
+    texts = {value: value.decode(errors="replace") for value in set(values.tolist())}
+    return np.array([texts[value] for value in values.tolist()], dtype=object)
 
 
 def _failures_of(shard: ShardFolder) -> list[dict[str, Any]]:

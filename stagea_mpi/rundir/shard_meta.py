@@ -25,6 +25,8 @@ class ShardResult:
         Models with a graph, and without one.
     n_noted : int
         Models with a graph whose chains are not quite what they are said to be.
+    n_unscored : int
+        Models of which a score could not be read.
     prep_s, annotate_s, graphs_s, cluster_s : float
         Seconds of looking at the shard and its files, of numbering, of building and writing, and of clustering.
     graphs_bytes : int
@@ -43,6 +45,7 @@ class ShardResult:
     n_ok: int
     n_fail: int
     n_noted: int | None = None
+    n_unscored: int | None = None
     graphs_s: float | None = None
     graphs_bytes: int | None = None
     others: dict[str, Any] = field(default_factory=dict)

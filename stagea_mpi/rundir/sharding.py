@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 import numpy as np
@@ -13,6 +13,7 @@ from ..errors import ModelError, RunFolderError
 from ..inputs import InputFiles, discover
 from ..inputs.containers import inner_names
 from ..inputs.formats import is_container_name
+from ..inputs.layouts import candidates
 from ..inputs.model_names import base_name, container_names, name_files
 from ..inputs.paths import Paths
 from ..mpi.worker import WorkerProcess
@@ -80,11 +81,14 @@ class ShardPlan:
         Bytes of each shard's files.
     params : dict
         What decided the split (`shards.params`).
+    left_out : dict of str to int
+        See `InputFiles`.
     """
 
     shards: Cut
     sizes: list[int]
     params: dict[str, Any]
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def plan_shards(config: RunConfig) -> ShardPlan:
@@ -95,21 +99,23 @@ def plan_shards(config: RunConfig) -> ShardPlan:
     ConfigError
         No files, or two whose models would have one name.
     """
-    files = discover(config.pdb_root, config.stage_a.glob)
-    ambiguous, hashes = name_files(files.paths, config.pdb_root)
-    bare, separators = _container_names(files, str(config.pdb_root), frozenset(ambiguous), hashes)
+    files = discover(config.pdb_root, config.stage_a.glob, config.stage_a.layout)
+    ambiguous, hashes = name_files(files.paths, config.pdb_root, files.layouts)
+    bare, separators = _container_names(files, config, frozenset(ambiguous), hashes)
     bounds = _bounds(files.sizes, config)
     params = {
         **_settings(config),
         "n_files": len(files),
         "files_sha256": hash_of_lines(files.paths),
         "n_shards": len(bounds),
+        "layouts": list(files.layouts),
         "ambiguous_stems": ambiguous,
         "bare_containers": bare,
         "separators": separators,
     }
     sizes = np.concatenate([[0], np.cumsum(files.sizes)])
-    return ShardPlan(Cut(files.paths, bounds), [int(sizes[b] - sizes[a]) for a, b in bounds], params)
+    of_shards = [int(sizes[b] - sizes[a]) for a, b in bounds]
+    return ShardPlan(Cut(files.paths, bounds), of_shards, params, files.left_out)
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:
@@ -118,6 +124,7 @@ def _settings(config: RunConfig) -> dict[str, Any]:
     return {
         "pdb_root": str(config.pdb_root),
         "glob": list(stage.glob),
+        "layout": stage.layout,
         "target_shard_gb": stage.target_shard_gb,
         "min_per_shard": stage.min_per_shard,
         "max_per_shard": stage.max_per_shard,
@@ -133,19 +140,24 @@ def hash_of_lines(lines: Iterable[str]) -> str:
 
 
 def _container_names(
-    files: InputFiles, root: str, ambiguous: frozenset[str], hashes: np.ndarray
+    files: InputFiles, config: RunConfig, ambiguous: frozenset[str], hashes: np.ndarray
 ) -> tuple[list[str], dict[str, str]]:
     """Which containers may use the names inside them, and which need another separator; see `container_names`.
 
     All files are looked into, or none: how models are named does not depend on which of many files are the largest.
     """
+    root, inside = str(config.pdb_root), candidates(config.stage_a.layout)
+
+    def base_of(path: str) -> str:
+        return base_name(path, root, ambiguous, files.layouts)
+
     inner: dict[str, list[str]] = {}
     if _is_small(files):
         with WorkerProcess() as worker:
             for path in files.paths:
-                if names := _look_into(path, worker):
-                    inner[base_name(path, root, ambiguous)] = names
-    return container_names(lambda: (base_name(path, root, ambiguous) for path in files.paths), inner, hashes)
+                if names := _look_into(path, inside, worker):
+                    inner[base_of(path)] = names
+    return container_names(lambda: (base_of(path) for path in files.paths), inner, hashes)
 
 
 def _is_small(files: InputFiles) -> bool:
@@ -155,12 +167,12 @@ def _is_small(files: InputFiles) -> bool:
     return sum(size for path, size in sizes if is_container_name(path)) <= _MOST_BYTES_LOOKED_AT
 
 
-def _look_into(path: str, worker: WorkerProcess) -> list[str]:
+def _look_into(path: str, layouts: tuple[str, ...], worker: WorkerProcess) -> list[str]:
     """See `inner_names`. A container is read to its end, and in a process that a damaged one may take with it."""
     if not is_container_name(path):
-        return inner_names(path)
+        return inner_names(path, layouts)
     try:
-        found: list[str] = worker.call(_LONGEST_LOOK_S, inner_names, path)
+        found: list[str] = worker.call(_LONGEST_LOOK_S, inner_names, path, layouts)
     except ModelError:  # reported when its shard reads it
         return []
     return found
@@ -249,7 +261,7 @@ def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_l
 
 
 #: What of the parameters only follows from the files.
-_DERIVED = ("ambiguous_stems", "bare_containers", "separators")
+_DERIVED = ("layouts", "ambiguous_stems", "bare_containers", "separators")
 
 
 def read_params(folder: RunFolder) -> dict[str, Any] | None:

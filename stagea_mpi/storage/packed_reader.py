@@ -1,6 +1,7 @@
 """packed.h5, read again; and written anew with clusters."""
 
 import contextlib
+import functools
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ from ..graph.features import EDGE_FEATURES
 from ..graph.interface_graph import Edges, GraphArrays
 from .memory import MemoryFile
 from .new_datasets import NewDatasets
-from .schema import CLUSTERS, POINTERS, SCHEMA, SCHEMA_VERSION, STATUS
+from .schema import CLUSTERS, POINTERS, SCHEMA, SCHEMA_VERSION, SCORE_TABLE, STATUS
 
 #: In the clustered file, which one rank writes, columns of so many bytes are compressed, in chunks of so many rows.
 _COMPRESS_FROM = 1024
@@ -94,8 +95,14 @@ class PackedFile:
     def columns(self, table: str) -> list[str]:
         """Names of the datasets of a table."""
         if table not in self._columns:
-            self._columns[table] = list(self._file[table])
+            scores = SCORE_TABLE.rpartition("/")
+            self._columns[table] = [name for name in self._file[table] if (table, name) != (scores[0], scores[2])]
         return self._columns[table]
+
+    @functools.cached_property
+    def scores(self) -> tuple[str, ...]:
+        """Names of the models' scores, each a dataset below `schema.SCORE_TABLE`."""
+        return tuple(self._file[SCORE_TABLE]) if SCORE_TABLE in self._file else ()
 
     @property
     def n_models(self) -> int:
@@ -284,6 +291,10 @@ def write_clustered(source: PackedFile, path: str | Path, clusters: dict[int, tu
                 copy = _new_column(new, group, name, dataset[()])
                 if h5a.get_num_attrs(dataset.id):
                     h5py.Dataset(copy).attrs.update(dataset.attrs)
+        if source.scores:
+            group = new.group(file.id, SCORE_TABLE)
+            for name in source.scores:
+                _new_column(new, group, name, source.column(f"{SCORE_TABLE}/{name}"))
         ordered = [clusters.get(index) for index in range(source.n_models)]
         empty = np.zeros(0, dtype=np.int32)
         cluster, model = new.group(file.id, "cluster"), h5g.open(file.id, b"model")

@@ -1,7 +1,7 @@
 """Writes packed.h5 from all ranks at once, or from the first, which gathers, where h5py is built without MPI."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import h5py
@@ -12,7 +12,7 @@ from ..mpi.communicator import Communicator
 from ..mpi.files import close_together, open_on_first, open_together, writes_together
 from ..mpi.guard import abort_on_error
 from .memory import MemoryFile, check_space
-from .schema import COLUMNS, POINTERS, STATUS, Column
+from .schema import B_FACTOR, COLUMNS, POINTERS, SCORE_TABLE, STATUS, Column
 
 #: Rows of a chunk in a file that is written in several rounds.
 _CHUNK_ROWS = 4096
@@ -39,6 +39,12 @@ class ModelRecord:
     heavy_type, light_type : str
         ANARCI's type of the chain's labelled domain; ``-`` where it has none, empty where there is no such chain, or
         nothing is known of it.
+    target : str
+    seed, sample : int
+        -1 where there is none.
+    scores : mapping of str to float
+        By the names that they have below `schema.SCORE_TABLE`.
+    score_problem : str
     """
 
     index: int
@@ -60,6 +66,11 @@ class ModelRecord:
     heavy_type: str = ""
     light_type: str = ""
     dropped_locations: int = -1
+    target: str = ""
+    seed: int = -1
+    sample: int = -1
+    scores: Mapping[str, float] = field(default_factory=dict)
+    score_problem: str = ""
 
 
 class PackedWriter:
@@ -76,7 +87,8 @@ class PackedWriter:
     attributes : dict of str to str
         For the file's root; equal on all ranks.
     text_widths : dict of str to int
-        Bytes of the longest value of ``model/name`` and ``model/source``; equal on all ranks.
+        Bytes of the longest value of ``model/name``, ``model/source`` and ``model/target``, 1 where none is given;
+        equal on all ranks.
     rounds : int
         How often `append` will be called. One round gives contiguous datasets of their final size.
     """
@@ -88,6 +100,7 @@ class PackedWriter:
         self._widths = text_widths
         self._growing, self._is_first_round = rounds > 1, True
         self._ends = dict.fromkeys(("model", *POINTERS), 0)
+        self._optional: dict[str, Column] = {}
         self._path = path
         self._together = writes_together(comm)
         self._file: h5py.File | None  # None on a rank whose rows another one writes
@@ -114,7 +127,8 @@ class PackedWriter:
             What this rank has written.
         """
         with abort_on_error(self._comm):
-            values = _columns_of(records, self._widths)
+            columns = self._columns(records)
+            values = _columns_of(records, columns, self._widths)
             lengths = {table: _length(values, table) for table in self._ends}
             all_lengths = self._comm.allgather(lengths)
             written = 0
@@ -125,7 +139,7 @@ class PackedWriter:
             n_bytes = sum(self._comm.allgather(sum(data.nbytes for data in values.values())))
             if self._comm.size > 1 and self._comm.rank == 0:
                 check_space(self._path, n_bytes)
-            for column in COLUMNS:
+            for column in columns:
                 has_rows = totals[column.table] > self._ends[column.table]
                 start, data = self._own_rows(starts[column.table], values[column.path])
                 dataset = self._dataset(column.path, data.dtype, totals[column.table], column.row, column)
@@ -141,6 +155,12 @@ class PackedWriter:
                     written += self._write(dataset, start, data)
             self._ends, self._is_first_round = totals, False
             return written
+
+    def _columns(self, records: Sequence[ModelRecord]) -> tuple[Column, ...]:
+        """The columns of a round: those that every file has, and those that some model so far has, of any rank."""
+        for part in self._comm.allgather({column.path: column for column in _optional_columns(records)}):
+            self._optional |= part
+        return (*COLUMNS, *(self._optional[path] for path in sorted(self._optional)))
 
     def close(self) -> None:
         with abort_on_error(self._comm):
@@ -172,7 +192,7 @@ class PackedWriter:
     ) -> h5py.Dataset | None:
         if self._file is None:
             return None
-        if not self._is_first_round:
+        if not self._is_first_round and path in self._file:
             dataset = self._file[path]
             dataset.resize(rows, axis=0)
             return dataset
@@ -183,6 +203,8 @@ class PackedWriter:
         if self._comm.size > 1:  # what parallel HDF5 always does, and other files are to have the same bytes
             options["dcpl"] = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
             options["dcpl"].set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        if column is not None and column.path in self._optional:  # of models in rounds before nothing is written
+            options["fillvalue"] = np.nan
         dataset = self._file.create_dataset(path, shape=shape, dtype=dtype, **options)
         if column is not None and column.unit:
             dataset.attrs["unit"] = np.bytes_(column.unit.encode())
@@ -207,14 +229,24 @@ class PackedWriter:
         return data.nbytes if in_memory.get_select_npoints() else 0
 
 
-def _columns_of(records: Sequence[ModelRecord], widths: dict[str, int]) -> dict[str, np.ndarray]:
+def _optional_columns(records: Sequence[ModelRecord]) -> list[Column]:
+    """Those columns that not every file has, and that some of the records have a value for."""
+    names = {name for record in records for name in record.scores}
+    scores = [Column(f"{SCORE_TABLE}/{name}", "f8", (), "", "") for name in names]
+    has_b_factors = any(record.graph is not None and record.graph.b_factor is not None for record in records)
+    return [*scores, B_FACTOR] if has_b_factors else scores
+
+
+def _columns_of(
+    records: Sequence[ModelRecord], columns: Sequence[Column], widths: dict[str, int]
+) -> dict[str, np.ndarray]:
     graphs = [record.graph for record in records if record.graph is not None]
     values = {}
-    for column in COLUMNS:
+    for column in columns:
         if column.table == "model":
-            width = widths.get(column.path)
-            dtype = np.dtype(f"S{max(width, 1)}" if width is not None else column.dtype)
-            rows = [_model_value(record, column.name) for record in records]
+            is_wide = column.dtype == "S"
+            dtype = np.dtype(f"S{max(widths.get(column.path, 1), 1)}" if is_wide else column.dtype)
+            rows = [_model_value(record, column) for record in records]
         else:
             dtype = np.dtype(column.dtype)
             rows = [_graph_values(graph, column) for graph in graphs]
@@ -225,10 +257,12 @@ def _columns_of(records: Sequence[ModelRecord], widths: dict[str, int]) -> dict[
     return values
 
 
-def _model_value(record: ModelRecord, name: str) -> Any:
-    if name == "status":
+def _model_value(record: ModelRecord, column: Column) -> Any:
+    if column.path.startswith(f"{SCORE_TABLE}/"):
+        return record.scores.get(column.path.removeprefix(f"{SCORE_TABLE}/"), np.nan)
+    if column.name == "status":
         return STATUS.index(record.reason) if record.reason else 0
-    value = getattr(record, name)
+    value = getattr(record, column.name)
     return as_bytes(value) if isinstance(value, str) else value
 
 
@@ -238,7 +272,8 @@ def as_bytes(text: str) -> bytes:
 
 
 def _graph_values(graph: GraphArrays, column: Column) -> np.ndarray:
-    return getattr(_table_of(graph, column.table), column.name)
+    values = getattr(_table_of(graph, column.table), column.name)
+    return np.full(len(graph), np.nan) if values is None else values
 
 
 def _table_of(graph: GraphArrays, table: str) -> GraphArrays | Edges:

@@ -15,7 +15,7 @@ from ..graph.timing import STAGES
 
 SCHEMA = "stagea_mpi.packed"
 #: What is stored beside features has its version here; a feature that is new has the next one.
-SCHEMA_VERSION = max(2, *(feature.since for feature in (*NODE_FEATURES, *EDGE_FEATURES)))
+SCHEMA_VERSION = max(3, *(feature.since for feature in (*NODE_FEATURES, *EDGE_FEATURES)))
 
 #: Codes of `/model/status`: 0 is a model with a graph, k > 0 one that failed for the k-th reason.
 STATUS = ("ok", *REASONS)
@@ -37,17 +37,30 @@ class Column:
 
     @property
     def name(self) -> str:
-        return self.path.split("/")[1]
+        return self.path.partition("/")[2]
 
 
 def _columns_of(table: str, features: Iterable[Feature]) -> list[Column]:
     return [Column(f"{table}/{f.name}", f.dtype, f.row, f.unit, f.meaning) for f in features]
 
 
-#: Every dataset of the file; `S` columns are as wide as their longest value.
+#: Bytes of what is said of scores that could not be read.
+PROBLEM_WIDTH = 200
+
+#: Every dataset of the file but those of `SCORE_TABLE` and `B_FACTOR`; `S` columns are as wide as their longest value.
 COLUMNS = (
     Column("model/name", "S", (), "", "key of the model, as in graphs.h5 and the manifest (UTF-8)"),
     Column("model/source", "S", (), "", "input file (UTF-8)"),
+    Column("model/target", "S", (), "", "what was predicted or docked, by the layout of the input folder (UTF-8)"),
+    Column("model/seed", "i8", (), "", "seed of the program that made the model; -1: none, or none known"),
+    Column("model/sample", "i8", (), "", "its number among the models of one seed; -1: none, or none known"),
+    Column(
+        "model/score_problem",
+        f"S{PROBLEM_WIDTH}",
+        (),
+        "",
+        "which of the program's scores could not be read, and why (UTF-8; what does not fit is cut off)",
+    ),
     Column("model/digest", "S64", (), "", "SHA-256 of the unpacked input file"),
     Column("model/status", "u1", (), "", "0: has a graph; else a position in the attribute `status` of the file"),
     Column("model/n_atoms", "i4", (), "", "atoms of the merged complex, ATOM records only"),
@@ -80,6 +93,26 @@ COLUMNS = (
     *_columns_of("node", NODE_FEATURES),
     *_columns_of("edge", EDGE_FEATURES),
     *_columns_of("internal_edge", [feature for feature in EDGE_FEATURES if feature.on_internal]),
+)
+#: Scores of the models, float64, each a dataset under its name; NaN where a model has none. There are those that some
+#: model of the shard has.
+SCORE_TABLE = "model/score"
+#: Those that are called alike whatever program they are of, and what they are; all others are `score_<name>`, in the
+#: units of their program.
+SCORES = {
+    "ptm": "pTM of the model, 0 to 1",
+    "iptm": "ipTM of the model, 0 to 1",
+    "ranking_score": "by which its program ranks it, higher is better",
+    "interface_plddt": "mean pLDDT of the residues in contact, 0 to 100",
+    "interface_pae": "mean PAE of the pairs of residues in contact, both directions, Å",
+    "h3_plddt": "mean pLDDT of CDR-H3, 0 to 100",
+    "pdockq2": "pDockQ2 of the best pair of an antibody's and an antigen's chain, 0 to 1",
+    "ipsae": "ipSAE of the best pair, 0 to 1",
+    "lis": "LIS of the best pair, 0 to 1",
+}
+#: Of nodes, where it is asked for (`stage_a.b_factors`).
+B_FACTOR = Column(
+    "node/b_factor", "f4", (), "Å²", "B factor as the file has it; of predicted models the pLDDT, 0 to 100"
 )
 #: Row pointers, int64, one more than there are models.
 POINTERS = {"node": "model/node_ptr", "edge": "model/edge_ptr", "internal_edge": "model/internal_edge_ptr"}

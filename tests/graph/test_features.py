@@ -95,7 +95,7 @@ for interface, internal in found:
     np.testing.assert_allclose(interface, expected[0], rtol=1e-6)
     np.testing.assert_allclose(internal, expected[1], rtol=1e-6)
 assert {"edge/dist_squared", "internal_edge/dist_squared"} <= set(_FINITE)
-assert schema.SCHEMA_VERSION == 3
+assert schema.SCHEMA_VERSION == 4
 assert "| `edge/dist_squared` | f4 | Å² | squared distance | `edge_data/dist_squared` |" in schema.features_table()
 """
 

@@ -2,7 +2,7 @@ import pytest
 from made import fv_lines, text_of, write
 
 from stagea_mpi.inputs import FileNames, RunNames, list_models, stem
-from stagea_mpi.inputs.model_names import ambiguous_names, container_names, model_name, name_files
+from stagea_mpi.inputs.model_names import container_names, model_name, name_files
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_files_of_one_stem_are_named_by_folder_and_then_by_ending():
 
 
 def _run_names(files, inner=None):
-    ambiguous = ambiguous_names(files, "/in")
+    ambiguous = name_files(files, "/in")[0]
     bases = [RunNames(_params(ambiguous)).of(path).base for path in files]
     bare, separators = container_names(lambda: bases, inner or {})
     return RunNames(_params(ambiguous, bare, separators))
@@ -50,7 +50,8 @@ def _run_names(files, inner=None):
 
 def _params(ambiguous, bare=(), separators=None):
     return {
-        "pdb_root": "/in", "ambiguous_stems": ambiguous, "bare_containers": list(bare), "separators": separators or {}
+        "pdb_root": "/in", "layout": "auto", "layouts": [],
+        "ambiguous_stems": ambiguous, "bare_containers": list(bare), "separators": separators or {},
     }  # fmt: skip
 
 

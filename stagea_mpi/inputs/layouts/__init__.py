@@ -2,16 +2,33 @@
 
 import functools
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from .layout import NOWHERE, Layout, Place
+from .layout import NOWHERE, Layout, Place, all_count
 
 #: Layouts, each the name of a module, in the order in which they are asked whose a file is.
 NAMES = ("alphafold3",)
 #: Names in run.yaml that are no layout: whatever is recognised, and files without a layout.
 AUTO, FILES = "auto", "files"
 
-__all__ = ["AUTO", "FILES", "NAMES", "NOWHERE", "Layout", "Place", "layout", "place_of", "recognised"]
+__all__ = [
+    "AUTO",
+    "FILES",
+    "NAMES",
+    "NOWHERE",
+    "Layout",
+    "Place",
+    "candidates",
+    "kept",
+    "layout",
+    "place_of",
+    "recognised",
+]
+
+
+def candidates(setting: str) -> tuple[str, ...]:
+    """Layouts that files may be of by what `stage_a.layout` says: any, none, or the one."""
+    return {AUTO: NAMES, FILES: ()}.get(setting, (setting,))
 
 
 @functools.cache
@@ -46,3 +63,33 @@ def place_of(path: str, root: str, names: Iterable[str]) -> Place | None:
     """
     found = (layout(name).place(path, root) for name in names)
     return next((place for place in found if place is not None), None)
+
+
+def kept(paths: Iterable[str], root: str, names: Iterable[str]) -> Callable[[str], bool]:
+    """Which of the models that have a place in one of the layouts count: see `Layout.kept`.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Of all models that have a place.
+    root : str
+        Name of the folder.
+    names : iterable of str
+        Of layouts.
+    """
+    names = list(names)
+    choosing = [name for name in names if layout(name).kept is not all_count]
+    if not choosing:
+        return all_count(paths)
+    of_layout: dict[str, list[str]] = {name: [] for name in choosing}
+    for path in paths:
+        place = place_of(path, root, names)
+        if place is not None and place.layout in of_layout:
+            of_layout[place.layout].append(path)
+    counts = {name: layout(name).kept(found) for name, found in of_layout.items()}
+
+    def is_kept(path: str) -> bool:
+        place = place_of(path, root, names)
+        return place is None or place.layout not in counts or counts[place.layout](path)
+
+    return is_kept

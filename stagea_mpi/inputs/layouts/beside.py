@@ -87,7 +87,9 @@ class ZipBeside:
     def names(self, folder: str) -> frozenset[str]:
         within = f"{folder}/" if folder else ""
         return frozenset(
-            path[len(within) :] for path in self._headers() if path.startswith(within) and "/" not in path[len(within) :]
+            path[len(within) :]
+            for path in self._headers()
+            if path.startswith(within) and "/" not in path[len(within) :]
         )
 
     def parsed(self, path: str, parse: Callable[[bytes], Any]) -> Any:

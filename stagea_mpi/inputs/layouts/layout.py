@@ -1,11 +1,11 @@
-"""What a program's output folder says of the models in it: which files are models, what they are called, how they score.
+"""What a program's output folder says of its models: which files are models, what they are called, how they score.
 
 A layout is a module of this folder that holds one `Layout` as ``LAYOUT``; `layouts.NAMES` has its name. It knows paths
 below the input folder, with / between their parts, or those of an archive's members.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,7 +47,7 @@ class Pae:
     Attributes
     ----------
     read : callable
-        Takes the tokens (int, ascending) of the two sides, and gives the errors (Å, float32) of the second side's tokens
+        Takes the tokens (int, ascending) of two sides, and gives the errors (Å, float32) of the second side's tokens
         where the first side's are aligned, shape=(len(first), len(second)), and the other way round,
         shape=(len(second), len(first)).
     n_tokens : int
@@ -88,6 +88,11 @@ class Scores:
     problems: tuple[str, ...] = ()
 
 
+def all_count(paths: Iterable[str]) -> Callable[[str], bool]:
+    """`Layout.kept` of a program that writes each model once."""
+    return lambda path: True
+
+
 @dataclass(frozen=True)
 class Layout:
     """How one program lays out what it writes.
@@ -111,6 +116,9 @@ class Layout:
         in these; other errors are not to be raised.
     has_plddt : bool
         Whether B factors of the models are pLDDT, 0 to 100.
+    kept : callable
+        From the paths of all models of this layout in a run, those that have a `Place`, to a function that says of such
+        a path whether its model counts: of one pose that lies there refined and as it was before, or twice, one does.
     """
 
     name: str
@@ -120,6 +128,7 @@ class Layout:
     place: Callable[[str, str], Place | None]
     scores: Callable[[Beside, str], Scores]
     has_plddt: bool = False
+    kept: Callable[[Iterable[str]], Callable[[str], bool]] = all_count
 
     def is_evidence(self, path: str) -> bool:
         """Whether a path shows that this program has written it."""
