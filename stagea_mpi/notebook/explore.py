@@ -124,9 +124,9 @@ class Run(Mapping):
             (ANARCI's, of the labelled domains), `n_nodes`, `n_edges` and `n_internal_edges` of the graph, `n_clusters`
             (depth 0), `contact_area` (Å², Voronoi, over the interface), `elec` and `vdw` (kcal/mol, sums over the
             interface), the flags `low_heavy_light`, `vdw_clash` and `modified_interface`, `left_out` (what of the
-            interface is in no graph, by name), `seconds` to build, `source`. Then the scores of `storage.schema.SCORES`,
-            those of one program alone as `score_<name>`, NaN where a model has none, and `score_problem` (what could
-            not be read).
+            interface is in no graph, by name), `seconds` to build, `source`. Then the scores of
+            `storage.schema.SCORES`, those of one program alone as `score_<name>`, NaN where a model has none, and
+            `score_problem` (what could not be read).
         """
         pd = graph_tables.pandas_module()
         table = pd.concat([_models_of(shard) for shard in self._shards.values()]).set_index("model")
