@@ -25,7 +25,7 @@ class Beside(Protocol):
         ...
 
     def names(self, folder: str) -> frozenset[str]:
-        """Names of the files in a folder (empty: the topmost); none where there is no such folder."""
+        """Names of the files and folders in a folder (empty: the topmost); none where there is no such folder."""
         ...
 
     def parsed(self, path: str, parse: Callable[[bytes], Any]) -> Any:
@@ -85,12 +85,7 @@ class ZipBeside:
         return unpacked(read_zip_member(self._archive, header, where), where)
 
     def names(self, folder: str) -> frozenset[str]:
-        within = f"{folder}/" if folder else ""
-        return frozenset(
-            path[len(within) :]
-            for path in self._headers()
-            if path.startswith(within) and "/" not in path[len(within) :]
-        )
+        return _names_within(self._archive, os.stat(self._archive).st_mtime_ns).get(folder, frozenset())
 
     def parsed(self, path: str, parse: Callable[[bytes], Any]) -> Any:
         return parse(self.read(path))
@@ -110,6 +105,20 @@ def _names_in(folder: str, mtime_ns: int) -> frozenset[str]:
 @functools.lru_cache(maxsize=8)
 def _parsed(path: str, mtime_ns: int, parse: Callable[[bytes], Any]) -> Any:
     return parse(read_whole(path))
+
+
+@functools.lru_cache(maxsize=1)
+def _names_within(archive: str, mtime_ns: int) -> dict[str, frozenset[str]]:
+    """By folder; folders that are no members of their own count, too."""
+    found: dict[str, set[str]] = {}
+    for path in _headers_of(archive, mtime_ns):
+        folder, _, name = path.rpartition("/")
+        while name not in found.setdefault(folder, set()):
+            found[folder].add(name)
+            if not folder:
+                break
+            folder, _, name = folder.rpartition("/")
+    return {folder: frozenset(names) for folder, names in found.items()}
 
 
 @functools.lru_cache(maxsize=1)
