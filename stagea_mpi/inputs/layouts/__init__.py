@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from .layout import NOWHERE, Layout, Place, all_count
 
 #: Layouts, each the name of a module, in the order in which they are asked whose a file is.
-NAMES = ("alphafold3",)
+NAMES = ("alphafold3", "rfantibody", "haddock3", "lightdock", "zdock", "cluspro", "rfdiffusion")
 #: Names in run.yaml that are no layout: whatever is recognised, and files without a layout.
 AUTO, FILES = "auto", "files"
 
