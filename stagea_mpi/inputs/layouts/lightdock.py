@@ -5,21 +5,24 @@ from collections.abc import Callable, Iterable
 
 from .beside import Beside
 from .layout import Layout, Place, Scores
-from .score_files import PDB, ScoreTable, joined, numbers_of, parsed_or_said, parts_of, row_or_said, target_of
+from .placing import parted
+from .reading import ScoreFiles
+from .tables import Row, numbers_of, row_of, target_of
 
-#: Where a pose lies, the likeliest to be complete first; others in its run are copies.
+#: Poses of a swarm, copies of some of them, and copies that have their place in a ranking as their name.
 _POSE = re.compile(
-    rf"(?:(?P<run>.+)/)?(?:swarm_(?P<swarm>\d+)/lightdock_(?P<glowworm>\d+)"
-    rf"|(?P<copies>filtered|clustered)/swarm_(?P<swarm_of_copy>\d+)_(?P<glowworm_of_copy>\d+)"
-    rf"|top_(?P<rank>\d+)){PDB}"
+    r"(?:(?P<run>.+)/)?(?:swarm_(?P<swarm>\d+)/lightdock_(?P<glowworm>\d+)"
+    r"|(?P<copies>filtered|clustered)/swarm_(?P<swarm_of_copy>\d+)_(?P<glowworm_of_copy>\d+)"
+    r"|top_(?P<rank>\d+))\.pdb(?:\.\w+)?"
 )
-_ORDER = {"swarm": 0, "filtered": 1, "clustered": 2, "top": 3}
+#: The first of these that a run has are its models.
+_ORDER = ("swarm", "filtered", "clustered", "top")
 _STEP = re.compile(r"gso_(\d+)\.out")
 _RANKING = "rank_by_scoring.list"
 
 
-def _kind(pose: re.Match[str]) -> str:
-    return "swarm" if pose["swarm"] else pose["copies"] or "top"
+def _kind(pose: re.Match[str]) -> int:
+    return _ORDER.index("swarm" if pose["swarm"] else pose["copies"] or "top")
 
 
 def _pose_of(pose: re.Match[str]) -> tuple[str, str]:
@@ -29,9 +32,9 @@ def _pose_of(pose: re.Match[str]) -> tuple[str, str]:
 
 def _place(path: str, root: str) -> Place | None:
     pose = _POSE.fullmatch(path)
-    if pose is None:
+    if pose is None or not parted(path)[1]:
         return None
-    target = target_of(pose["run"] or "", root)
+    target = target_of(filter(None, (pose["run"] or "").split("/")), root)
     if pose["rank"]:
         return Place("lightdock", target, f"{target}_top_{pose['rank']}")
     swarm, glowworm = _pose_of(pose)
@@ -39,84 +42,83 @@ def _place(path: str, root: str) -> Place | None:
 
 
 def _kept(paths: Iterable[str]) -> Callable[[str], bool]:
-    best: dict[str, int] = {}
+    first: dict[str, int] = {}
     for path in paths:
         pose = _POSE.fullmatch(path)
         if pose is not None:
             run = pose["run"] or ""
-            best[run] = min(best.get(run, len(_ORDER)), _ORDER[_kind(pose)])
+            first[run] = min(first.get(run, len(_ORDER)), _kind(pose))
 
     def counts(path: str) -> bool:
         pose = _POSE.fullmatch(path)
-        return pose is None or _ORDER[_kind(pose)] == best.get(pose["run"] or "")
+        return pose is None or _kind(pose) == first.get(pose["run"] or "")
 
     return counts
 
 
-def _swarm_table(content: bytes) -> ScoreTable:
-    """Of gso_<step>.out, by the glowworm: its number is that of its line."""
+def _swarm_table(content: bytes) -> dict[str, Row]:
+    """Of gso_<step>.out, by the glowworm: its number is that of its line, from 0."""
     lines = [line for line in content.decode().splitlines() if not line.startswith("#")]
-    rows, damage = {}, ""
-    for glowworm, line in enumerate(lines):
-        # Behind the coordinates: luciferin, neighbours, vision range and scoring, in newer files after two conformers.
-        words = line.rpartition(")")[2].split() if ")" in line else []
-        if len(words) in (4, 6):
-            rows[str(glowworm)] = numbers_of({"lightdock": words[-1], "lightdock_luciferin": words[-4]})
-        else:
-            damage = f"has no scores in the line of glowworm {glowworm}"
-    if not rows:
+    rows = {str(glowworm): _of_glowworm(line) for glowworm, line in enumerate(lines)}
+    if not any(isinstance(row, dict) for row in rows.values()):
         raise ValueError("is no output of a swarm: lines of coordinates in brackets and scores were expected")
-    return ScoreTable(rows, damage)
+    return rows
 
 
-def _ranking_table(content: bytes) -> ScoreTable:
-    """Of rank_by_scoring.list, by swarm and glowworm (``1_18``) and by rank (``top_1``)."""
-    rows, damage = {}, ""
-    lines = content.decode().splitlines()[1:]
-    for rank, line in enumerate(lines, start=1):
-        first, behind = line.partition("(")[0].split(), line.rpartition(")")[2].split()
-        if len(first) == 2 and len(behind) == 9:
-            row = numbers_of({"lightdock": behind[8], "lightdock_luciferin": behind[2]})
-            rows[f"{first[0]}_{first[1]}"] = rows[f"top_{rank}"] = row
-        else:
-            damage = f"line {rank + 1} is no line of a ranking"
-    if not rows:
+def _of_glowworm(line: str) -> Row:
+    """Behind the coordinates: in newer files two conformers; luciferin, neighbours, vision range and scoring."""
+    words = line.rpartition(")")[2].split() if ")" in line else []
+    if len(words) not in (4, 6):
+        return f"has {len(words)} numbers behind the coordinates of a glowworm, expected 6"
+    return numbers_of({"lightdock": words[-1], "lightdock_luciferin": words[-4]})
+
+
+def _ranking_table(content: bytes) -> dict[str, Row]:
+    """Of a ranking, by swarm and glowworm (``1_18``) and by its lines (``top_1``)."""
+    rows: dict[str, Row] = {}
+    for rank, line in enumerate(content.decode().splitlines()[1:], start=1):
+        pose, scores = line.partition("(")[0].split(), line.rpartition(")")[2].split()
+        is_whole = len(pose) == 2 and len(scores) == 9
+        rows[f"top_{rank}"] = (
+            numbers_of({"lightdock": scores[8], "lightdock_luciferin": scores[2]})
+            if is_whole
+            else f"line {rank + 1} is no line of a ranking"
+        )
+        if is_whole:
+            rows["_".join(pose)] = rows[f"top_{rank}"]
+    if not any(isinstance(row, dict) for row in rows.values()):
         raise ValueError("is no ranking: lines of swarm, glowworm, coordinates in brackets and scores were expected")
-    return ScoreTable(rows, damage)
+    return rows
 
 
 def _scores(beside: Beside, path: str) -> Scores:
-    """From the last step of the pose's swarm; the ranking says the same with fewer digits, and not of all poses."""
+    """Of a pose from the last step of its swarm, or else, with fewer digits, from the ranking."""
+    files = ScoreFiles(beside, path)
     pose = _POSE.fullmatch(path)
     if pose is None:
-        return Scores()
+        return files.scores({})
     run = pose["run"] or ""
-    problems: list[str] = []
-    if not pose["rank"]:
-        swarm, glowworm = _pose_of(pose)
-        folder = joined(run, f"swarm_{swarm}")
-        steps = [int(match[1]) for name in beside.names(folder) if (match := _STEP.fullmatch(name))]
-        output = f"{folder}/gso_{max(steps)}.out" if steps else f"{folder}/gso_<step>.out"
-        if steps:
-            table = parsed_or_said(beside, output, _swarm_table, problems)
-            if table is not None and glowworm in table.rows:
-                return Scores(table.rows[glowworm])
-            row_or_said(table, glowworm, output, problems)
-        elif _RANKING not in beside.names(run):
-            return Scores(problems=(f"{output}: is missing, and so is {joined(run, _RANKING)}; no scores",))
-    key = f"top_{pose['rank']}" if pose["rank"] else "_".join(_pose_of(pose))
-    ranking = joined(run, _RANKING)
-    if problems and _RANKING not in beside.names(run):
-        return Scores(problems=tuple(problems))
-    values = row_or_said(parsed_or_said(beside, ranking, _ranking_table, problems), key, ranking, problems)
-    return Scores(values, problems=tuple(problems))
+    if pose["rank"]:
+        return files.scores(row_of(files, files.table(_RANKING, _ranking_table).required(), f"top_{pose['rank']}"))
+    swarm, glowworm = _pose_of(pose)
+    folder = f"{run}/swarm_{swarm}" if run else f"swarm_{swarm}"
+    steps = [int(step[1]) for step in map(_STEP.fullmatch, beside.names(folder)) if step]
+    last = f"../swarm_{swarm}/gso_{max(steps) if steps else '*'}.out"
+    table = files.table(last, _swarm_table)
+    values = row_of(files, table, glowworm)
+    if values:
+        return files.scores(values)
+    ranking = files.table(f"../{_RANKING}", _ranking_table)
+    if ranking.is_missing:
+        table.required()
+    return files.scores(row_of(files, ranking, f"{swarm}_{glowworm}"))
 
 
 LAYOUT = Layout(
     name="lightdock",
     program="LightDock",
     words=("swarm_",),
-    evidence=re.compile(rf"(?:^|/)swarm_\d+/(?:gso_\d+\.out|lightdock_\d+{PDB})$|(?:^|/)filtered/swarm_\d+_\d+{PDB}$"),
+    evidence=re.compile(r"(?:^|/)swarm_\d+/(?:gso_\d+\.out$|lightdock_\d+\.pdb)|(?:^|/)filtered/swarm_\d+_\d+\.pdb"),
     place=_place,
     scores=_scores,
     kept=_kept,
