@@ -2,9 +2,10 @@
 
 import re
 
+from ..formats import ending_of
 from .beside import Beside
 from .layout import Layout, Place, Scores
-from .placing import is_mmcif, parted
+from .placing import parted
 from .reading import ScoreFiles
 from .tables import numbers_of, target_of
 
@@ -16,7 +17,7 @@ _TRAJECTORY = re.compile(r"(?:^|/)traj/|_(?:denoised|noisy)_model_\d+\.")
 def _place(path: str, root: str) -> Place | None:
     """A .trb file is a pickle, which could be any program: nothing opens it."""
     folders, stem = parted(path)
-    found = (_DESIGN_3 if is_mmcif(path) else _DESIGN).fullmatch(stem)
+    found = (_DESIGN_3 if _is_mmcif(path) else _DESIGN).fullmatch(stem)
     if found is None or _TRAJECTORY.search(path):
         return None
     # A model's number tells it from others of its batch.
@@ -24,10 +25,14 @@ def _place(path: str, root: str) -> Place | None:
     return Place("rfdiffusion", target_of([*folders, found["prefix"]], root), stem, sample=sample)
 
 
+def _is_mmcif(path: str) -> bool:
+    return ending_of(path).lower().startswith(".cif")
+
+
 def _scores(beside: Beside, path: str) -> Scores:
     files = ScoreFiles(beside, path)
     _, stem = parted(path)
-    if not is_mmcif(path):
+    if not _is_mmcif(path):
         return files.scores({})
     said = files.json(f"{stem}.json").required()
     metrics = said.content.get("metrics", {})

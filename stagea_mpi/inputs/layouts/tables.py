@@ -37,13 +37,14 @@ def row_of(files: ScoreFiles, table: ScoreFile, key: str, *, is_optional: bool =
         A `Row` by key; without any it has been said that it could not be read.
     key : str
     is_optional : bool
-        Whether a table need not tell of all models.
+        Whether a table need not tell of all models. A damaged line in it may still have been this one's.
     """
     row = table.content.get(key)
     if isinstance(row, dict):
         return row
+    if row is None and table.content:
+        damaged = (row for row in table.content.values() if isinstance(row, str))
+        row = next(damaged, None) if is_optional else f"has no line for {key}"
     if row is not None:
         files.problems.append(f"{table.path}: {row}; the model has no scores by it")
-    elif table.content and not is_optional:
-        files.problems.append(f"{table.path}: has no line for {key}; the model has no scores by it")
     return {}

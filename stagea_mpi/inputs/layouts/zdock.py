@@ -52,8 +52,8 @@ def _scores(beside: Beside, path: str) -> Scores:
             if table.content:
                 files.problems.clear()  # what others are damaged for: they may be of another program
                 return files.scores(row_of(files, table, stem.partition(".")[2]))
-    if not files.problems:
-        files.table("zdock.out", _predictions).required()
+    where = "/".join([*folders, "*.out"])
+    files.problems.append(f"{where}: none is an output of ZDOCK that can be read; the model has no scores")
     return files.scores({})
 
 

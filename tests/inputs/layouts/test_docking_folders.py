@@ -1,0 +1,228 @@
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from made import fv_lines, text_of, write
+
+from stagea_mpi.demo.poses import COMPLEXES, write_poses
+from stagea_mpi.inputs import list_models
+from stagea_mpi.inputs.containers import text_of as model_text
+from stagea_mpi.inputs.header_scores import header_scores
+from stagea_mpi.inputs.layouts import layout, place_of, recognised
+from stagea_mpi.inputs.layouts.beside import FolderBeside, ZipBeside
+
+from .made_docking_folders import MAKERS, MadeFolder, haddock3, lightdock, pose, put
+
+
+def paths_below(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def found_in(root: Path, name: str) -> dict:
+    """Places of the models that count, by their paths."""
+    placed = {path: place_of(path, root.name, (name,)) for path in paths_below(root)}
+    placed = {path: place for path, place in placed.items() if place is not None}
+    counts = layout(name).kept(placed)
+    return {path: place for path, place in placed.items() if counts(path)}
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def made(request, tmp_path_factory) -> tuple[str, Path, MadeFolder]:
+    root = tmp_path_factory.mktemp(request.param) / "input"
+    return request.param, root, MAKERS[request.param](root)
+
+
+@pytest.fixture
+def fresh(made, tmp_path) -> tuple[str, Path, MadeFolder]:
+    """The same, to be damaged."""
+    root = tmp_path / "input"
+    return made[0], root, MAKERS[made[0]](root)
+
+
+def test_a_program_is_recognised_by_what_it_alone_writes(made):
+    name, root, _ = made
+    assert recognised(paths_below(root)) == (name,)
+
+
+def test_every_model_is_found_once_under_its_own_name(made):
+    name, root, folder = made
+    found = found_in(root, name)
+    assert {path: place.name for path, place in found.items()} == folder.names
+    assert {path: place.target for path, place in found.items()} == folder.targets
+    assert len({place.name for place in found.values()}) == len(found)
+    assert {place.layout for place in found.values()} == {name}
+
+
+def test_scores_are_those_of_the_programs_files(made):
+    name, root, folder = made
+    beside = FolderBeside(str(root))
+    for path, expected in folder.scores.items():
+        said = layout(name).scores(beside, path)
+        assert dict(said.values) == expected and said.problems == (), path
+
+
+def test_scores_in_an_archive_are_those_of_the_folder(made, tmp_path):
+    name, root, folder = made
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for path in paths_below(root):
+            archive.write(root / path, path)
+    beside = ZipBeside(str(tmp_path / "all.zip"))
+    for path, expected in folder.scores.items():
+        said = layout(name).scores(beside, path)
+        assert dict(said.values) == expected and said.problems == (), path
+
+
+def test_scores_in_a_models_text_are_read(made):
+    _, root, folder = made
+    texts = {}
+    for path, name in folder.names.items():
+        for ref in list_models(str(root / path)).models:
+            texts[ref.name if path.endswith(".qv") else name] = model_text(ref)
+    assert {name: header_scores(texts[name]) for name in folder.in_text} == folder.in_text
+    assert all(header_scores(text) == {} for name, text in texts.items() if name not in folder.in_text)
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "other"])
+def test_a_damaged_score_file_costs_its_scores_alone_and_is_named(fresh, damage):
+    name, root, folder = fresh
+    for file, models in folder.files.items():
+        whole = (root / file).read_bytes()
+        if damage == "missing":
+            (root / file).unlink()
+        else:
+            content = {"empty": b"", "cut": whole[: len(whole) // 4], "other": b"\x00\xff{]" * 50}[damage]
+            (root / file).write_bytes(content)
+        assert {path: place.name for path, place in found_in(root, name).items()} == folder.names
+        beside = FolderBeside(str(root))
+        for path, expected in folder.scores.items():
+            said = layout(name).scores(beside, path)
+            if path in models:
+                assert said.values.items() <= expected.items(), path
+                assert path != models[0] or len(said.values) < len(expected)
+                named = (Path(file).name, "*.out") if damage == "missing" else (file,)
+                assert any(name in problem for name in named for problem in said.problems), said.problems
+            else:
+                assert dict(said.values) == expected and said.problems == (), path
+        put(root, file, whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "n_left"),
+    [("haddock3", "7CFN/run1/4_caprieval/capri_ss.tsv", 30), ("haddock3", "7CFN/run1/4_caprieval/capri_ss.tsv", 8),
+     ("zdock", "1AHW/zdock.out", 30), ("zdock", "2NY7/2NY7.zd2.3.cg.out", 0),
+     ("cluspro", "AMYR/cluspro_scores.961006.000.csv", 6), ("cluspro", "AMYR/cluspro_scores.961006.002.csv", 0)],
+)  # fmt: skip
+def test_a_table_that_was_cut_short_costs_the_last_models_scores_alone(name, file, n_left, tmp_path):
+    root = tmp_path / "input"
+    folder = MAKERS[name](root)
+    lines = (root / file).read_bytes().rstrip().split(b"\n")
+    n_last = 2 if name == "cluspro" else 1  # lines of the last model
+    (root / file).write_bytes(b"\n".join([*lines[:-n_last], lines[-n_last][:n_left]]))
+    first, last = folder.files[file]
+    beside = FolderBeside(str(root))
+    assert dict(layout(name).scores(beside, first).values).items() >= folder.scores[first].items()
+    said = layout(name).scores(beside, last)
+    assert said.values.items() <= folder.scores[last].items()
+    assert name == "haddock3" or not said.values  # which has a second table that tells the same of it
+    assert any(problem.startswith(file) for problem in said.problems), said
+
+
+def test_plain_docking_folders_are_of_no_program(tmp_path):
+    write_poses(tmp_path / "poses", COMPLEXES["7DAA"], 2, seed=5)
+    body = text_of(fv_lines())
+    for name in ("7DAA/model_1.pdb", "7DAA/complex_1.pdb", "a/cluster1_1.pdb", "a/pose.1.pdb.gz", "top_1.pdb", "x_0.pdb",
+                 "swarm/lightdock.pdb", "model.1.pdb", "decoys/rigid.pdb", "b/x_model_0.cif", "1_runs/x.pdb"):  # fmt: skip
+        write(tmp_path / name, body)
+    for name in ("scores.csv", "job.out", "io.json", "b/x.json"):
+        (tmp_path / name).write_text("{}")
+    assert recognised(paths_below(tmp_path)) == ()
+
+
+def test_a_run_of_haddock3_that_ended_before_its_refinement_counts_with_what_it_has(tmp_path):
+    root = tmp_path / "input"
+    haddock3(root, ("run1", "run2"))
+    for path in (root / "run1" / "3_emref").iterdir():
+        path.unlink()
+    found = found_in(root, "haddock3")
+    assert [place.name for place in found.values()] == [f"run1_rigidbody_{k}" for k in range(1, 5)] + [
+        "run2_emref_1", "run2_emref_2",
+    ]  # fmt: skip
+    said = layout("haddock3").scores(FolderBeside(str(root)), "run1/1_rigidbody/rigidbody_2.pdb.gz")
+    assert dict(said.values) == {"score_haddock": -22.0} and said.problems == ()
+
+
+def test_a_module_of_haddock3_may_be_the_input_folder_itself(tmp_path):
+    haddock3(tmp_path, ("run1",))
+    root = tmp_path / "run1" / "3_emref"
+    assert recognised(paths_below(root)) == ("haddock3",)
+    found = found_in(root, "haddock3")
+    assert [place.name for place in found.values()] == ["3_emref_emref_1", "3_emref_emref_2"]
+    said = layout("haddock3").scores(FolderBeside(str(root)), "emref_1.pdb.gz")
+    assert said.values["score_haddock"] == -88.5 and said.problems == ()
+
+
+def test_what_io_json_names_of_python_is_not_made(tmp_path):
+    root = tmp_path / "input"
+    haddock3(root, ("run1",))
+    # jsonpickle would make a folder of this.
+    made = {"py/reduce": [{"py/function": "os.mkdir"}, {"py/tuple": [str(tmp_path / "made")]}]}
+    text = (root / "run1/3_emref/io.json").read_text()
+    said = json.loads(text)
+    said["output"].insert(0, made)
+    said["output"][1]["score"] = made
+    put(root, "run1/3_emref/io.json", json.dumps(said))
+    scores = layout("haddock3").scores(FolderBeside(str(root)), "run1/3_emref/emref_1.pdb.gz")
+    assert "score_haddock" not in scores.values and scores.values["score_vdw"] == -41.5
+    assert not (tmp_path / "made").exists()
+
+
+def test_copies_of_lightdock_are_models_where_there_is_nothing_else(tmp_path):
+    root = tmp_path / "input"
+    lightdock(root)
+    for path in root.rglob("lightdock_[01].pdb"):
+        path.unlink()
+    beside = FolderBeside(str(root))
+    found = found_in(root, "lightdock")
+    assert {path: place.name for path, place in found.items()} == {"4IZ7/filtered/swarm_0_0.pdb": "4IZ7_swarm_0_0"}
+    assert layout("lightdock").scores(beside, "4IZ7/filtered/swarm_0_0.pdb").values["score_lightdock"] == 20.01712344
+    (root / "4IZ7/filtered/swarm_0_0.pdb").unlink()
+    found = found_in(root, "lightdock")
+    assert {path: place.name for path, place in found.items()} == {"4IZ7/top_1.pdb": "4IZ7_top_1"}
+    assert layout("lightdock").scores(beside, "4IZ7/top_1.pdb").values["score_lightdock"] == 20.017
+
+
+def test_the_ranking_of_lightdock_tells_what_a_swarms_output_does_not(tmp_path):
+    root = tmp_path / "input"
+    lightdock(root)
+    (root / "4IZ7/swarm_0/gso_100.out").unlink()
+    beside = FolderBeside(str(root))
+    said = layout("lightdock").scores(beside, "4IZ7/swarm_0/lightdock_0.pdb")
+    assert said.values["score_lightdock"] == 20.017 and said.problems == ()
+    said = layout("lightdock").scores(beside, "4IZ7/swarm_0/lightdock_1.pdb")
+    assert dict(said.values) == {} and said.problems[0].startswith("4IZ7/rank_by_scoring.list: has no line for 0_1")
+    (root / "4IZ7/rank_by_scoring.list").unlink()
+    said = layout("lightdock").scores(beside, "4IZ7/swarm_0/lightdock_0.pdb")
+    assert dict(said.values) == {} and said.problems[0].startswith("4IZ7/swarm_0/gso_*.out: is not there")
+
+
+@pytest.mark.parametrize("damage", [b"", b"#Coordinates\n(1, 2", b"\xff" * 50])
+def test_a_damaged_output_of_a_swarm_is_named_and_the_ranking_read(tmp_path, damage):
+    root = tmp_path / "input"
+    lightdock(root)
+    put(root, "4IZ7/swarm_0/gso_100.out", damage)
+    beside = FolderBeside(str(root))
+    said = layout("lightdock").scores(beside, "4IZ7/swarm_0/lightdock_0.pdb")
+    assert dict(said.values) == {"score_lightdock": 20.017, "score_lightdock_luciferin": 10.00856}
+    assert len(said.problems) == 1 and said.problems[0].startswith("4IZ7/swarm_0/gso_100.out: ")
+    said = layout("lightdock").scores(beside, "4IZ7/swarm_0/lightdock_1.pdb")
+    assert dict(said.values) == {} and len(said.problems) == 2
+
+
+def test_two_jobs_of_cluspro_in_one_folder_are_not_mixed_up(tmp_path):
+    table = "Cluster,Members,Representative,Weighted Score\n0,{},Center,-1.5\n"
+    put(tmp_path, "model.000.00.pdb", pose(0))
+    for job, members in (("11", 5), ("12", 7)):
+        put(tmp_path, f"cluspro_scores.{job}.000.csv", table.format(members))
+    said = layout("cluspro").scores(FolderBeside(str(tmp_path)), "model.000.00.pdb")
+    assert dict(said.values) == {} and "cluspro_scores.11.000.csv, cluspro_scores.12.000.csv" in said.problems[0]
