@@ -9,7 +9,7 @@ from .beside import Beside
 from .layout import Layout, Place, Scores
 from .placing import parted
 from .reading import ScoreFiles
-from .tables import Row, numbers_of, row_of, target_of
+from .tables import Row, numbers_of, once_in_pdb, row_of, target_of
 
 _MODEL = re.compile(r"model\.(?P<coefficients>\d{3})\.(?P<cluster>\d{2,3})")
 _TABLE = re.compile(r"cluspro_scores\.(?P<job>[^.]+)\.(?P<coefficients>\d{3})(?:\..*)?\.csv")
@@ -35,7 +35,7 @@ def _clusters(content: bytes) -> dict[str, Row]:
         cluster = line["Cluster"] or cluster  # the second line of a cluster may leave it out
         what = (line["Representative"] or "").strip().lower().replace(" ", "_")
         if not cluster.isdecimal() or not what or finite(line["Weighted Score"]) is None:
-            rows.setdefault(cluster, f"line {reader.line_num} has no number of a cluster, no representative or no score")
+            rows.setdefault(cluster, f"line {reader.line_num} has no cluster, no representative or no score")
             continue
         said = numbers_of({"members": line["Members"], what: line["Weighted Score"]}, "cluspro_")
         before = rows.get(cluster)
@@ -74,4 +74,5 @@ LAYOUT = Layout(
     evidence=re.compile(r"(?:^|/)model\.\d{3}\.\d{2,3}\.pdb|(?:^|/)cluspro_scores\.[^/]+\.csv$"),
     place=_place,
     scores=_scores,
+    kept=once_in_pdb,
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 from .beside import Beside
 from .layout import Layout, Place, Scores
-from .placing import parted
+from .placing import Forms, parted
 from .reading import ScoreFiles
 from .tables import Row, numbers_of, row_of, target_of
 
@@ -48,15 +48,17 @@ def _run_and_step(path: str) -> tuple[str, int | None]:
 
 
 def _kept(paths: Iterable[str]) -> Callable[[str], bool]:
+    forms = Forms(is_pdb=True)
     last: dict[str, int] = {}
     for path in paths:
+        forms.add(path)
         run, number = _run_and_step(path)
         if number is not None:
             last[run] = max(last.get(run, 0), number)
 
     def counts(path: str) -> bool:
         run, number = _run_and_step(path)
-        return number is None or number == last.get(run)
+        return (number is None or number == last.get(run)) and forms.is_first(path)
 
     return counts
 
@@ -120,11 +122,9 @@ def _capri_folders(beside: Beside, folders: list[str], own: int) -> list[str]:
 LAYOUT = Layout(
     name="haddock3",
     program="HADDOCK3",
-    words=(
-        "_topoaa/", "_caprieval/", "rigidbody_", "flexref_", "emref_", "mdref_", "emscoring_", "mdscoring_", "cgtoaa_",
-    ),
+    words=("_topoaa/", "_caprieval/", "rigidbody_", "ref_", "scoring_", "cgtoaa_"),
     evidence=re.compile(rf"(?:^|/)\d+_(?:topoaa|caprieval)/|(?:^|/)(?:{_MODULES})_\d+\.pdb"),
     place=_place,
     scores=_scores,
     kept=_kept,
-)  # fmt: skip
+)

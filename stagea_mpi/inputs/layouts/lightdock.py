@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from .beside import Beside
 from .layout import Layout, Place, Scores
-from .placing import parted
+from .placing import Forms, parted
 from .reading import ScoreFiles
 from .tables import Row, numbers_of, row_of, target_of
 
@@ -42,8 +42,10 @@ def _place(path: str, root: str) -> Place | None:
 
 
 def _kept(paths: Iterable[str]) -> Callable[[str], bool]:
+    forms = Forms(is_pdb=True)
     first: dict[str, int] = {}
     for path in paths:
+        forms.add(path)
         pose = _POSE.fullmatch(path)
         if pose is not None:
             run = pose["run"] or ""
@@ -51,7 +53,7 @@ def _kept(paths: Iterable[str]) -> Callable[[str], bool]:
 
     def counts(path: str) -> bool:
         pose = _POSE.fullmatch(path)
-        return pose is None or _kind(pose) == first.get(pose["run"] or "")
+        return pose is not None and _kind(pose) == first.get(pose["run"] or "") and forms.is_first(path)
 
     return counts
 

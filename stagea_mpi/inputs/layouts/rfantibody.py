@@ -9,7 +9,7 @@ from ..formats import ending_of
 from .beside import Beside
 from .layout import Layout, Place, Scores
 from .placing import parted
-from .tables import target_of
+from .tables import once_in_pdb, target_of
 
 _TRAJECTORY = re.compile(r"_(?:Xt-1|pX0)_traj\.")
 _DESIGN = re.compile(r".+(?:_dldesign_\d+|_best)")
@@ -37,4 +37,5 @@ LAYOUT = Layout(
     evidence=re.compile(r"\.qv(?:\.\w+)?$|_dldesign_\d+(?:_best|_cycle_\d+)?\.pdb"),
     place=_place,
     scores=_scores,
+    kept=once_in_pdb,
 )

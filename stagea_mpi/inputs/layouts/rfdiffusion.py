@@ -1,11 +1,12 @@
 """RFdiffusion: designs in PDB, each beside a .trb file, and those of RFdiffusion3 in mmCIF, each beside its metrics."""
 
 import re
+from collections.abc import Callable, Iterable
 
 from ..formats import ending_of
 from .beside import Beside
 from .layout import Layout, Place, Scores
-from .placing import parted
+from .placing import Forms, parted
 from .reading import ScoreFiles
 from .tables import numbers_of, target_of
 
@@ -17,7 +18,7 @@ _TRAJECTORY = re.compile(r"(?:^|/)traj/|_(?:denoised|noisy)_model_\d+\.")
 def _place(path: str, root: str) -> Place | None:
     """A .trb file is a pickle, which could be any program: nothing opens it."""
     folders, stem = parted(path)
-    found = (_DESIGN_3 if _is_mmcif(path) else _DESIGN).fullmatch(stem)
+    found = _DESIGN_3.fullmatch(stem) or (None if _is_mmcif(path) else _DESIGN.fullmatch(stem))
     if found is None or _TRAJECTORY.search(path):
         return None
     # A model's number tells it from others of its batch.
@@ -29,10 +30,18 @@ def _is_mmcif(path: str) -> bool:
     return ending_of(path).lower().startswith(".cif")
 
 
+def _kept(paths: Iterable[str]) -> Callable[[str], bool]:
+    """Of a design of RFdiffusion3 that was converted to PDB, too, the one in mmCIF counts."""
+    forms = Forms()
+    for path in paths:
+        forms.add(path)
+    return forms.is_first
+
+
 def _scores(beside: Beside, path: str) -> Scores:
     files = ScoreFiles(beside, path)
     _, stem = parted(path)
-    if not _is_mmcif(path):
+    if _DESIGN_3.fullmatch(stem) is None:
         return files.scores({})
     said = files.json(f"{stem}.json").required()
     metrics = said.content.get("metrics", {})
@@ -51,4 +60,5 @@ LAYOUT = Layout(
     evidence=re.compile(r"\.trb$|_\d+_model_\d+\.cif\.gz$"),
     place=_place,
     scores=_scores,
+    kept=_kept,
 )

@@ -7,7 +7,7 @@ from .beside import Beside
 from .layout import Layout, Place, Scores
 from .placing import parted
 from .reading import ScoreFiles
-from .tables import Row, numbers_of, row_of, target_of
+from .tables import Row, numbers_of, once_in_pdb, row_of, target_of
 
 _COMPLEX = re.compile(r"complex\.(?P<number>\d+)")
 #: Of a prediction: three angles, three places on the grid, the score.
@@ -37,7 +37,7 @@ def _predictions(content: bytes) -> dict[str, Row]:
 
 def _of_prediction(words: list[str]) -> Row:
     if len(words) != _N_COLUMNS or finite(words[-1]) is None:
-        return f"has {len(words)} columns in a prediction, the last {words[-1]}; expected {_N_COLUMNS}, the last a score"
+        return f"has {len(words)} columns in a prediction up to {words[-1]}; expected {_N_COLUMNS}, the last a score"
     return numbers_of({"zdock": words[-1]})
 
 
@@ -64,4 +64,5 @@ LAYOUT = Layout(
     evidence=re.compile(r"(?:^|/)complex\.\d+\.pdb|(?:^|/)zdock[^/]*\.out$"),
     place=_place,
     scores=_scores,
+    kept=once_in_pdb,
 )

@@ -4,8 +4,7 @@
 |---|---|
 | RFantibody | its `util/quiver.py` (Quiver), `rf2/modules/pose_util.py` (SCORE lines) and `rfdiffusion_inference.py` |
 | RFdiffusion | file names in its README; RFdiffusion3 by `rfd3/engine.py` and the metrics that its tutorials print |
-| HADDOCK3 | its `libs/libontology.py` and `modules/` (io.json as jsonpickle writes it, energies in remarks of CNS' models), \
-`libs/libcapri.py` (capri_ss.tsv); folders as its manual lists them |
+| HADDOCK3 | its `libs/libontology.py` (io.json by jsonpickle), `libs/libcapri.py` (its table), `print_coorheader.cns` |
 | LightDock | its `util/analysis.py` and `bin/lgd_*.py` |
 | ZDOCK | https://zdock.wenglab.org/zdock_output_format.php |
 | ClusPro | names of the files that its server gives, and columns of its tables of scores |
@@ -64,7 +63,7 @@ def put(root: Path, path: str, content: bytes | str) -> None:
 
 
 def rfantibody(root: Path) -> MadeFolder:
-    """Backbones in a Quiver file, their trajectory, and what RF2 has made of two designs, one with all of its cycles."""
+    """Backbones in a Quiver file, their trajectory, and what RF2 has made of two designs, one with its cycles."""
     made = MadeFolder()
     labels = "REMARK PDBinfo-LABEL:   26 H1\nREMARK PDBinfo-LABEL:   27 H1\n"
     quiver = b""
@@ -99,7 +98,7 @@ def rfdiffusion(root: Path) -> MadeFolder:
         put(root, f"{stem}.cif.gz", cif_of(pose(k).decode().splitlines()[:-2]))
         metrics = {"join_point_rmsd_by_token": {"A108": 0.17}, "n_chainbreaks": k, "insertion.mae": 0.498 + k,
                    "radius_of_gyration": 15.2 + k, "diffused_com": [1.0, 2.0, 3.0]}  # fmt: skip
-        put(root, f"{stem}.json", json.dumps({"metrics": metrics, "ckpt_path": "rfd3_latest.ckpt", "seed": 7}, indent=4))
+        put(root, f"{stem}.json", json.dumps({"metrics": metrics, "ckpt_path": "rfd3.ckpt", "seed": 7}, indent=4))
         scores = {"n_chainbreaks": k, "insertion_mae": 0.498 + k, "radius_of_gyration": 15.2 + k}
         made.add(f"{stem}.cif.gz", "rfd3__binder_insulinr", f"binder_insulinr_0_model_{k}", _named(scores))
         made.files[f"{stem}.json"] = [f"{stem}.cif.gz"]
@@ -126,7 +125,7 @@ def haddock3(root: Path, runs: tuple[str, ...] = ("7CFN/run1", "8ABC/run1")) -> 
         put(root, f"{run}/2_seletop/io.json", _io(docked, [{"py/id": 9}, {"py/id": 3}]))
         refined, table = [], []
         for k in range(1, 3):
-            energies = dict.fromkeys(_ENERGIES, 0.0) | {"vdw": -40.5 - k, "elec": -200.25 - k, "air": 17.5, "total": -224.0}
+            energies = dict.fromkeys(_ENERGIES, 0.0) | {"vdw": -40.5 - k, "elec": -200.25 - k, "air": 17.5}
             more = {"bsa": 1500.5 + k, "desolv": 3.25}
             score = -87.5 - k
             model = _haddock_model("3_emref", f"emref_{k}.pdb", score, energies | more, f"rigidbody_{5 - k}.pdb")
@@ -135,8 +134,8 @@ def haddock3(root: Path, runs: tuple[str, ...] = ("7CFN/run1", "8ABC/run1")) -> 
             quality = [f"{x:.3f}" for x in (score, 1.5 + k, 0.75, 4.0, 3.0, 0.5)]
             table.append([f"../3_emref/emref_{k}.pdb", "-", str(3 - k), *quality, "-", "-", "-", "3.250",
                           f"{energies['elec']:.3f}", f"{energies['vdw']:.3f}"])  # fmt: skip
-            capri = {"caprieval_rank": 3 - k, "score": score, "irmsd": 1.5 + k, "fnat": 0.75, "lrmsd": 4.0, "ilrmsd": 3.0,
-                     "dockq": 0.5, "desolv": 3.25, "elec": -200.25 - k, "vdw": -40.5 - k}  # fmt: skip
+            capri = {"caprieval_rank": 3 - k, "score": score, "irmsd": 1.5 + k, "fnat": 0.75, "lrmsd": 4.0,
+                     "ilrmsd": 3.0, "dockq": 0.5, "desolv": 3.25, "elec": -200.25 - k, "vdw": -40.5 - k}  # fmt: skip
             if k == 2:  # the one that a later caprieval tells of, too
                 capri |= {"cluster_id": 1, "cluster_ranking": 1, "model_cluster_ranking": 1}
             path, target = f"{run}/3_emref/emref_{k}.pdb.gz", run.replace("/", "__")
@@ -178,7 +177,8 @@ def _tsv(rows: list[list[str]]) -> str:
 def _remarks(score: float, energies: dict, more: dict) -> str:
     line = "REMARK " + "=" * 63 + "\n"
     return (
-        f'REMARK FILENAME="emref.pdb"\n{line}REMARK HADDOCK stats for emref.pdb\n{line}REMARK HADDOCK score: {score}\n{line}'
+        f'REMARK FILENAME="emref.pdb"\n{line}REMARK HADDOCK stats for emref.pdb\n{line}'
+        f"REMARK HADDOCK score: {score}\n{line}"
         f"REMARK            {','.join(energies)}\nREMARK energies: {', '.join(map(str, energies.values()))}\n{line}"
         "REMARK            bonds,angles,impropers,dihe,air,cdih,coup,rdcs,vean,dani,xpcs\n"
         f"REMARK rms-dev.: 0,0,0,0,0.84,0,0, 0, 0, 0, 0\n{line}REMARK Desolvation energy: {more['desolv']}\n{line}"
@@ -199,7 +199,7 @@ def lightdock(root: Path) -> MadeFolder:
                         for k in (0, 1))  # fmt: skip
         put(root, f"4IZ7/swarm_{swarm}/gso_100.out", header + lines)
         if swarm:  # of an earlier step
-            put(root, f"4IZ7/swarm_{swarm}/gso_20.out", header + lines.replace("0  0.8520004", "0  0.9520004").replace("9", "8"))
+            put(root, f"4IZ7/swarm_{swarm}/gso_20.out", header + lines.replace("9", "8"))
         for k in (0, 1):
             path = f"4IZ7/swarm_{swarm}/lightdock_{k}.pdb"
             put(root, path, pose(swarm + k))
@@ -209,7 +209,8 @@ def lightdock(root: Path) -> MadeFolder:
     ranking = "Swarm  Glowworm   Coordinates  RecID  LigID  Luciferin  Neigh   VR     RMSD    PDB   Clashes  Scoring\n"
     for swarm, k in best[:1]:  # of clustered poses, the others are not in it
         score = scoring[swarm, k]
-        ranking += f"{swarm:5d} {k:6d} (-20.064, 16.413)  0  0 {score / 2:11.5f}  0  4.200  -1.000 lightdock_{k}.pdb  0 {score:8.3f}\n"
+        ranking += f"{swarm:5d} {k:6d} (-20.064, 16.413)  0  0 {score / 2:11.5f}  0  4.200  -1.000 "
+        ranking += f"lightdock_{k}.pdb  0 {score:8.3f}\n"
         put(root, "4IZ7/top_1.pdb", pose(swarm + k))
         put(root, f"4IZ7/filtered/swarm_{swarm}_{k}.pdb", pose(swarm + k))
     put(root, "4IZ7/rank_by_scoring.list", ranking)

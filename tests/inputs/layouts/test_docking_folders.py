@@ -27,6 +27,12 @@ def found_in(root: Path, name: str) -> dict:
     return {path: place for path, place in placed.items() if counts(path)}
 
 
+def said_of(name: str, beside, path: str) -> tuple[dict[str, float], tuple[str, ...]]:
+    """A model's scores and problems."""
+    said = layout(name).scores(beside, path)
+    return dict(said.values), said.problems
+
+
 @pytest.fixture(scope="module", params=MAKERS)
 def made(request, tmp_path_factory) -> tuple[str, Path, MadeFolder]:
     root = tmp_path_factory.mktemp(request.param) / "input"
@@ -58,8 +64,7 @@ def test_scores_are_those_of_the_programs_files(made):
     name, root, folder = made
     beside = FolderBeside(str(root))
     for path, expected in folder.scores.items():
-        said = layout(name).scores(beside, path)
-        assert dict(said.values) == expected and said.problems == (), path
+        assert said_of(name, beside, path) == (expected, ()), path
 
 
 def test_scores_in_an_archive_are_those_of_the_folder(made, tmp_path):
@@ -69,8 +74,7 @@ def test_scores_in_an_archive_are_those_of_the_folder(made, tmp_path):
             archive.write(root / path, path)
     beside = ZipBeside(str(tmp_path / "all.zip"))
     for path, expected in folder.scores.items():
-        said = layout(name).scores(beside, path)
-        assert dict(said.values) == expected and said.problems == (), path
+        assert said_of(name, beside, path) == (expected, ()), path
 
 
 def test_scores_in_a_models_text_are_read(made):
@@ -96,14 +100,14 @@ def test_a_damaged_score_file_costs_its_scores_alone_and_is_named(fresh, damage)
         assert {path: place.name for path, place in found_in(root, name).items()} == folder.names
         beside = FolderBeside(str(root))
         for path, expected in folder.scores.items():
-            said = layout(name).scores(beside, path)
+            values, problems = said_of(name, beside, path)
             if path in models:
-                assert said.values.items() <= expected.items(), path
-                assert path != models[0] or len(said.values) < len(expected)
+                assert values.items() <= expected.items(), path
+                assert path != models[0] or len(values) < len(expected)
                 named = (Path(file).name, "*.out") if damage == "missing" else (file,)
-                assert any(name in problem for name in named for problem in said.problems), said.problems
+                assert any(name in problem for name in named for problem in problems), problems
             else:
-                assert dict(said.values) == expected and said.problems == (), path
+                assert (values, problems) == (expected, ()), path
         put(root, file, whole)
 
 
@@ -121,18 +125,31 @@ def test_a_table_that_was_cut_short_costs_the_last_models_scores_alone(name, fil
     (root / file).write_bytes(b"\n".join([*lines[:-n_last], lines[-n_last][:n_left]]))
     first, last = folder.files[file]
     beside = FolderBeside(str(root))
-    assert dict(layout(name).scores(beside, first).values).items() >= folder.scores[first].items()
-    said = layout(name).scores(beside, last)
-    assert said.values.items() <= folder.scores[last].items()
-    assert name == "haddock3" or not said.values  # which has a second table that tells the same of it
-    assert any(problem.startswith(file) for problem in said.problems), said
+    assert said_of(name, beside, first)[0] == folder.scores[first]
+    values, problems = said_of(name, beside, last)
+    assert values.items() <= folder.scores[last].items()
+    assert name == "haddock3" or not values  # which has a second table that tells the same of it
+    assert any(problem.startswith(file) for problem in problems), problems
+
+
+def test_a_model_that_lies_there_in_several_forms_is_one(fresh):
+    name, root, folder = fresh
+    for path in folder.names:
+        base = path.removesuffix(".gz").rpartition(".")[0]
+        for other in (".pdb", ".pdb.gz", ".cif"):
+            if not (root / (base + other)).exists() and not path.endswith(".qv"):
+                put(root, base + other, (root / path).read_bytes())
+    found = found_in(root, name)
+    assert len(found) == len(folder.names)
+    assert sorted(place.name for place in found.values()) == sorted(folder.names.values())
 
 
 def test_plain_docking_folders_are_of_no_program(tmp_path):
     write_poses(tmp_path / "poses", COMPLEXES["7DAA"], 2, seed=5)
     body = text_of(fv_lines())
-    for name in ("7DAA/model_1.pdb", "7DAA/complex_1.pdb", "a/cluster1_1.pdb", "a/pose.1.pdb.gz", "top_1.pdb", "x_0.pdb",
-                 "swarm/lightdock.pdb", "model.1.pdb", "decoys/rigid.pdb", "b/x_model_0.cif", "1_runs/x.pdb"):  # fmt: skip
+    for name in ("7DAA/model_1.pdb", "7DAA/complex_1.pdb", "a/cluster1_1.pdb", "a/pose.1.pdb", "top_1.pdb",
+                 "x_0.pdb", "swarm/lightdock.pdb", "model.1.pdb", "decoys/rigid.pdb", "b/x_model_0.cif",
+                 "1_r/x.pdb"):  # fmt: skip
         write(tmp_path / name, body)
     for name in ("scores.csv", "job.out", "io.json", "b/x.json"):
         (tmp_path / name).write_text("{}")
@@ -148,8 +165,8 @@ def test_a_run_of_haddock3_that_ended_before_its_refinement_counts_with_what_it_
     assert [place.name for place in found.values()] == [f"run1_rigidbody_{k}" for k in range(1, 5)] + [
         "run2_emref_1", "run2_emref_2",
     ]  # fmt: skip
-    said = layout("haddock3").scores(FolderBeside(str(root)), "run1/1_rigidbody/rigidbody_2.pdb.gz")
-    assert dict(said.values) == {"score_haddock": -22.0} and said.problems == ()
+    docked = "run1/1_rigidbody/rigidbody_2.pdb.gz"
+    assert said_of("haddock3", FolderBeside(str(root)), docked) == ({"score_haddock": -22.0}, ())
 
 
 def test_a_module_of_haddock3_may_be_the_input_folder_itself(tmp_path):
@@ -158,8 +175,8 @@ def test_a_module_of_haddock3_may_be_the_input_folder_itself(tmp_path):
     assert recognised(paths_below(root)) == ("haddock3",)
     found = found_in(root, "haddock3")
     assert [place.name for place in found.values()] == ["3_emref_emref_1", "3_emref_emref_2"]
-    said = layout("haddock3").scores(FolderBeside(str(root)), "emref_1.pdb.gz")
-    assert said.values["score_haddock"] == -88.5 and said.problems == ()
+    values, problems = said_of("haddock3", FolderBeside(str(root)), "emref_1.pdb.gz")
+    assert (values["score_haddock"], problems) == (-88.5, ())
 
 
 def test_what_io_json_names_of_python_is_not_made(tmp_path):
@@ -172,8 +189,8 @@ def test_what_io_json_names_of_python_is_not_made(tmp_path):
     said["output"].insert(0, made)
     said["output"][1]["score"] = made
     put(root, "run1/3_emref/io.json", json.dumps(said))
-    scores = layout("haddock3").scores(FolderBeside(str(root)), "run1/3_emref/emref_1.pdb.gz")
-    assert "score_haddock" not in scores.values and scores.values["score_vdw"] == -41.5
+    values, _ = said_of("haddock3", FolderBeside(str(root)), "run1/3_emref/emref_1.pdb.gz")
+    assert (values.get("score_haddock"), values["score_vdw"]) == (None, -41.5)
     assert not (tmp_path / "made").exists()
 
 
@@ -197,13 +214,16 @@ def test_the_ranking_of_lightdock_tells_what_a_swarms_output_does_not(tmp_path):
     lightdock(root)
     (root / "4IZ7/swarm_0/gso_100.out").unlink()
     beside = FolderBeside(str(root))
-    said = layout("lightdock").scores(beside, "4IZ7/swarm_0/lightdock_0.pdb")
-    assert said.values["score_lightdock"] == 20.017 and said.problems == ()
-    said = layout("lightdock").scores(beside, "4IZ7/swarm_0/lightdock_1.pdb")
-    assert dict(said.values) == {} and said.problems[0].startswith("4IZ7/rank_by_scoring.list: has no line for 0_1")
+    one, other = "4IZ7/swarm_0/lightdock_0.pdb", "4IZ7/swarm_0/lightdock_1.pdb"
+    ranked = {"score_lightdock": 20.017, "score_lightdock_luciferin": 10.00856}
+    assert said_of("lightdock", beside, one) == (ranked, ())
+    values, problems = said_of("lightdock", beside, other)
+    assert (values, len(problems)) == ({}, 1)
+    assert problems[0].startswith("4IZ7/rank_by_scoring.list: has no line for 0_1")
     (root / "4IZ7/rank_by_scoring.list").unlink()
-    said = layout("lightdock").scores(beside, "4IZ7/swarm_0/lightdock_0.pdb")
-    assert dict(said.values) == {} and said.problems[0].startswith("4IZ7/swarm_0/gso_*.out: is not there")
+    values, problems = said_of("lightdock", beside, one)
+    assert (values, len(problems)) == ({}, 1)
+    assert problems[0].startswith("4IZ7/swarm_0/gso_*.out: is not there")
 
 
 @pytest.mark.parametrize("damage", [b"", b"#Coordinates\n(1, 2", b"\xff" * 50])
@@ -212,11 +232,11 @@ def test_a_damaged_output_of_a_swarm_is_named_and_the_ranking_read(tmp_path, dam
     lightdock(root)
     put(root, "4IZ7/swarm_0/gso_100.out", damage)
     beside = FolderBeside(str(root))
-    said = layout("lightdock").scores(beside, "4IZ7/swarm_0/lightdock_0.pdb")
-    assert dict(said.values) == {"score_lightdock": 20.017, "score_lightdock_luciferin": 10.00856}
-    assert len(said.problems) == 1 and said.problems[0].startswith("4IZ7/swarm_0/gso_100.out: ")
-    said = layout("lightdock").scores(beside, "4IZ7/swarm_0/lightdock_1.pdb")
-    assert dict(said.values) == {} and len(said.problems) == 2
+    values, problems = said_of("lightdock", beside, "4IZ7/swarm_0/lightdock_0.pdb")
+    assert (values["score_lightdock"], len(problems)) == (20.017, 1)
+    assert problems[0].startswith("4IZ7/swarm_0/gso_100.out: ")
+    values, problems = said_of("lightdock", beside, "4IZ7/swarm_0/lightdock_1.pdb")
+    assert (values, len(problems)) == ({}, 2)
 
 
 def test_two_jobs_of_cluspro_in_one_folder_are_not_mixed_up(tmp_path):
@@ -224,5 +244,6 @@ def test_two_jobs_of_cluspro_in_one_folder_are_not_mixed_up(tmp_path):
     put(tmp_path, "model.000.00.pdb", pose(0))
     for job, members in (("11", 5), ("12", 7)):
         put(tmp_path, f"cluspro_scores.{job}.000.csv", table.format(members))
-    said = layout("cluspro").scores(FolderBeside(str(tmp_path)), "model.000.00.pdb")
-    assert dict(said.values) == {} and "cluspro_scores.11.000.csv, cluspro_scores.12.000.csv" in said.problems[0]
+    values, problems = said_of("cluspro", FolderBeside(str(tmp_path)), "model.000.00.pdb")
+    assert values == {}
+    assert "cluspro_scores.11.000.csv, cluspro_scores.12.000.csv" in problems[0]
