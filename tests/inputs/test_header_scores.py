@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 from made import cif_of, fv_lines, text_of
 
 from stagea_mpi.inputs.header_scores import header_scores
 
+DATA = Path(__file__).parents[1] / "data"
 ATOMS = ("\n".join(fv_lines()[:40]) + "\nTER\n").encode()
 #: As Rosetta's PoseToStructFileRepConverter and its older PDB writer print them.
 ROSETTA = b"""# All scores below are weighted scores, not raw scores.
@@ -50,6 +53,16 @@ def test_quivers_line_stands_before_the_atoms_and_has_a_tag():
     assert header_scores(line + ATOMS) == {"score_ddg": -99.0, "score_charge": -46.0}
     old = b"QV_SCORE interaction_pae: 19.38\nQV_SCORE pae: 10.64\n"
     assert header_scores(ATOMS + old) == {"score_interaction_pae": 19.38, "score_pae": 10.64}
+
+
+def test_real_models_of_haddock3_and_of_rfantibody_tell_their_scores():
+    found = header_scores((DATA / "haddock3_rigidbody_1.txt").read_bytes())
+    said = {"haddock": -34.4796, "total": 197.278, "vdw": -29.5305, "elec": -1.00437, "air": 227.812, "desolv": 1.63624,
+            "binding": -28.8987, "bsa": 785.911}  # fmt: skip
+    none = dict.fromkeys("bonds angles improper dihe cdih coup rdcs vean dani xpcs rg sym".split(), 0.0)
+    assert found == {f"score_{name}": value for name, value in (said | none).items()}
+    found = header_scores((DATA / "rfantibody_rf2_best.txt").read_bytes())
+    assert found == {"score_interaction_pae": 8.29, "score_pae": 5.09, "score_pred_lddt": 0.94}
 
 
 def test_of_a_name_that_comes_twice_the_first_counts():

@@ -14,6 +14,8 @@ from stagea_mpi.inputs.layouts.beside import FolderBeside, ZipBeside
 
 from .made_docking_folders import MAKERS, MadeFolder, haddock3, lightdock, pose, put
 
+DATA = Path(__file__).parents[2] / "data"
+
 
 def paths_below(root: Path) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
@@ -192,6 +194,22 @@ def test_what_io_json_names_of_python_is_not_made(tmp_path):
     values, _ = said_of("haddock3", FolderBeside(str(root)), "run1/3_emref/emref_1.pdb.gz")
     assert (values.get("score_haddock"), values["score_vdw"]) == (None, -41.5)
     assert not (tmp_path / "made").exists()
+
+
+def test_real_files_of_haddock3_give_their_scores(tmp_path):
+    put(tmp_path, "run1/5_flexref/io.json", (DATA / "haddock3_io.json").read_bytes())
+    put(tmp_path, "run1/6_caprieval/capri_ss.tsv", (DATA / "haddock3_capri_ss.tsv").read_bytes())
+    beside = FolderBeside(str(tmp_path))
+    values, problems = said_of("haddock3", beside, "run1/5_flexref/flexref_1.pdb.gz")
+    assert problems == ()
+    # HADDOCK3's default weights of flexref, and what it has made of them.
+    weights = {"vdw": 1.0, "elec": 1.0, "air": 0.1, "desolv": 1.0, "bsa": -0.01}
+    weighted = sum(weight * values[f"score_{term}"] for term, weight in weights.items())
+    assert values["score_haddock"] == -242.31202000000002 == pytest.approx(weighted, abs=1e-9)
+    docked = said_of("haddock3", beside, "run1/1_rigidbody/rigidbody_383.pdb")[0]
+    assert docked["score_capri_dockq"] == 0.431
+    assert docked["score_capri_model_cluster_ranking"] == 1
+    assert docked["score_capri_vdw"] == -15.187
 
 
 def test_copies_of_lightdock_are_models_where_there_is_nothing_else(tmp_path):
