@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Iterator
 
+#: More scores than any program writes of a model, and more letters than a name of one has.
+_MOST_SCORES, _MOST_LETTERS = 200, 60
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]")
 #: ``QV_SCORE <tag> <name>=<value>|…`` as Quiver writes it, ``SCORE <name>: <value>`` as RF2 does.
@@ -29,7 +31,7 @@ def score_name(name: str) -> str:
     >>> score_name("model-cluster_ranking")
     'score_model_cluster_ranking'
     """
-    return f"score_{_UNSAFE.sub('_', name)}"
+    return f"score_{_UNSAFE.sub('_', name)[:_MOST_LETTERS]}"
 
 
 def finite(text: object) -> float | None:
@@ -69,7 +71,7 @@ def header_scores(text: bytes) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, value in (*_lines(head), *_lines(tail), *_haddock(head), *_rosetta(head, tail)):
         number = finite(value)
-        if number is not None and name:
+        if number is not None and name and len(found) < _MOST_SCORES:
             found.setdefault(score_name(name), number)
     return found
 

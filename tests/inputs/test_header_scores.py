@@ -104,6 +104,12 @@ def test_other_text_is_not_taken_for_scores(text):
     assert header_scores(text) == {}
 
 
+def test_no_text_has_more_scores_than_a_program_writes():
+    found = header_scores(ATOMS + b"".join(b"SCORE s%d: %d\n" % (k, k) for k in range(5000)))
+    assert found == {f"score_s{k}": k for k in range(200)}
+    assert list(header_scores(ATOMS + b"SCORE " + b"n" * 5000 + b": 1\n")) == ["score_" + "n" * 60]
+
+
 def test_what_is_no_finite_number_is_left_out():
     line = b"QV_SCORE t a=1e999|b=-1e999|c=1_0|d=0x1F|e=1d5|f=--1|g=+.5E-2|h=5.|i=|j|=4\n"
     assert header_scores(line + ATOMS) == {"score_g": 0.005, "score_h": 5.0}

@@ -17,7 +17,12 @@ from .tables import Row, numbers_of, row_of, target_of
 #: Modules that write complexes, each under its own name and a number. What others write are inputs or copies.
 _MODULES = "rigidbody|flexref|emref|mdref|emscoring|mdscoring|cgtoaa"
 _MODEL = re.compile(rf"(?P<module>{_MODULES})_(?P<number>\d+)|(?P<docked>gdock)_\d+_\d+|haddock_top_\d+")
-_STEP = re.compile(r"(?P<number>\d+)_(?P<module>[a-z]+)(?:_interactive)?")
+#: A folder of a module; one of another name is any folder.
+_STEP = re.compile(
+    rf"(?P<number>\d+)_(?P<module>{_MODULES}|topoaa|topocg|gdock|lightdock|openmm|seletop|seletopclusts|clustfcc|clustrmsd"
+    r"|caprieval|caprifilter|filter|alascan|rnascan|contactmap|rmsdmatrix|ilrmsdmatrix|deeprank|prodigyprotein|sasascore)"
+    r"(?:_interactive)?"
+)
 _CAPRI = re.compile(r"(?P<number>\d+)_caprieval(?:_interactive)?")
 
 

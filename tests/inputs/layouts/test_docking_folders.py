@@ -181,6 +181,15 @@ def test_a_module_of_haddock3_may_be_the_input_folder_itself(tmp_path):
     assert (values["score_haddock"], problems) == (-88.5, ())
 
 
+def test_models_of_haddock3_that_a_user_has_collected_are_models_in_any_folder(tmp_path):
+    for path in ("1_best/emref_3.pdb", "8ABC/emref_3.pdb", "run1/2_seletop/emref_3.pdb", "run1/3_emref/top/x.pdb"):
+        put(tmp_path, path, pose(0))
+    found = found_in(tmp_path, "haddock3")
+    assert {path: place.name for path, place in found.items()} == {
+        "1_best/emref_3.pdb": "1_best_emref_3", "8ABC/emref_3.pdb": "8ABC_emref_3",
+    }  # fmt: skip
+
+
 def test_what_io_json_names_of_python_is_not_made(tmp_path):
     root = tmp_path / "input"
     haddock3(root, ("run1",))
