@@ -1,0 +1,69 @@
+"""Paths of models in their parts, as layouts read them, and which files are the same model in several forms."""
+
+from array import array
+from collections.abc import Hashable
+
+import numpy as np
+
+from ..formats import ending_of
+
+_MMCIF, _PDB = (".cif", ".mmcif"), (".pdb", ".ent", ".pdb1")
+
+
+def parted(path: str) -> tuple[list[str], str]:
+    """The folders of a path, and its file's name without what says its format; this is empty for what is no structure.
+
+    >>> parted("job/seed-1_sample-0/model.cif.zst"), parted("job/data.json")
+    ((['job', 'seed-1_sample-0'], 'model'), (['job'], ''))
+    """
+    *folders, name = path.split("/")
+    ending = ending_of(name)
+    return folders, name[: -len(ending)] if ending.lower().startswith(_MMCIF + _PDB) else ""
+
+
+class Seen:
+    """Things that have been seen, by their hashes: a million take 8 MB."""
+
+    def __init__(self) -> None:
+        self._hashes = array("q")
+        self._ordered = np.empty(0, dtype=np.int64)
+
+    def add(self, thing: Hashable) -> None:
+        self._hashes.append(hash(thing))
+
+    def __contains__(self, thing: Hashable) -> bool:
+        if len(self._ordered) != len(self._hashes):
+            self._ordered = np.sort(np.array(self._hashes, dtype=np.int64))
+        wanted = hash(thing)
+        place = int(np.searchsorted(self._ordered, wanted))
+        return place < len(self._ordered) and int(self._ordered[place]) == wanted
+
+
+class Forms:
+    """Files of models, of which those that differ in their formats' endings alone are one model.
+
+    The program's own format counts before another one, to which a user has converted it, and an unpacked file before
+    the same one packed.
+
+    Parameters
+    ----------
+    is_pdb : bool
+        Whether the program's own is PDB; else it is mmCIF.
+    """
+
+    def __init__(self, *, is_pdb: bool = False):
+        self._own = _PDB if is_pdb else _MMCIF
+        self._seen = Seen()
+
+    def add(self, path: str) -> None:
+        self._seen.add(self._form(path))
+
+    def is_first(self, path: str) -> bool:
+        """Whether no other file of this model counts before this one."""
+        base, level = self._form(path)
+        return not any((base, before) in self._seen for before in range(level))
+
+    def _form(self, path: str) -> tuple[str, int]:
+        ending = ending_of(path)
+        lower = ending.lower()
+        return path[: len(path) - len(ending)], 2 * (not lower.startswith(self._own)) + (lower.count(".") > 1)
