@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterable
 from .layout import NOWHERE, Layout, Place, all_count
 
 #: Layouts, each the name of a module, in the order in which they are asked whose a file is.
-NAMES = ("alphafold3", "rfantibody", "haddock3", "lightdock", "zdock", "cluspro", "rfdiffusion")
+NAMES = (
+    "alphafold3", "alphafold_multimer", "colabfold", "chai1", "rfantibody", "haddock3", "lightdock", "zdock", "cluspro",
+    "boltz", "rfdiffusion",
+)  # fmt: skip
 #: Names in run.yaml that are no layout: whatever is recognised, and files without a layout.
 AUTO, FILES = "auto", "files"
 

@@ -1,0 +1,61 @@
+"""Boltz-1 and Boltz-2: below ``predictions`` a folder for each target, its models by rank."""
+
+import re
+from collections.abc import Callable, Iterable
+
+from . import pae
+from .beside import Beside
+from .layout import Layout, Place, Scores
+from .placing import Forms, parted
+from .reading import ScoreFiles
+
+_MODEL = re.compile(r"(.+)_model_(\d{1,18})")
+#: Folders of a run with what the models were made from.
+_INPUTS = frozenset({"processed", "msa", "templates", "msas"})
+_NAMES = {"confidence_score": "ranking_score", "ptm": "ptm", "iptm": "iptm"}
+
+
+def _place(path: str, root: str) -> Place | None:
+    folders, stem = parted(path)
+    found = _MODEL.fullmatch(stem)
+    if found is None or _INPUTS.intersection(folders):
+        return None
+    return Place(LAYOUT.name, found[1], stem, None, int(found[2]))
+
+
+def _kept(paths: Iterable[str]) -> Callable[[str], bool]:
+    forms = Forms()
+    for path in paths:
+        forms.add(path)
+    return forms.is_first
+
+
+def _scores(beside: Beside, path: str) -> Scores:
+    files = ScoreFiles(beside, path)
+    folder, stem = path.rpartition("/")[0], parted(path)[1]
+    summary = files.json(f"confidence_{stem}.json").required()
+    values = summary.numbers(_NAMES, expected=_NAMES)
+    pair_iptm, _ = summary.pairs("pair_chains_iptm")
+    others = beside.names(folder)
+    # It is predicted for the best model, and errors are written when they are asked for.
+    affinity = f"affinity_{stem.removesuffix('_model_0')}.json"
+    if affinity in others:
+        values |= files.json(affinity).numbers({})
+    has_errors = any(name.startswith("pae_") for name in others)
+    errors = files.pae(f"pae_{stem}.npz", pae.from_npz, is_optional=not has_errors)
+    return files.scores(values, pair_iptm=pair_iptm, pae=errors)
+
+
+LAYOUT = Layout(
+    name="boltz",
+    program="Boltz",
+    words=("_model_", "boltz_results_"),
+    evidence=re.compile(
+        r"(?:^|/)boltz_results_[^/]+/predictions/|(?:^|/)confidence_[^/]+_model_\d+\.json"
+        r"|(?:^|/)(?:pae|pde|plddt)_[^/]+_model_\d+\.npz|(?:^|/)predictions/([^/]+)/\1_model_\d+\.cif"
+    ),
+    place=_place,
+    scores=_scores,
+    kept=_kept,
+    has_plddt=True,
+)
