@@ -107,6 +107,7 @@ def _as_input(structure: gemmi.Structure, source: ShippedComplex) -> gemmi.Struc
             chain.add_residue(residue)
         model.add_chain(chain)
     result.add_model(model)
+    result.remove_alternative_conformations()
     result.setup_entities()
     return result
 
