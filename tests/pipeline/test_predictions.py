@@ -194,7 +194,8 @@ def test_scores_in_a_tar_archive_are_said_not_to_be_read(made, tmp_path):
 
 
 def test_another_layout_needs_force(finished, made):
-    other = dataclasses.replace(finished, stage_a=dataclasses.replace(finished.stage_a, layout="files"))
+    other = dataclasses.replace(finished.stage_a, layout="files", glob=("**/*.cif",))
+    other = dataclasses.replace(finished, stage_a=other)
     with pytest.raises(stagea_mpi.StageAError, match="layout was 'auto', is 'files'"):
         run(SerialComm(), other, Options(), StopRequest())
 
