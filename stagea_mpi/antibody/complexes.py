@@ -95,6 +95,8 @@ class Complex:
     is_hydrogen : ndarray of bool, shape=(n,)
     xyz : ndarray of float64, shape=(n, 3)
         Å.
+    b_factor : ndarray of float32, shape=(n,)
+        As in `AtomTable`.
     sequences : tuple of str
         Of the merged chains A and B: one letter a residue, X for a residue without a parent amino acid.
     heavy, light : str
@@ -105,8 +107,8 @@ class Complex:
     n_dropped_locations : int
         Atoms of the chosen chains that gave way to another location of them.
     findings : dict
-        What has been found out of all this but the coordinates, by what it is: complexes that differ in these alone
-        share it.
+        What has been found out of all this but the coordinates and B factors, by what it is: complexes that differ in
+        these alone share it.
     """
 
     chain: np.ndarray
@@ -116,6 +118,7 @@ class Complex:
     atom_name: np.ndarray
     is_hydrogen: np.ndarray
     xyz: np.ndarray
+    b_factor: np.ndarray
     sequences: tuple[str, str]
     heavy: str
     light: str
@@ -143,15 +146,25 @@ def merge_chains(atoms: AtomTable, chains: Chains, source: str) -> Complex:
     ModelError
         ``chain_missing``, ``chain_empty``, ``unknown_residues`` or ``no_backbone``.
     """
+    complex_, rows = _known_or_merged(atoms, chains, source)
+    return replace(complex_, xyz=atoms.xyz[rows], b_factor=atoms.b_factor[rows])
+
+
+def merged_rows(atoms: AtomTable, chains: Chains, source: str) -> np.ndarray:
+    """Rows of a complex's atoms in the model's table, shape=(n,); arguments and errors are those of `merge_chains`."""
+    return _known_or_merged(atoms, chains, source)[1]
+
+
+def _known_or_merged(atoms: AtomTable, chains: Chains, source: str) -> tuple[Complex, np.ndarray]:
+    """The complex without its coordinates and B factors, and the row of each of its atoms."""
     key = "merged", chains
     if key not in atoms.findings:
         atoms.findings[key] = _merged(atoms, chains, source)
-    complex_, rows = atoms.findings[key]
-    return replace(complex_, xyz=atoms.xyz[rows])
+    found: tuple[Complex, np.ndarray] = atoms.findings[key]
+    return found
 
 
 def _merged(atoms: AtomTable, chains: Chains, source: str) -> tuple[Complex, np.ndarray]:
-    """The complex without its coordinates, and the row of each of its atoms."""
     antibody = [chains.heavy] if chains.light is None else [chains.heavy, chains.light]
     wanted = antibody + list(chains.antigen)
     present = chain_names(atoms)
@@ -184,6 +197,7 @@ def _merged(atoms: AtomTable, chains: Chains, source: str) -> tuple[Complex, np.
         atom_name=atoms.atom_name[rows],
         is_hydrogen=atoms.is_hydrogen[rows],
         xyz=np.zeros((0, 3)),
+        b_factor=np.zeros(0, dtype=np.float32),
         sequences=("".join(merged[: len(antibody)]), "".join(merged[len(antibody) :])),
         heavy=parts[0].sequence,
         light="" if chains.light is None else parts[1].sequence,

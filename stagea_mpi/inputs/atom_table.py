@@ -20,13 +20,16 @@ class AtomTable:
     is_hetatm, is_hydrogen : ndarray of bool, shape=(n,)
     xyz : ndarray of float64, shape=(n, 3)
         Å, rounded to the three decimals of the PDB format.
+    b_factor : ndarray of float32, shape=(n,)
+        As the file has it: Å², or what a program writes in its place, such as pLDDT; 20 and 0, as gemmi has it, where
+        the line ends before it or its columns are blank.
     dropped : ndarray of bytes, shape=(d,)
         Chain of each atom that gave way to another location of it (ATOM records only).
     shared_chain : str or None
         The chain identifier that all amino acids have in the file, where their segments are the chains here.
     findings : dict
-        What has been found out of all this but the coordinates, by what it is: tables that differ in these alone share
-        it.
+        What has been found out of all this but the coordinates and B factors, by what it is: tables that differ in
+        these alone share it.
     """
 
     chain: np.ndarray
@@ -37,6 +40,7 @@ class AtomTable:
     is_hetatm: np.ndarray
     is_hydrogen: np.ndarray
     xyz: np.ndarray
+    b_factor: np.ndarray
     dropped: np.ndarray
     shared_chain: str | None = None
     findings: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)

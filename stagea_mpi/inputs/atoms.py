@@ -19,7 +19,7 @@ from .formats import HEAD_BYTES, Format, text_format_of
 from .locations import changes, choose_locations, distinct
 from .long_names import with_short_names
 from .mmcif import mmcif_structure
-from .skeletons import Memory, Skeleton, rows_of
+from .skeletons import Memory, Skeleton, b_factors, rows_of
 from .unpacking import readable
 from .waters import are_waters, without_waters_in_mmcif, without_waters_in_pdb
 
@@ -124,8 +124,9 @@ class ModelPart:
     shared_chain: str | None = None
 
 
-#: By a skeleton its table without coordinates and the atom line of each atom, or None twice where coordinates have a
-#: say in which atoms there are; by a text, or a skeleton and its coordinates, the table.
+#: By a skeleton its table without coordinates, the atom line of each atom and the B factors as they are written, or
+#: None three times where coordinates have a say in which atoms there are; by a text, or a skeleton and its numbers, the
+#: table.
 _tables = Memory()
 #: What is kept takes so many bytes at least.
 _LEAST_BYTES = 512
@@ -144,11 +145,16 @@ def _table_of(content: bytes, kind: Format, ref: ModelRef) -> AtomTable:
         table, is_clear = _parsed(content, kind, ref)
         rows = rows_of(skeleton, table.xyz) if is_clear else None
         bare = replace(table, xyz=np.zeros((0, 3))) if rows is not None else None
-        _tables.put(key, (bare, rows), _LEAST_BYTES if bare is None else 2 * _n_bytes(bare))  # with its findings
+        kept = None if bare is None else skeleton.b_factor
+        n_bytes = 2 * _n_bytes(bare) if bare is not None else _LEAST_BYTES  # with its findings
+        _tables.put(key, (bare, rows, kept), n_bytes + (0 if kept is None else kept.nbytes))
         return table if bare is not None else _remembered((key, skeleton.digest()), table)
-    bare, rows = known
+    bare, rows, kept = known
     if bare is not None:
-        return replace(bare, xyz=skeleton.xyz[rows])
+        written = skeleton.b_factor
+        if written is None or np.array_equal(written, kept):  # docking poses' are those of the structures docked
+            return replace(bare, xyz=skeleton.xyz[rows])
+        return replace(bare, xyz=skeleton.xyz[rows], b_factor=b_factors(written[rows]))
     known = _tables.get((key, skeleton.digest()))
     return known if known is not None else _remembered((key, skeleton.digest()), _parsed(content, kind, ref)[0])
 
@@ -267,6 +273,7 @@ class _Columns:
     is_hetatm: np.ndarray
     element: np.ndarray
     xyz: np.ndarray
+    b_factor: np.ndarray
 
 
 def _columns(part: ModelPart) -> _Columns:
@@ -284,6 +291,7 @@ def _columns(part: ModelPart) -> _Columns:
         is_hetatm=np.asarray(flat.het_flags) == ord("H"),
         element=np.array(flat.element_names),
         xyz=np.round(np.asarray(flat.pos), 3),
+        b_factor=np.array(flat.b_iso, dtype=np.float32),
     )
 
 

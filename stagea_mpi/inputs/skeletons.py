@@ -1,7 +1,7 @@
 """Poses of one complex differ in their coordinates: what else their texts say is read once, and kept.
 
-A text's skeleton is all of it that a table of atoms depends on, apart from coordinates. Where two texts have the same
-one, the second model's table is the first one's with coordinates of its own.
+A text's skeleton is all of it that a table of atoms depends on, apart from coordinates and B factors. Where two texts
+have the same one, the second model's table is the first one's with coordinates and B factors of its own.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _END = re.compile(rb"^END[ \t\r]*$.*", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Skeleton:
-    """A text without its coordinates.
+    """A text without its coordinates and B factors.
 
     Attributes
     ----------
@@ -37,20 +37,24 @@ class Skeleton:
         SHA-256 of all that stands in it else.
     xyz : ndarray of float64, shape=(n, 3)
         Coordinates of its atom lines in file order, Å.
+    b_factor : ndarray of uint8, shape=(n, 6), or None
+        The characters of their B factors; None where these are among what `key` is made of, since a line ends before
+        them or something else than a number stands there.
     """
 
     key: bytes
     xyz: np.ndarray
+    b_factor: np.ndarray | None
 
     def digest(self) -> bytes:
-        """SHA-256 of the coordinates."""
-        return hashlib.sha256(self.xyz.tobytes()).digest()
+        """SHA-256 of the coordinates and B factors."""
+        return hashlib.sha256(self.xyz.tobytes() + (b"" if self.b_factor is None else self.b_factor.tobytes())).digest()
 
 
 def skeleton_of_pdb(content: bytes) -> Skeleton | None:
     """Skeleton of a model in PDB; None where coordinates are not written with three decimals in their columns.
 
-    B factors and remarks without a number do not count either, nor what follows an END behind the atoms.
+    Remarks without a number do not count either, nor what follows an END behind the atoms.
     """
     if b"\n" not in content:
         content = content.replace(b"\r", b"\n")
@@ -66,12 +70,15 @@ def skeleton_of_pdb(content: bytes) -> Skeleton | None:
     lines = sliding_window_view(data, min(int(lengths.min()), _B_FACTOR.stop), writeable=True)
     rows = starts - first
     lines[rows, COORDINATES] = _BLANK
-    if lines.shape[1] == _B_FACTOR.stop and are_numeric(lines[rows, _B_FACTOR]):
+    b_factor = lines[rows, _B_FACTOR] if lines.shape[1] == _B_FACTOR.stop else None
+    if b_factor is not None and are_numeric(b_factor):
         lines[rows, _B_FACTOR] = _BLANK
+    else:
+        b_factor = None
     key = hashlib.sha256(_REMARK.sub(b"", content[:first]))
     key.update(data.data)
     key.update(_END.sub(b"END", _REMARK.sub(b"", content[stop:])))
-    return Skeleton(key.digest(), _numbers(characters))
+    return Skeleton(key.digest(), _numbers(characters), b_factor)
 
 
 def _numbers(characters: np.ndarray) -> np.ndarray:
@@ -86,6 +93,33 @@ def _numbers(characters: np.ndarray) -> np.ndarray:
     is_negative = (fields[:, :3] == ord("-")).any(axis=1)
     values = thousandths / 1000.0
     return np.where(is_negative, -values, values).T.copy()  # -0.000 is -0.0, as gemmi has it
+
+
+def b_factors(characters: np.ndarray) -> np.ndarray:
+    """B factors as gemmi reads them, shape=(n, 6) to float32, shape=(n,).
+
+    Parameters
+    ----------
+    characters : ndarray of uint8, shape=(n, 6)
+        Blanks, signs, points and digits. What follows a number in its columns is no part of it.
+    """
+    columns = np.ascontiguousarray(characters.T)
+    n = len(characters)
+    mantissa, n_decimals = np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int8)
+    has_begun, has_point, has_digit, is_negative, is_over = np.zeros((5, n), dtype=bool)
+    for column in columns:
+        digit = column - np.uint8(ord("0"))
+        is_digit, is_point, is_sign = digit <= 9, column == ord("."), column == ord("-")
+        is_over |= has_begun & ~(is_digit | (is_point & ~has_point))
+        counts = is_digit & ~is_over
+        mantissa = np.where(counts, 10 * mantissa + digit, mantissa)
+        n_decimals += counts & has_point
+        has_digit |= counts
+        is_negative |= is_sign & ~has_begun
+        has_point |= is_point & ~is_over
+        has_begun |= column != _BLANK
+    values = mantissa / 10.0**n_decimals
+    return np.where(is_negative & has_digit, -values, values).astype(np.float32)
 
 
 def rows_of(skeleton: Skeleton, xyz: np.ndarray) -> np.ndarray | None:

@@ -179,6 +179,33 @@ def test_numbers_are_those_that_gemmi_reads(text, tmp_path, monkeypatch):
     assert found.xyz[4, 1] == float(text)
 
 
+#: How programs write B factors, and could.
+B_FACTORS = [" 87.25", "100.00", "  1.50", " -1.00", " -0.00", "   .50", "12.   ", " 5    ", "      ", "9.9999",
+             "-99.99", "1 2.00", "--5.00", "5-.000", "1.2.34", ".", "    -.", "999999"]  # fmt: skip
+
+
+def test_b_factors_are_those_that_gemmi_reads_of_each_pose(tmp_path, monkeypatch, parsed):
+    lines = list(fv_lines())
+    written = B_FACTORS + [f"{k / 100:6.2f}" for k in range(len(lines) - len(B_FACTORS))]
+    second = [changed(line, 60, f"{b:>6}") for line, b in zip(pose(lines), written, strict=True)]
+    third = [changed(line, 60, "  7.50") for line in second]
+    paths = [write(tmp_path / f"{k}.pdb", found) for k, found in enumerate((lines, second, third))]
+    expected = [alone(path, monkeypatch) for path in paths]
+    parsed.clear()
+    for path, table in zip((*paths, *paths[::-1]), (*expected, *expected[::-1]), strict=True):
+        assert_same_bits(read(path), table)
+    assert len(parsed) == 1
+    assert expected[1].b_factor[:3].tolist() == [87.25, 100.0, 1.5]
+    assert (expected[2].b_factor == 7.5).all()
+
+
+def test_poses_that_no_table_is_kept_of_have_their_own_b_factors(tmp_path, monkeypatch):
+    lines = list(fv_lines())
+    both = [[changed(lines[0], 16, "A"), *(changed(line, 60, b) for line in lines)] for b in ("  1.00", "  2.00")]
+    paths = [write(tmp_path / f"{k}.pdb", found) for k, found in enumerate(both)]
+    assert [read(path).b_factor[-1] for path in paths] == [1.0, 2.0]
+
+
 @pytest.mark.parametrize("text", ["     NaN", "********", "    1e30", "        "])
 def test_what_is_no_coordinate_is_refused_after_a_sound_pose_as_before(text, tmp_path):
     lines = list(fv_lines())
