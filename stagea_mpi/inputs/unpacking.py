@@ -55,8 +55,8 @@ def open_unpacked(path: str) -> Iterator[Readable]:
         yield unpacked_stream(file)
 
 
-def read_whole(path: str) -> bytes:
-    """A file's unpacked content.
+def read_whole(path: str, most: int = MAX_MODEL_BYTES) -> bytes:
+    """A file's unpacked content, of at most so many bytes.
 
     Raises
     ------
@@ -64,9 +64,19 @@ def read_whole(path: str) -> bytes:
         ``too_large``.
     """
     with open_unpacked(path) as file:
-        content = file.read(MAX_MODEL_BYTES + 1)
-    check_size(len(content), path)
+        content = read_up_to(file, most + 1)
+    check_size(len(content), path, most)
     return content
+
+
+def read_up_to(file: Readable, n_bytes: int) -> bytes:
+    """So many bytes of a content, or all where it has fewer; room is made for what there is, not for what may be."""
+    parts, asked = [b""], 0
+    while n_bytes > 0 and len(parts[-1]) == asked:
+        asked = min(n_bytes, MAX_MODEL_BYTES + 1)
+        parts.append(file.read(asked))
+        n_bytes -= len(parts[-1])
+    return parts[1] if len(parts) == 2 else b"".join(parts)
 
 
 def read_range(path: str, start: int, stop: int) -> bytes:
@@ -86,33 +96,28 @@ def read_range(path: str, start: int, stop: int) -> bytes:
     return content
 
 
-def unpacked(content: bytes, path: str) -> bytes:
+def unpacked(content: bytes, path: str, most: int = MAX_MODEL_BYTES) -> bytes:
     """The content itself, or what it is when it is compressed (a member of an archive)."""
     if codec_of(content[:MAGIC_BYTES]) is None:
         return content
-    result = unpacked_stream(io.BytesIO(content)).read(MAX_MODEL_BYTES + 1)
-    check_member_size(len(result), path)
+    result = read_up_to(unpacked_stream(io.BytesIO(content)), most + 1)
+    check_member_size(len(result), path, most)
     return result
 
 
-def check_size(n_bytes: int, path: str) -> None:
-    """Refuses a model whose text would take a rank's memory."""
-    if n_bytes > MAX_MODEL_BYTES:
-        limit = MAX_MODEL_BYTES // 2**20
-        raise ModelError(
-            "too_large", f"{path}: a model's text is over {limit} MB; keep the chains of one complex", "read"
-        )
+def check_size(n_bytes: int, path: str, most: int = MAX_MODEL_BYTES) -> None:
+    """Refuses a model whose text would take a rank's memory, and with a limit of its own another file."""
+    if n_bytes > most:
+        what = "a model's text is" if most == MAX_MODEL_BYTES else "is"
+        advice = "; keep the chains of one complex" if most == MAX_MODEL_BYTES else ""
+        raise ModelError("too_large", f"{path}: {what} over {most // 2**20} MB{advice}", "read")
 
 
-def check_member_size(n_bytes: int, path: str) -> None:
+def check_member_size(n_bytes: int, path: str, most: int = MAX_MODEL_BYTES) -> None:
     """Refuses a compressed member of an archive, which is unpacked whole, where that would take a rank's memory."""
-    if n_bytes > MAX_MODEL_BYTES:
-        limit = MAX_MODEL_BYTES // 2**20
-        raise ModelError(
-            "too_large",
-            f"{path}: is over {limit} MB when unpacked; take an ensemble of that size out of the archive",
-            "read",
-        )
+    if n_bytes > most:
+        advice = "; take an ensemble of that size out of the archive" if most == MAX_MODEL_BYTES else ""
+        raise ModelError("too_large", f"{path}: is over {most // 2**20} MB when unpacked{advice}", "read")
 
 
 class GzipRanges:

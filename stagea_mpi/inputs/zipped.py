@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from ..errors import ModelError
-from .unpacking import MAX_MODEL_BYTES, check_member_size, open_regular
+from .unpacking import MAX_MODEL_BYTES, check_member_size, open_regular, read_up_to
 
 _IS_ENCRYPTED = 0x1
 
@@ -52,8 +52,10 @@ def check_member(member: zipfile.ZipInfo, where: str) -> None:
     check_member_size(member.file_size, where)
 
 
-def read_zip_member(path: str, header: int, where: str) -> bytes:
+def read_zip_member(path: str, header: int, where: str, most: int = MAX_MODEL_BYTES) -> bytes:
     """Content of the member whose header is at a byte of the archive; its checksum is checked.
+
+    At most so many bytes of it.
 
     Raises
     ------
@@ -61,8 +63,8 @@ def read_zip_member(path: str, header: int, where: str) -> bytes:
         ``too_large``.
     """
     with _open_archive(path, os.stat(path).st_mtime_ns).member(header) as file:
-        content = file.read(MAX_MODEL_BYTES + 1)
-    check_member_size(len(content), where)
+        content = read_up_to(file, most + 1)
+    check_member_size(len(content), where, most)
     return content
 
 

@@ -5,15 +5,19 @@ import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ..unpacking import read_whole, unpacked
+from ..unpacking import MAX_MODEL_BYTES, read_whole, unpacked
 from ..zipped import read_zip_member, zip_members
+
+#: The largest file of aligned errors: 10,000 tokens in JSON. Larger ones cost a model its scores by them.
+MAX_PAE_BYTES = 2**30
 
 
 class Beside(Protocol):
     """Files by their paths below the input folder (or the members of an archive), with / between their parts."""
 
-    def read(self, path: str) -> bytes:
-        """Content of a file, unpacked where it is compressed.
+    def read(self, path: str, most: int = MAX_MODEL_BYTES) -> bytes:
+        """Content of a file, unpacked where it is compressed: `most` bytes of it, in which files of aligned errors have
+        a limit of their own, `MAX_PAE_BYTES`.
 
         Raises
         ------
@@ -50,8 +54,8 @@ class FolderBeside:
     def __init__(self, root: str):
         self._root = root
 
-    def read(self, path: str) -> bytes:
-        return read_whole(os.path.join(self._root, path))
+    def read(self, path: str, most: int = MAX_MODEL_BYTES) -> bytes:
+        return read_whole(os.path.join(self._root, path), most)
 
     def names(self, folder: str) -> frozenset[str]:
         whole = os.path.join(self._root, folder)
@@ -77,12 +81,12 @@ class ZipBeside:
     def __init__(self, archive: str):
         self._archive = archive
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, most: int = MAX_MODEL_BYTES) -> bytes:
         header = self._headers().get(path)
         if header is None:
             raise FileNotFoundError(2, "no such member", f"{self._archive}: {path}")
         where = f"{self._archive}: {path}"
-        return unpacked(read_zip_member(self._archive, header, where), where)
+        return unpacked(read_zip_member(self._archive, header, where, most), where, most)
 
     def names(self, folder: str) -> frozenset[str]:
         return _names_within(self._archive, os.stat(self._archive).st_mtime_ns).get(folder, frozenset())
