@@ -4,6 +4,17 @@ import numpy as np
 
 def contact_areas(xyz: np.ndarray, radii: np.ndarray, pairs: np.ndarray, area: np.ndarray, /) -> None: ...
 def count_between(xyz_a: np.ndarray, xyz_b: np.ndarray, cutoff: float, /) -> int: ...
+def json_key(text: bytes, key: bytes, start: int, /) -> int: ...
+def json_matrix_blocks(
+    text: bytes,
+    start: int,
+    n: int,
+    first: np.ndarray,
+    second: np.ndarray,
+    forward: np.ndarray,
+    backward: np.ndarray,
+    /,
+) -> None: ...
 def lee_richards(
     xyz: np.ndarray, radii: np.ndarray, of: np.ndarray, probe: float, n_slices: int, area: np.ndarray, /
 ) -> None: ...

@@ -143,4 +143,24 @@ Status lee_richards(const double *xyz, const double *radii, ptrdiff_t n, const i
 /* The number of each node's cluster. Edges, shape (n_edges, 2), are undirected, each there once. */
 Status markov_clusters(ptrdiff_t n, const int64_t *edges, ptrdiff_t n_edges, int32_t *label, Checkpoint *checkpoint);
 
+/* json_matrix.c: blocks of a square matrix in a JSON text. */
+
+/* What a text has instead of a matrix. */
+typedef struct {
+    enum { NO_FAULT, NO_LIST, NO_NUMBER, NOT_FINITE, WRONG_WIDTH, WRONG_HEIGHT, NO_END } kind;
+    ptrdiff_t n;    /* of a number its column, of a row its width, of a matrix the rows that it has at least */
+    const char *at; /* where it stands, or NULL */
+} JsonFault;
+
+/* The byte behind the colon of the first key of a name from a byte on, or -1. */
+Status json_key(const char *text, ptrdiff_t n_bytes, ptrdiff_t from, const char *key, ptrdiff_t n_key,
+                ptrdiff_t *behind, Checkpoint *checkpoint);
+
+/* Of a matrix of n rows and columns, whose first bracket comes next from a byte on, the numbers of the rows `first` in
+   the columns `second`, shape (n_first, n_second), and of the rows `second` in the columns `first`; both ascend. Ends
+   early, DONE as well, where it finds a fault, of which `row` is the row. */
+Status json_matrix_blocks(const char *text, ptrdiff_t n_bytes, ptrdiff_t from, ptrdiff_t n, const int64_t *first,
+                          ptrdiff_t n_first, const int64_t *second, ptrdiff_t n_second, float *forward,
+                          float *backward, ptrdiff_t *row, JsonFault *fault, Checkpoint *checkpoint);
+
 #endif

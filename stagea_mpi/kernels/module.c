@@ -13,9 +13,9 @@
 
 /* ---- Arrays ---------------------------------------------------------------------------------------------------- */
 
-typedef enum { FLOAT64, INT64, INT32, UINT8, BOOL } Kind;
+typedef enum { FLOAT64, FLOAT32, INT64, INT32, UINT8, BOOL } Kind;
 
-static const char *const KIND_NAMES[] = {"float64", "int64", "int32", "uint8", "bool"};
+static const char *const KIND_NAMES[] = {"float64", "float32", "int64", "int32", "uint8", "bool"};
 
 typedef enum { READ, WRITE } Access;
 
@@ -44,6 +44,8 @@ static bool is_of_kind(const Py_buffer *view, Kind kind)
     switch (kind) {
     case FLOAT64:
         return *format == 'd' && view->itemsize == 8;
+    case FLOAT32:
+        return *format == 'f' && view->itemsize == 4;
     case INT64:
         return strchr("lqn", *format) && view->itemsize == 8;
     case INT32:
@@ -443,6 +445,107 @@ static PyObject *call_markov_clusters(PyObject *module, PyObject *const *argumen
     return result;
 }
 
+/* ---- Texts ----------------------------------------------------------------------------------------------------- */
+
+PyDoc_STRVAR(json_key_doc,
+             "json_key(text, key, start, /)\n--\n\n"
+             "The byte of a JSON text (bytes) behind the colon of the first key of a name (bytes) from a byte on; -1 where\n"
+             "there is none.");
+
+static PyObject *call_json_key(PyObject *module, PyObject *const *argument, Py_ssize_t n_arguments)
+{
+    Arrays arrays = {.n = 0};
+    const Py_buffer *text, *key;
+    long from;
+    PyObject *result = NULL;
+    if (has_arguments("json_key", n_arguments, 3) && (text = take_list(&arrays, argument[0], "text", UINT8, READ, -1)) &&
+        (key = take_list(&arrays, argument[1], "key", UINT8, READ, -1)) &&
+        take_count(argument[2], "start", 0, (long)text->len, &from)) {
+        ptrdiff_t behind;
+        Run run = start(module);
+        if (finish(&run, json_key(text->buf, text->len, from, key->buf, key->len, &behind, &run.checkpoint)))
+            result = PyLong_FromSsize_t(behind);
+    }
+    release(&arrays);
+    return result;
+}
+
+/* Indices of rows or columns, int64, shape (any,), which ascend. */
+static const Py_buffer *take_ascending(Arrays *arrays, PyObject *from, const char *name, Py_ssize_t n)
+{
+    const Py_buffer *view = take_list(arrays, from, name, INT64, READ, -1);
+    if (!view || !are_indices(view, name, n))
+        return NULL;
+    const int64_t *index = view->buf;
+    for (Py_ssize_t i = 1; i < view->shape[0]; i++)
+        if (index[i] <= index[i - 1]) {
+            PyErr_Format(PyExc_ValueError, "%s has %lld behind %lld, expected indices that ascend", name,
+                         (long long)index[i], (long long)index[i - 1]);
+            return NULL;
+        }
+    return view;
+}
+
+#define MOST_SHOWN 20
+
+/* A ValueError of what a text has instead of a matrix of n rows and columns; rows and columns are counted from 1. */
+static void set_fault(const char *text, Py_ssize_t n_bytes, Py_ssize_t n, Py_ssize_t row, JsonFault fault)
+{
+    if (fault.kind == WRONG_WIDTH) {
+        PyErr_Format(PyExc_ValueError, "row %zd has %zd numbers, expected %zd", row + 1, fault.n, n);
+    } else if (fault.kind == WRONG_HEIGHT) {
+        PyErr_Format(PyExc_ValueError, "there are %zd rows%s, expected %zd", fault.n, fault.n < n ? "" : " and more", n);
+    } else if (fault.kind == NO_END) {
+        PyErr_Format(PyExc_ValueError, "the text ends in row %zd of %zd", row + 1, n);
+    } else {
+        Py_ssize_t place = fault.at - text, n_left = n_bytes - place;
+        PyObject *found = PyBytes_FromStringAndSize(fault.at, n_left < MOST_SHOWN ? n_left : MOST_SHOWN);
+        if (found && fault.kind == NO_LIST)
+            PyErr_Format(PyExc_ValueError, "at byte %zd, row %zd, stands %R, expected a list of lists of numbers", place,
+                         row + 1, found);
+        else if (found)
+            PyErr_Format(PyExc_ValueError, "at byte %zd, row %zd, column %zd, stands %R, expected a%s number", place,
+                         row + 1, fault.n + 1, found, fault.kind == NOT_FINITE ? " finite" : "");
+        Py_XDECREF(found);
+    }
+}
+
+PyDoc_STRVAR(json_matrix_blocks_doc,
+             "json_matrix_blocks(text, start, n, first, second, forward, backward, /)\n--\n\n"
+             "Of a matrix of n rows and columns that begins at a byte of a JSON text (bytes), writes the numbers of the\n"
+             "rows `first` in the columns `second` into `forward` (float32), and those of the rows `second` in the columns\n"
+             "`first` into `backward`; null is NaN. Raises ValueError, with what was found, where there is no such matrix;\n"
+             "numbers of no block are counted, but not looked at.");
+
+static PyObject *call_json_matrix_blocks(PyObject *module, PyObject *const *argument, Py_ssize_t n_arguments)
+{
+    Arrays arrays = {.n = 0};
+    const Py_buffer *text, *first, *second, *forward, *backward;
+    long from, n;
+    PyObject *result = NULL;
+    if (has_arguments("json_matrix_blocks", n_arguments, 7) &&
+        (text = take_list(&arrays, argument[0], "text", UINT8, READ, -1)) &&
+        take_count(argument[1], "start", 0, (long)text->len, &from) && take_count(argument[2], "n", 1, INT32_MAX, &n) &&
+        (first = take_ascending(&arrays, argument[3], "first", n)) &&
+        (second = take_ascending(&arrays, argument[4], "second", n)) &&
+        (forward = take_rows(&arrays, argument[5], "forward", FLOAT32, WRITE, first->shape[0], second->shape[0])) &&
+        (backward = take_rows(&arrays, argument[6], "backward", FLOAT32, WRITE, second->shape[0], first->shape[0]))) {
+        ptrdiff_t row;
+        JsonFault fault;
+        Run run = start(module);
+        if (finish(&run, json_matrix_blocks(text->buf, text->len, from, n, first->buf, first->shape[0], second->buf,
+                                            second->shape[0], forward->buf, backward->buf, &row, &fault,
+                                            &run.checkpoint))) {
+            if (fault.kind != NO_FAULT)
+                set_fault(text->buf, text->len, n, row, fault);
+            else
+                result = Py_NewRef(Py_None);
+        }
+    }
+    release(&arrays);
+    return result;
+}
+
 /* ---- The module ------------------------------------------------------------------------------------------------ */
 
 #define FUNCTION(name) {#name, (PyCFunction)(void (*)(void))call_##name, METH_FASTCALL, name##_doc}
@@ -450,6 +553,8 @@ static PyObject *call_markov_clusters(PyObject *module, PyObject *const *argumen
 static PyMethodDef functions[] = {
     FUNCTION(contact_areas),
     FUNCTION(count_between),
+    FUNCTION(json_key),
+    FUNCTION(json_matrix_blocks),
     FUNCTION(lee_richards),
     FUNCTION(markov_clusters),
     FUNCTION(pairs_between),

@@ -51,6 +51,8 @@ static double xyz[3 * N], radii[N], distance[8], area[N], contact[2 * N];
 static int64_t label[N], of[N], pairs[16], edges[4 * N], count;
 static int32_t clusters[N];
 static bool inside[N];
+static const char *const MATRIX = "{\"pae\": [[1, 2.5, 3], [0.1, null, 4e1], [7, 8, 9.25]]}";
+static float forward[2], backward[2];
 
 static void set_up(void)
 {
@@ -70,6 +72,8 @@ static void set_up(void)
 static Status run(int kernel, Checkpoint *checkpoint)
 {
     PairList found = {pairs, distance, 8, 0};
+    ptrdiff_t n_bytes = (ptrdiff_t)strlen(MATRIX), place, row;
+    JsonFault fault;
     switch (kernel) {
     case 0:
         return pairs_between(xyz, N, xyz, N, 2.0, &found, checkpoint);
@@ -83,13 +87,18 @@ static Status run(int kernel, Checkpoint *checkpoint)
         return lee_richards(xyz, radii, N, of, N, 1.4, 20, area, checkpoint);
     case 5:
         return contact_areas(xyz, radii, N, edges, 2 * N, contact, checkpoint);
+    case 6:
+        return json_key(MATRIX, n_bytes, 0, "pae", 3, &place, checkpoint);
+    case 7:
+        return json_matrix_blocks(MATRIX, n_bytes, 7, 3, of, 2, of + 2, 1, forward, backward, &row, &fault, checkpoint);
     default:
         return markov_clusters(N, edges, 2 * N, clusters, checkpoint);
     }
 }
 
-static const char *const NAMES[] = {"pairs_between", "pairs_within", "count_between",
-                                    "within_reach",  "lee_richards", "contact_areas", "markov_clusters"};
+static const char *const NAMES[] = {"pairs_between", "pairs_within",  "count_between", "within_reach",
+                                    "lee_richards",  "contact_areas", "json_key",      "json_matrix_blocks",
+                                    "markov_clusters"};
 
 /* Runs a kernel with one request refused, or stopped at one question; false, having said so, where it goes wrong. */
 static bool ends_well(int kernel, long refuse, long stop, Status expected)
