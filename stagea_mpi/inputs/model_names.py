@@ -283,5 +283,10 @@ class RunNames:
         separator = self._separators.get(base)
         inner = "" if base in self._bare else base + (separator or _SEPARATOR)
         serial = f"{base}_model_" if separator is None else f"{base}{separator}model_"
-        place = place_in(path, self._root, self._layouts) or Place(target=os.path.dirname(_below(path, self._root)))
+        place = place_in(path, self._root, self._layouts) or self._folder_of(path)
         return FileNames(base, inner, serial, place, self._below, self._of_members)
+
+    def _folder_of(self, path: str) -> Place:
+        """What is known of a file that no program's layout knows: models in one folder are of one target."""
+        *folders, _ = _below(path, self._root).split("/")
+        return Place(target="__".join(folders) or os.path.basename(os.path.normpath(self._root)))

@@ -167,7 +167,7 @@ def test_without_a_layout_files_are_files(made, tmp_path):
     models = stagea_mpi.Run(config.run_root).models
     assert list(models.index) == [f"{name}_model" for name in NAMES[2:]]
     assert models["iptm"].isna().all()
-    assert models["target"].tolist() == ["fab/seed-2_sample-0", "fab/seed-2_sample-1"]
+    assert models["target"].tolist() == ["fab__seed-2_sample-0", "fab__seed-2_sample-1"]
 
 
 def test_names_and_scores_are_the_same_from_a_zip_archive(made, tmp_path, finished):
