@@ -160,8 +160,10 @@ class Shard:
         result = meta.result
         log.info("%s: done already", self.folder.name)
         self.lock.release()
-        noted = {"n_noted": result.n_noted or 0, "n_unscored": result.n_unscored or 0}
-        self.outcome = Outcome(self.folder.index, "skipped", result.n_models, result.n_ok, **noted)
+        n_noted, n_unscored = result.n_noted or 0, result.n_unscored or 0
+        self.outcome = Outcome(
+            self.folder.index, "skipped", result.n_models, result.n_ok, n_noted=n_noted, n_unscored=n_unscored
+        )
 
     def _root_await_finish(self, meta: ShardMeta) -> None:
         self.meta = meta
