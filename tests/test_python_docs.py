@@ -1,4 +1,4 @@
-"""What README.md and docs/python.md show of Python, tried."""
+"""What README.md, docs/python.md and docs/predictors.md show of Python, tried."""
 
 import shutil
 import subprocess
@@ -8,14 +8,25 @@ import pytest
 from holding import HANG_S
 from launching import ROOT, launch_environment
 
+from stagea_mpi.antibody.chain_rules import ChainRule
+from stagea_mpi.config.run_config import RunConfig
 from stagea_mpi.demo.poses import COMPLEXES, write_poses
+from stagea_mpi.demo.predictions import write_predictions
+from stagea_mpi.mpi.guard import StopRequest
+from stagea_mpi.mpi.teams import SerialComm
+from stagea_mpi.pipeline.context import Options
+from stagea_mpi.pipeline.run import run
 
 pytestmark = pytest.mark.slow
 
 
 def test_the_examples_print_what_the_docs_say(tmp_path):
     write_poses(tmp_path / "demo" / "poses", COMPLEXES["7DAA"], 16)  # each is the same however many there are
-    for path in ("README.md", "docs/python.md"):
+    write_predictions(tmp_path / "predicted" / "7daa", COMPLEXES["7DAA"])
+    write_predictions(tmp_path / "predicted" / "7cfn", COMPLEXES["7CFN"])
+    config = RunConfig(tmp_path / "results", tmp_path / "predicted", ChainRule(), collect_metrics=False)
+    assert run(SerialComm(), config, Options(), StopRequest()).exit_code == 0
+    for path in ("README.md", "docs/python.md", "docs/predictors.md"):
         shutil.copy(ROOT / path, tmp_path)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
     options = ["--doctest-glob=*.md", "-o", "doctest_optionflags=NUMBER NORMALIZE_WHITESPACE", "-o", "addopts="]
@@ -28,4 +39,4 @@ def test_the_examples_print_what_the_docs_say(tmp_path):
         timeout=HANG_S,
     )
     assert done.returncode == 0, done.stdout
-    assert "2 passed" in done.stdout
+    assert "3 passed" in done.stdout
