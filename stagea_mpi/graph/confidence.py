@@ -146,12 +146,12 @@ def ipsae(errors: AlignedErrors) -> float:
 def _ipsae(pae: np.ndarray) -> float:
     is_sure = pae < IPSAE_CUTOFF
     n_sure = np.count_nonzero(is_sure, axis=1)
-    rows = np.flatnonzero(n_sure)
-    if not len(rows):
+    n_sure = n_sure[n_sure > 0]
+    if not len(n_sure):
         return 0.0
-    d0 = np.maximum(LEAST_D0, 1.24 * np.cbrt(np.maximum(n_sure[rows], LEAST_RESIDUES) - 15.0) - 1.8)
-    sums = np.where(is_sure[rows], _tm(pae[rows], d0[:, None]), 0.0).sum(axis=1)
-    return float((sums / n_sure[rows]).max())
+    d0 = np.maximum(LEAST_D0, 1.24 * np.cbrt(np.maximum(n_sure, LEAST_RESIDUES) - 15.0) - 1.8)
+    sums = np.add.reduceat(_tm(pae[is_sure], np.repeat(d0, n_sure)), np.cumsum(n_sure) - n_sure)
+    return float((sums / n_sure).max())
 
 
 def _tm(pae: np.ndarray, d0: np.ndarray | float) -> np.ndarray:
@@ -176,10 +176,8 @@ def lis(errors: AlignedErrors) -> float:
 
 
 def _lis(pae: np.ndarray) -> float:
-    n_near = np.count_nonzero(pae < LIS_CUTOFF)
-    if not n_near:
-        return 0.0
-    return float(np.fmax(LIS_CUTOFF - pae, 0.0).sum(dtype=np.float64) / (LIS_CUTOFF * n_near))
+    near = pae[pae < LIS_CUTOFF]
+    return float(1.0 - near.mean(dtype=np.float64) / LIS_CUTOFF) if len(near) else 0.0
 
 
 def pdockq2(

@@ -70,10 +70,15 @@ def read_whole(path: str, most: int = MAX_MODEL_BYTES) -> bytes:
 
 
 def read_up_to(file: Readable, n_bytes: int) -> bytes:
-    """So many bytes of a content, or all where it has fewer; room is made for what there is, not for what may be."""
+    """So many bytes of a content, or all where it has fewer.
+
+    Room is made for what there is, not for what may be: the system hands out 32 MB as new pages each time, less comes
+    from what the process has freed before.
+    """
+    most = os.fstat(file.fileno()).st_size + 1 if isinstance(file, io.BufferedReader) else MAX_MODEL_BYTES + 1
     parts, asked = [b""], 0
     while n_bytes > 0 and len(parts[-1]) == asked:
-        asked = min(n_bytes, MAX_MODEL_BYTES + 1)
+        asked = min(n_bytes, most)
         parts.append(file.read(asked))
         n_bytes -= len(parts[-1])
     return parts[1] if len(parts) == 2 else b"".join(parts)

@@ -22,7 +22,7 @@ from ..graph.confidence import (
 from ..graph.interface_graph import GraphArrays
 from ..inputs import AtomTable
 from ..inputs.layouts.layout import Pae, Scores
-from ..structure.residues import RESIDUE_TYPES, is_amino_acid
+from ..structure.residues import RESIDUE_TYPES, UNKNOWN, encode, is_amino_acid
 
 #: Columns that every predicted model has; the program's own, `score_…`, come behind them.
 COLUMNS = (
@@ -156,13 +156,14 @@ class _Residues:
 def _side_residues(atoms: AtomTable, chains: Chains) -> tuple[_Residues, _Residues]:
     key = "residues of sides", chains
     if key not in atoms.findings:
-        ca = np.flatnonzero(atoms.atom_name == b"CA")
-        amino = {name: is_amino_acid(name.decode(errors="replace")) for name in set(atoms.residue_name[ca].tolist())}
-        ca = ca[[amino[name] for name in atoms.residue_name[ca].tolist()]]
-        _, first = np.unique(atoms.residue[ca], return_index=True)
-        ca = ca[first]
+        atom = encode(atoms.atom_name, ("CA", "CB"))
+        ca, with_cb = np.flatnonzero(atom == 0), np.flatnonzero(atom == 1)
+        is_amino = encode(atoms.residue_name[ca], RESIDUE_TYPES) != UNKNOWN
+        for other in np.flatnonzero(~is_amino):  # a modified residue, or calcium
+            is_amino[other] = is_amino_acid(atoms.residue_name[ca[other]].decode(errors="replace"))
+        ca = ca[is_amino]
+        ca = ca[np.diff(atoms.residue[ca], prepend=-1) > 0]
         row_of = np.full(int(atoms.residue[-1]) + 1, -1)
-        with_cb = np.flatnonzero(atoms.atom_name == b"CB")
         row_of[atoms.residue[with_cb]] = with_cb
         cb = row_of[atoms.residue[ca]]
         cb = np.where(cb < 0, ca, cb)
