@@ -8,7 +8,7 @@ import csv
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import pae
 from .beside import Beside
@@ -28,8 +28,7 @@ _OF_BOLTZ = "predictions"
 _NAMES = {name: name for name in ("ptm", "iptm", "ranking_score")}
 
 
-@dataclass(frozen=True)
-class _Model:
+class _Model(NamedTuple):
     """What a path says of a model: the job by the file's name, how many folders the job's is above the file's own."""
 
     job: str
@@ -41,20 +40,22 @@ class _Model:
 
 
 def _model(folders: list[str], stem: str) -> _Model | None:
-    if not (stem.endswith("model") or "_model_" in stem) or _INPUTS.intersection(folders):
-        return None
-    folder = _FOLDER.fullmatch(folders[-1]) if folders else None
-    if stem == "model":
-        return _Model("", int(folder[1]), int(folder[2]), n_above=1) if folder else None
-    if found := _SAMPLE.fullmatch(stem):
-        return _Model(found[1], int(found[2]), int(found[3]), n_above=int(folder is not None))
-    if found := _SERVER.fullmatch(stem):
-        if folders[-2:] == [_OF_BOLTZ, f"fold_{found[1]}"]:
+    last = folders[-1] if folders else ""
+    if last.startswith("seed-") and (folder := _FOLDER.fullmatch(last)):
+        behind = f"_{last}_model"
+        if stem != "model" and not stem.endswith(behind):
             return None
-        return _Model(found[1], None, int(found[2]), is_server=True)
-    if stem.endswith("_model") and folder is None:
+        return _Model(stem[: -len(behind)], int(folder[1]), int(folder[2]), n_above=1)
+    if _INPUTS.intersection(folders):
+        return None
+    if stem.endswith("_model"):
+        if found := _SAMPLE.fullmatch(stem):
+            return _Model(found[1], int(found[2]), int(found[3]))
         return _Model(stem.removesuffix("_model"), None, None, is_best=True)
-    return None
+    found = _SERVER.fullmatch(stem)
+    if found is None or folders[-2:] == [_OF_BOLTZ, f"fold_{found[1]}"]:
+        return None
+    return _Model(found[1], None, int(found[2]), is_server=True)
 
 
 def _place(path: str, root: str) -> Place | None:
@@ -67,7 +68,11 @@ def _place(path: str, root: str) -> Place | None:
     around = folders[: len(folders) - model.n_above]
     folder = around[-1] if around else root
     # A folder of samples is one job's, whatever the job was called; files beside each other may be of many.
-    is_run_again = folder.startswith(model.job) and _DATE.fullmatch(folder[len(model.job) :]) is not None
+    is_run_again = (
+        len(folder) > len(model.job)
+        and folder.startswith(model.job)
+        and _DATE.fullmatch(folder, len(model.job)) is not None
+    )
     is_named = not model.job or (model.n_above and len(around) > 1 and not is_run_again)
     target = folder if is_named else model.job
     name = folder if is_run_again else target

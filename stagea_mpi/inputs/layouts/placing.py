@@ -8,6 +8,7 @@ import numpy as np
 from ..formats import ending_of
 
 _MMCIF, _PDB = (".cif", ".mmcif"), (".pdb", ".ent", ".pdb1")
+_STRUCTURES = _MMCIF + _PDB
 
 
 def parted(path: str) -> tuple[list[str], str]:
@@ -16,9 +17,12 @@ def parted(path: str) -> tuple[list[str], str]:
     >>> parted("job/seed-1_sample-0/model.cif.zst"), parted("job/data.json")
     ((['job', 'seed-1_sample-0'], 'model'), (['job'], ''))
     """
-    *folders, name = path.split("/")
+    folders = path.split("/")
+    name = folders.pop()
     ending = ending_of(name)
-    return folders, name[: -len(ending)] if ending.lower().startswith(_MMCIF + _PDB) else ""
+    # What begins with a point is hidden: notes of file systems that have the names of files.
+    is_model = ending.lower().startswith(_STRUCTURES) and not name.startswith(".")
+    return folders, name[: -len(ending)] if is_model else ""
 
 
 class Seen:

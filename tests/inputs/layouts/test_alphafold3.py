@@ -213,7 +213,8 @@ def test_a_model_that_lies_there_packed_and_unpacked_or_converted_counts_once(tm
 @pytest.mark.parametrize(
     "path",
     ["model.cif", "job/model.cif", "job/seed-1_sample-0/x.cif", "templates/fold_job_model_0.cif", "job/job_data.json",
-     "job/seed-1_sample-0/embeddings.npz", "predictions/fold_x/fold_x_model_0.cif", "job/x_model_1.pdb"],
+     "job/seed-1_sample-0/embeddings.npz", "job/seed-1_sample-0/._job_seed-1_sample-0_model.cif", "job/._job_model.cif",
+     "predictions/fold_x/fold_x_model_0.cif", "job/x_model_1.pdb"],
 )  # fmt: skip
 def test_other_files_are_no_models(path):
     assert place_of(path, "root", ["alphafold3"]) is None

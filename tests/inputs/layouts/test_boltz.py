@@ -1,4 +1,6 @@
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from stagea_mpi.inputs.layouts import place_of, recognised
 from .finding import expected, found_in, found_in_zip, paths_below
 from .made_folders import boltz, zipped
 
+DATA = Path(__file__).parents[2] / "data"
 OWN = "boltz_results_run/predictions/target"
 #: As in docs/prediction.md of Boltz (MIT).
 DOCUMENTED = """{
@@ -66,6 +69,23 @@ def test_what_the_programs_documentation_shows_is_read_as_it_says(tmp_path, few)
         "score_complex_ipde": 5.165, "score_affinity_pred_value": -1.5, "score_affinity_probability_binary": 0.5,
     }  # fmt: skip
     assert scores.pair_iptm.tolist() == [[0.8533, 0.8090], [0.8225, 0.8330]]
+
+
+def test_a_file_of_the_program_is_read_as_it_stands(tmp_path, few):
+    boltz(tmp_path, few, n_models=1)
+    shutil.copy(DATA / "boltz_confidence.json", tmp_path / OWN / "confidence_target_model_0.json")
+    scores = found_in(tmp_path).scores(f"{OWN}/target_model_0.cif")
+    assert scores.problems == ()
+    assert scores.values["ranking_score"] == 0.961685299873352
+    assert scores.values["iptm"] == 0.9584617614746094
+    assert scores.values["score_complex_ipde"] == 1.0419797897338867
+    assert scores.pair_iptm[0].tolist() == [
+        0.9811314344406128,
+        0.9623807668685913,
+        0.8155078291893005,
+        0.7073389291763306,
+    ]
+    assert scores.pair_iptm[3, 0] == 0.9467982053756714
 
 
 def test_pairs_are_in_the_order_of_chains_also_with_more_than_ten(tmp_path, few):

@@ -1,5 +1,7 @@
 import io
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ from stagea_mpi.inputs.layouts import recognised
 
 from .finding import expected, found_in, found_in_zip, paths_below
 from .made_folders import chai1, zipped
+
+DATA = Path(__file__).parents[2] / "data"
 
 
 @pytest.mark.parametrize("n_trunks", [1, 2])
@@ -43,6 +47,22 @@ def test_what_the_server_gives_is_read(tmp_path, few):
     scores = found.scores("target/pred.rank_0.cif")
     assert scores.values == {key: made[0].values[key] for key in ("ranking_score", "ptm", "iptm")}
     assert np.array_equal(scores.pair_iptm, made[0].pair_iptm)
+
+
+def test_a_file_of_the_program_is_read_as_numpy_reads_it(tmp_path, few):
+    chai1(tmp_path, few, n_models=1)
+    real = np.load(DATA / "chai1_scores.npz")
+    shutil.copy(DATA / "chai1_scores.npz", tmp_path / "target" / "scores.model_idx_0.npz")
+    scores = found_in(tmp_path).scores("target/pred.model_idx_0.cif")
+    assert scores.problems == ()
+    assert scores.values == {
+        "ranking_score": real["aggregate_score"].item(), "ptm": real["ptm"].item(), "iptm": real["iptm"].item(),
+        "score_has_inter_chain_clashes": 0.0,
+    }  # fmt: skip
+    assert np.array_equal(scores.pair_iptm, real["per_chain_pair_iptm"][0])
+    assert scores.values["ranking_score"] == pytest.approx(
+        0.2 * scores.values["ptm"] + 0.8 * scores.values["iptm"], abs=1e-6
+    )
 
 
 def _npz(**arrays) -> bytes:
