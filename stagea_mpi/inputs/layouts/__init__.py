@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 
 from .layout import NOWHERE, Layout, Place, all_count
 
-#: Layouts, each the name of a module, in the order in which they are asked whose a file is.
+#: Layouts, each the name of a module, in the order in which they are asked whose a file is; last come those whose models
+#: have names that others' may have, too.
 NAMES = (
-    "alphafold3", "alphafold_multimer", "colabfold", "chai1", "rfantibody", "haddock3", "lightdock", "zdock", "cluspro",
-    "boltz", "rfdiffusion",
+    "alphafold3", "alphafold_multimer", "colabfold", "chai1", "haddock3", "lightdock", "zdock", "cluspro", "boltz",
+    "rfdiffusion", "rfantibody",
 )  # fmt: skip
 #: Names in run.yaml that are no layout: whatever is recognised, and files without a layout.
 AUTO, FILES = "auto", "files"
@@ -65,8 +66,11 @@ def place_of(path: str, root: str, names: Iterable[str]) -> Place | None:
     names : iterable of str
         Of layouts.
     """
-    found = (layout(name).place(path, root) for name in names)
-    return next((place for place in found if place is not None), None)
+    for name in names:
+        place = layout(name).place(path, root)
+        if place is not None:
+            return None if place is NOWHERE else place
+    return None
 
 
 def kept(paths: Iterable[str], root: str, names: Iterable[str]) -> Callable[[str], bool]:

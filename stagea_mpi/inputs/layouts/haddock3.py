@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .beside import Beside
-from .layout import Layout, Place, Scores
+from .layout import NOWHERE, Layout, Place, Scores
 from .placing import Forms, parted
 from .reading import ScoreFiles
 from .tables import Row, numbers_of, row_of, target_of
@@ -23,18 +23,17 @@ _STEP = re.compile(
     r"|caprieval|caprifilter|filter|alascan|rnascan|contactmap|rmsdmatrix|ilrmsdmatrix|deeprank|prodigyprotein|sasascore)"
     r"(?:_interactive)?"
 )
+#: Folders of a run in which whatever is no module's model is an input or a copy.
+_OF_RUN = re.compile(rf"{_STEP.pattern}(?:_analysis)?")
 _CAPRI = re.compile(r"(?P<number>\d+)_caprieval(?:_interactive)?")
 
 
 def _place(path: str, root: str) -> Place | None:
     folders, stem = parted(path)
-    found = _MODEL.fullmatch(stem)
-    if found is None:
-        return None
-    step = _step(folders)
-    module = found["module"] or found["docked"] or "lightdock"
-    if step["module"] != module if step else found["module"] is None:
-        return None
+    found, step = _MODEL.fullmatch(stem), _step(folders)
+    module = found and (found["module"] or found["docked"] or "lightdock")
+    if found is None or (step["module"] != module if step else found["module"] is None):
+        return NOWHERE if any(map(_OF_RUN.fullmatch, folders)) else None
     target = target_of(folders[:-1] if step else folders, root)
     number = found["number"]
     return Place("haddock3", target, f"{target}_{stem}", sample=None if number is None else int(number))

@@ -36,7 +36,7 @@ class Place:
     sample: int | None = None
 
 
-#: Of a model of which nothing is known but its file.
+#: Of a model of which nothing is known but its file, and of a program's file that is no model.
 NOWHERE = Place()
 
 
@@ -110,7 +110,8 @@ class Layout:
         Found in paths of files that this program alone writes, models or not.
     place : callable
         From a path and the name of the folder (or the archive) that it is below, to the model's `Place`; None where the
-        file is no model of this layout, but a copy of one, an input or a template.
+        file is no model of this layout, but a copy of one, an input or a template. Where other programs' models may be
+        called as this one's copies are, `NOWHERE` says that it is none of theirs either.
     scores : callable
         From the files beside it and the model's path to its `Scores`. A file that is missing or damaged is a problem
         in these; other errors are not to be raised.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from .beside import Beside
-from .layout import Layout, Place, Scores
+from .layout import NOWHERE, Layout, Place, Scores
 from .placing import Forms, parted
 from .reading import ScoreFiles
 from .tables import Row, numbers_of, row_of, target_of
@@ -32,8 +32,9 @@ def _pose_of(pose: re.Match[str]) -> tuple[str, str]:
 
 def _place(path: str, root: str) -> Place | None:
     pose = _POSE.fullmatch(path)
-    if pose is None or not parted(path)[1]:
-        return None
+    folders, stem = parted(path)
+    if pose is None or not stem:
+        return NOWHERE if stem.startswith("lightdock_") or folders[-1:] == ["init"] else None
     target = target_of(filter(None, (pose["run"] or "").split("/")), root)
     if pose["rank"]:
         return Place("lightdock", target, f"{target}_top_{pose['rank']}")

@@ -12,7 +12,8 @@ from .placing import parted
 from .tables import once_in_pdb, target_of
 
 _TRAJECTORY = re.compile(r"_(?:Xt-1|pX0)_traj\.")
-_DESIGN = re.compile(r".+(?:_dldesign_\d+|_best)")
+_DESIGN = re.compile(r".+(?:_\d+|_best)")
+_CYCLE = re.compile(r".+_cycle_\d+")
 
 
 def _place(path: str, root: str) -> Place | None:
@@ -23,7 +24,9 @@ def _place(path: str, root: str) -> Place | None:
     if ending.lower().startswith(".qv") and not _TRAJECTORY.search(name):
         stem = name[: -len(ending)]
         return Place("rfantibody", target_of([*folders, stem], root), stem)
-    return Place("rfantibody", target_of(folders, root), stem) if _DESIGN.fullmatch(stem) else None
+    if _DESIGN.fullmatch(stem) is None or _CYCLE.fullmatch(stem) is not None:
+        return None
+    return Place("rfantibody", target_of(folders, root), stem)
 
 
 def _scores(beside: Beside, path: str) -> Scores:

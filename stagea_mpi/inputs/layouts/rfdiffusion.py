@@ -5,22 +5,23 @@ from collections.abc import Callable, Iterable
 
 from ..formats import ending_of
 from .beside import Beside
-from .layout import Layout, Place, Scores
+from .layout import NOWHERE, Layout, Place, Scores
 from .placing import Forms, parted
 from .reading import ScoreFiles
 from .tables import numbers_of, target_of
 
 _DESIGN = re.compile(r"(?P<prefix>.+)_(?P<number>\d+)")
 _DESIGN_3 = re.compile(r"(?P<prefix>.+?)(?P<batch>_\d+)?_model_(?P<number>\d+)")
-_TRAJECTORY = re.compile(r"(?:^|/)traj/|_(?:denoised|noisy)_model_\d+\.")
+_OF_RFANTIBODY = re.compile(r"_dldesign_\d+|_cycle_\d+$")
+_TRAJECTORY = re.compile(r"(?:^|/)traj/|_(?:Xt-1|pX0)_traj\.|_(?:denoised|noisy)_model_\d+\.")
 
 
 def _place(path: str, root: str) -> Place | None:
     """A .trb file is a pickle, which could be any program: nothing opens it."""
     folders, stem = parted(path)
     found = _DESIGN_3.fullmatch(stem) or (None if _is_mmcif(path) else _DESIGN.fullmatch(stem))
-    if found is None or _TRAJECTORY.search(path):
-        return None
+    if found is None or _OF_RFANTIBODY.search(stem) or _TRAJECTORY.search(path):
+        return NOWHERE if _TRAJECTORY.search(path) else None
     # A model's number tells it from others of its batch.
     sample = None if found.groupdict().get("batch") else int(found["number"])
     return Place("rfdiffusion", target_of([*folders, found["prefix"]], root), stem, sample=sample)

@@ -12,6 +12,7 @@
 Coordinates are those of the shipped Fab's Fv with its antigen moved away from it, a little further in each model.
 """
 
+import functools
 import gzip
 import json
 from dataclasses import dataclass, field
@@ -49,9 +50,13 @@ class MadeFolder:
 
 def pose(number: int, head: str = "", tail: str = "") -> bytes:
     """A model's text."""
+    return (head + _atoms(number) + "TER\n" + tail + "END\n").encode()
+
+
+@functools.cache
+def _atoms(number: int) -> str:
     shift = (0.25 * number, 0.0, 0.0)
-    lines = [moved(line, shift) if line[21] == "A" else line for line in fv_lines()]
-    return (head + "\n".join(lines) + "\nTER\n" + tail + "END\n").encode()
+    return "".join(f"{moved(line, shift) if line[21] == 'A' else line}\n" for line in fv_lines())
 
 
 def put(root: Path, path: str, content: bytes | str) -> None:
@@ -59,11 +64,11 @@ def put(root: Path, path: str, content: bytes | str) -> None:
     content = content.encode() if isinstance(content, str) else content
     whole = root / path
     whole.parent.mkdir(parents=True, exist_ok=True)
-    whole.write_bytes(gzip.compress(content) if path.endswith(".gz") else content)
+    whole.write_bytes(gzip.compress(content, 1) if path.endswith(".gz") else content)
 
 
 def rfantibody(root: Path) -> MadeFolder:
-    """Backbones in a Quiver file, their trajectory, and what RF2 has made of two designs, one with its cycles."""
+    """Backbones in a Quiver file, their trajectory, what RF2 has made of two of them, and others in PDB."""
     made = MadeFolder()
     labels = "REMARK PDBinfo-LABEL:   26 H1\nREMARK PDBinfo-LABEL:   27 H1\n"
     quiver = b""
@@ -83,6 +88,9 @@ def rfantibody(root: Path) -> MadeFolder:
         made.add(f"nb_ha/rf2/{name}.pdb", "nb_ha__rf2", name, {})
         made.in_text[name] = {"score_interaction_pae": pae, "score_pred_lddt": lddt}
     put(root, "nb_ha/rf2/samples_design_1_dldesign_0_cycle_0.pdb", pose(1, tail=labels))
+    for name in ("ab_des_0", "ab_des_0_dldesign_1"):
+        put(root, f"ab/{name}.pdb", pose(2, tail=labels))
+        made.add(f"ab/{name}.pdb", "ab", name, {})
     return made
 
 

@@ -9,7 +9,7 @@ from stagea_mpi.demo.poses import COMPLEXES, write_poses
 from stagea_mpi.inputs import list_models
 from stagea_mpi.inputs.containers import text_of as model_text
 from stagea_mpi.inputs.header_scores import header_scores
-from stagea_mpi.inputs.layouts import layout, place_of, recognised
+from stagea_mpi.inputs.layouts import kept, layout, place_of, recognised
 from stagea_mpi.inputs.layouts.beside import FolderBeside, ZipBeside
 
 from .made_docking_folders import MAKERS, MadeFolder, haddock3, lightdock, pose, put
@@ -274,3 +274,17 @@ def test_two_jobs_of_cluspro_in_one_folder_are_not_mixed_up(tmp_path):
     values, problems = said_of("cluspro", FolderBeside(str(tmp_path)), "model.000.00.pdb")
     assert values == {}
     assert "cluspro_scores.11.000.csv, cluspro_scores.12.000.csv" in problems[0]
+
+
+def test_output_of_several_programs_may_lie_in_one_input_folder(tmp_path):
+    root = tmp_path / "input"
+    folders = [make(root) for make in MAKERS.values()]
+    names = recognised(paths_below(root))
+    assert set(names) == set(MAKERS)
+    placed = {path: place for path in paths_below(root) if (place := place_of(path, "input", names)) is not None}
+    counts = kept(placed, "input", names)
+    found = {path: place.name for path, place in placed.items() if counts(path)}
+    assert found == {path: name for folder in folders for path, name in folder.names.items()}
+    beside = FolderBeside(str(root))
+    said = {path: said_of(placed[path].layout, beside, path) for path in found}
+    assert said == {path: (scores, ()) for folder in folders for path, scores in folder.scores.items()}
