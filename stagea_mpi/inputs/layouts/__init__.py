@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 
 from .layout import NOWHERE, Layout, Place, all_count
 
-#: Layouts, each the name of a module, in the order in which they are asked whose a file is; last come those whose models
-#: have names that others' may have, too.
+#: Layouts, each the name of a module, in the order in which they are asked whose a file is; last come those whose
+#: models have names that others' may have, too.
 NAMES = (
     "alphafold3", "alphafold_multimer", "colabfold", "chai1", "haddock3", "lightdock", "zdock", "cluspro", "boltz",
     "rfdiffusion", "rfantibody",
