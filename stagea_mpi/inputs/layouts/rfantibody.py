@@ -12,7 +12,7 @@ from .placing import parted
 from .tables import once_in_pdb, target_of
 
 _TRAJECTORY = re.compile(r"_(?:Xt-1|pX0)_traj\.")
-_DESIGN = re.compile(r".+(?:_\d+|_best)")
+_DESIGN = re.compile(r"(?P<prefix>.+?)(?P<steps>(?:_\d+)?(?:_dldesign_\d+)?(?:_best)?)")
 _CYCLE = re.compile(r".+_cycle_\d+")
 
 
@@ -24,9 +24,10 @@ def _place(path: str, root: str) -> Place | None:
     if ending.lower().startswith(".qv") and not _TRAJECTORY.search(name):
         stem = name[: -len(ending)]
         return Place("rfantibody", target_of([*folders, stem], root), stem)
-    if _DESIGN.fullmatch(stem) is None or _CYCLE.fullmatch(stem) is not None:
+    design = _DESIGN.fullmatch(stem)
+    if design is None or not design["steps"] or _CYCLE.fullmatch(stem):
         return None
-    return Place("rfantibody", target_of(folders, root), stem)
+    return Place("rfantibody", target_of([*folders, design["prefix"]], root), stem)
 
 
 def _scores(beside: Beside, path: str) -> Scores:

@@ -85,12 +85,12 @@ def rfantibody(root: Path) -> MadeFolder:
         name = f"samples_design_{k}_dldesign_0_best"
         said = f"SCORE interaction_pae: {pae}\nSCORE pred_lddt: {lddt}\nSCORE framework_aligned_H3_rmsd: nan\n"
         put(root, f"nb_ha/rf2/{name}.pdb", pose(k, tail=labels + said))
-        made.add(f"nb_ha/rf2/{name}.pdb", "nb_ha__rf2", name, {})
+        made.add(f"nb_ha/rf2/{name}.pdb", "nb_ha__rf2__samples_design", name, {})
         made.in_text[name] = {"score_interaction_pae": pae, "score_pred_lddt": lddt}
     put(root, "nb_ha/rf2/samples_design_1_dldesign_0_cycle_0.pdb", pose(1, tail=labels))
     for name in ("ab_des_0", "ab_des_0_dldesign_1"):
         put(root, f"ab/{name}.pdb", pose(2, tail=labels))
-        made.add(f"ab/{name}.pdb", "ab", name, {})
+        made.add(f"ab/{name}.pdb", "ab__ab_des", name, {})
     return made
 
 
