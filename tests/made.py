@@ -20,7 +20,7 @@ from stagea_mpi.rundir.shard_meta import ShardMeta, ShardResult
 
 _CIF_COLUMNS = (
     "group_PDB id type_symbol label_atom_id label_alt_id label_comp_id label_asym_id label_seq_id pdbx_PDB_ins_code "
-    "Cartn_x Cartn_y Cartn_z occupancy auth_seq_id auth_asym_id pdbx_PDB_model_num"
+    "Cartn_x Cartn_y Cartn_z occupancy B_iso_or_equiv auth_seq_id auth_asym_id pdbx_PDB_model_num"
 ).split()
 
 
@@ -43,7 +43,7 @@ def cif_of(lines) -> bytes:
             value.strip() or "."
             for value in (
                 line[:6], str(k), line[76:78], line[12:16], line[16], line[17:21], line[21], "", line[26],
-                line[30:38], line[38:46], line[46:54], line[54:60], line[22:26], line[21], "1",
+                line[30:38], line[38:46], line[46:54], line[54:60], line[60:66], line[22:26], line[21], "1",
             )
         )
         for k, line in enumerate(lines, 1)

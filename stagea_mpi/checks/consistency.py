@@ -142,7 +142,7 @@ def _sources(packed: PackedFile) -> list[str]:
 
 def _check_meta(path: Path, packed: PackedFile, meta: ShardMeta) -> Iterator[str]:
     n_ok = packed.statuses.count("ok")
-    n_unscored = int(np.count_nonzero(packed.column("model/score_problem")))
+    n_unscored = sum(map(bool, packed.score_problems))
     counts = {"n_models": len(packed.statuses), "n_ok": n_ok, "n_fail": len(packed.statuses) - n_ok}
     counts |= {"n_unscored": n_unscored}
     for key, expected in counts.items():

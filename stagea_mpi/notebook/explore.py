@@ -310,7 +310,7 @@ def _models_of(shard: ShardFolder) -> pd.DataFrame:
                 "seconds": packed.column("model/seconds").sum(axis=1),
                 "source": _as_text(packed.column("model/source")),
                 **{name: packed.column(f"{SCORE_TABLE}/{name}") for name in packed.scores},
-                "score_problem": _as_text(packed.column("model/score_problem")),
+                "score_problem": packed.score_problems,
             }
         )
 

@@ -70,9 +70,9 @@ def _first_note(folder: RunFolder, shard: int) -> str:
 def _first_problem(folder: RunFolder, shard: int) -> str:
     """The first model of a shard with a score that could not be read, and why."""
     with reading(folder.shard(shard).packed) as packed:
-        for name, problem in zip(packed.names, packed.column("model/score_problem").tolist(), strict=True):
+        for name, problem in zip(packed.names, packed.score_problems, strict=True):
             if problem:
-                return f"{name}: {problem.decode(errors='replace')}"
+                return f"{name}: {problem}"
     return folder.shard(shard).name
 
 

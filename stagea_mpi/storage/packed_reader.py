@@ -17,7 +17,7 @@ from ..graph.features import EDGE_FEATURES
 from ..graph.interface_graph import Edges, GraphArrays
 from .memory import MemoryFile
 from .new_datasets import NewDatasets
-from .schema import CLUSTERS, POINTERS, SCHEMA, SCHEMA_VERSION, SCORE_TABLE, STATUS
+from .schema import CLUSTERS, POINTERS, SCHEMA, SCHEMA_VERSION, SCORE_PROBLEM, SCORE_TABLE, STATUS
 
 #: In the clustered file, which one rank writes, columns of so many bytes are compressed, in chunks of so many rows.
 _COMPRESS_FROM = 1024
@@ -98,6 +98,13 @@ class PackedFile:
             scores = SCORE_TABLE.rpartition("/")
             self._columns[table] = [name for name in self._file[table] if (table, name) != (scores[0], scores[2])]
         return self._columns[table]
+
+    @property
+    def score_problems(self) -> list[str]:
+        """What could not be read of each model's scores; empty where nothing is wrong."""
+        if SCORE_PROBLEM.name not in self.columns(SCORE_PROBLEM.table):
+            return [""] * self.n_models
+        return [problem.decode(errors="replace") for problem in self.column(SCORE_PROBLEM.path).tolist()]
 
     @functools.cached_property
     def scores(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from ..mpi.communicator import Communicator
 from ..mpi.files import close_together, open_on_first, open_together, writes_together
 from ..mpi.guard import abort_on_error
 from .memory import MemoryFile, check_space
-from .schema import B_FACTOR, COLUMNS, POINTERS, SCORE_TABLE, STATUS, Column
+from .schema import B_FACTOR, COLUMNS, POINTERS, SCORE_PROBLEM, SCORE_TABLE, STATUS, Column
 
 #: Rows of a chunk in a file that is written in several rounds.
 _CHUNK_ROWS = 4096
@@ -203,8 +203,8 @@ class PackedWriter:
         if self._comm.size > 1:  # what parallel HDF5 always does, and other files are to have the same bytes
             options["dcpl"] = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
             options["dcpl"].set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        if column is not None and column.path in self._optional:  # of models in rounds before nothing is written
-            options["fillvalue"] = np.nan
+        if column is not None and column.path in self._optional and dtype.kind == "f":
+            options["fillvalue"] = np.nan  # of models in rounds before, of which nothing is written
         dataset = self._file.create_dataset(path, shape=shape, dtype=dtype, **options)
         if column is not None and column.unit:
             dataset.attrs["unit"] = np.bytes_(column.unit.encode())
@@ -234,7 +234,8 @@ def _optional_columns(records: Sequence[ModelRecord]) -> list[Column]:
     names = {name for record in records for name in record.scores}
     scores = [Column(f"{SCORE_TABLE}/{name}", "f8", (), "", "") for name in names]
     has_b_factors = any(record.graph is not None and record.graph.b_factor is not None for record in records)
-    return [*scores, B_FACTOR] if has_b_factors else scores
+    has_problems = any(record.score_problem for record in records)
+    return [*scores, *[B_FACTOR] * has_b_factors, *[SCORE_PROBLEM] * has_problems]
 
 
 def _columns_of(

@@ -47,20 +47,13 @@ def _columns_of(table: str, features: Iterable[Feature]) -> list[Column]:
 #: Bytes of what is said of scores that could not be read.
 PROBLEM_WIDTH = 200
 
-#: Every dataset of the file but those of `SCORE_TABLE` and `B_FACTOR`; `S` columns are as wide as their longest value.
+#: Every dataset of the file but those of `SCORE_TABLE`, `SCORE_PROBLEM` and `B_FACTOR`; `S` columns are as wide as their longest value.
 COLUMNS = (
     Column("model/name", "S", (), "", "key of the model, as in graphs.h5 and the manifest (UTF-8)"),
     Column("model/source", "S", (), "", "input file (UTF-8)"),
     Column("model/target", "S", (), "", "what was predicted or docked, by the layout of the input folder (UTF-8)"),
     Column("model/seed", "i8", (), "", "seed of the program that made the model; -1: none, or none known"),
     Column("model/sample", "i8", (), "", "its number among the models of one seed; -1: none, or none known"),
-    Column(
-        "model/score_problem",
-        f"S{PROBLEM_WIDTH}",
-        (),
-        "",
-        "which of the program's scores could not be read, and why (UTF-8; what does not fit is cut off)",
-    ),
     Column("model/digest", "S64", (), "", "SHA-256 of the unpacked input file"),
     Column("model/status", "u1", (), "", "0: has a graph; else a position in the attribute `status` of the file"),
     Column("model/n_atoms", "i4", (), "", "atoms of the merged complex, ATOM records only"),
@@ -97,6 +90,14 @@ COLUMNS = (
 #: Scores of the models, float64, each a dataset under its name; NaN where a model has none. There are those that some
 #: model of the shard has.
 SCORE_TABLE = "model/score"
+#: Where some model of the shard has such a problem.
+SCORE_PROBLEM = Column(
+    "model/score_problem",
+    f"S{PROBLEM_WIDTH}",
+    (),
+    "",
+    "which of the program's scores could not be read, and why (UTF-8; what does not fit is cut off)",
+)
 #: Those that are called alike whatever program they are of, and what they are; all others are `score_<name>`, in the
 #: units of their program.
 SCORES = {

@@ -19,7 +19,7 @@ def test_defaults_are_those_of_existing_pipelines():
     stage_a = parsed().stage_a
     assert (stage_a.partition, stage_a.cores, stage_a.mem_gb, stage_a.time) == ("norm", 32, 64, "01:00:00")
     assert (stage_a.target_shard_gb, stage_a.min_per_shard, stage_a.max_per_shard) == (0.1, 10, 100)
-    assert stage_a.glob == ("**/*.pdb",)
+    assert (stage_a.glob, stage_a.layout) == ((), "auto")
     assert (stage_a.graph_result_queue_maxsize, stage_a.graph_writer_log_every_s) == (100, 30)
     assert (stage_a.max_failed_fraction, stage_a.model_timeout_s, stage_a.team) == (0.1, 300, "auto")
     assert stage_a.write_graphs is True

@@ -50,7 +50,7 @@ def test_models_of_a_shard_share_a_line_and_a_failure_stands_on_its_stage(tmp_pa
     assert (models["stage"], models["shard"], models["model"]) == ("models", 3, ["m", "whole"])
     assert (models["start_us"], models["n_atoms"], models["bytes"]) == ([0, 1_500_000], [100, 200], [0, 4096])
     assert [models[f"{stage}_us"] for stage in STAGES] == [
-        [250_000, 100_000], [500_000, 100_000], [250_000, 100_000], [0, 100_000], [0, 100_000],
+        [250_000, 100_000], [500_000, 100_000], [250_000, 100_000], [0, 100_000], [0, 100_000], [0, 100_000],
     ]  # fmt: skip
     assert models["failed"] == [[0, "voronoi", "timeout"]]
     assert models["seconds"] == pytest.approx(2.0)
