@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 #: Stages of a model, in their order.
-STEPS = ("read", "contacts", "voronoi", "burial", "edges")
+STEPS = ("read", "contacts", "voronoi", "burial", "edges", "scores")
 
 
 def lines_of(path: Path) -> list[dict]:

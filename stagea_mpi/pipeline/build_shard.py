@@ -1,5 +1,6 @@
 """Graphs of one shard, built by a team of ranks and written collectively."""
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -211,7 +212,8 @@ def build_model(
         index, entry.ref.name, entry.ref.path, entry.digest, entry.n_atoms, rank, result.seconds, result.graph,
         failure.reason if failure else None, heavy_type=heavy, light_type=light, **asdict(result.quality),
         target=place.target, seed=_or_none(place.seed), sample=_or_none(place.sample),
-        scores=result.scores, score_problem=result.score_problem,
+        scores={name: value for name, value in result.scores.items() if not math.isnan(value)},
+        score_problem=result.score_problem,
     )  # fmt: skip
     if failure is None:
         return record, None

@@ -30,6 +30,8 @@ NUMBERS = ("start", "seconds", "shard", "bytes", "wait_s", "models", "processed"
 NO_SHARD = -1
 _STAGE_INDEX = {stage: k for k, stage in enumerate(STAGES)}
 _US_KEYS = tuple(f"{stage}_us" for stage in STAGES)
+#: Of stages that versions before 0.3 had not.
+_LATER_KEYS = {"scores_us"}
 
 
 @dataclass
@@ -126,7 +128,8 @@ class ModelColumns:
         names, start, shard = line["model"], float(line["start"]), _shard(line)
         starts = [start + us / 1e6 for us in line["start_us"]]
         n_atoms = array("q", line["n_atoms"])
-        columns = [line[key] for key in _US_KEYS]
+        nothing = [0] * len(names)
+        columns = [line.get(key, nothing) if key in _LATER_KEYS else line[key] for key in _US_KEYS]
         seconds = [us / 1e6 for model in zip(*columns, strict=True) for us in model]
         failed = {len(self) + place: (str(stage), str(reason)) for place, stage, reason in line.get("failed", ())}
         lengths = {len(names), len(starts), len(n_atoms), *map(len, columns)}

@@ -91,11 +91,11 @@ def test_the_names_inside_containers_are_used_of_all_or_of_none(limit, most, bar
     monkeypatch.setattr(sharding, limit, most)
     for name, size in (("a", 40), ("b", 50), ("c", 110)):
         (config.pdb_root / f"{name}.qv").write_text(f"QV_TAG of_{name}\nATOM\n".ljust(size, " "))
-    plan = plan_shards(replace(config, stage_a=replace(config.stage_a, glob=("*.qv",), layout="files")))
+    plan = plan_shards(replace(config, stage_a=replace(config.stage_a, glob=("*.qv",))))
     assert plan.params["bare_containers"] == (["a", "b", "c"] if bare else [])
 
 
-def crash(path):
+def crash(path, layouts):
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
@@ -104,6 +104,6 @@ def test_a_container_that_takes_its_reader_with_it_is_left_to_its_shard(config, 
     monkeypatch.setenv("PYTHONPATH", f"{here}{os.pathsep}{here.parent}")
     monkeypatch.setattr(sharding, "inner_names", crash)
     (config.pdb_root / "designs.qv").write_text("QV_TAG one\nATOM\n")
-    plan = plan_shards(replace(config, stage_a=replace(config.stage_a, glob=("*.qv",), layout="files")))
+    plan = plan_shards(replace(config, stage_a=replace(config.stage_a, glob=("*.qv",))))
     assert plan.shards == [[str(config.pdb_root / "designs.qv")]]
     assert plan.params["bare_containers"] == []

@@ -53,7 +53,7 @@ def test_models_of_a_shard_share_a_line_and_a_failure_stands_on_its_stage(tmp_pa
         [250_000, 100_000], [500_000, 100_000], [250_000, 100_000], [0, 100_000], [0, 100_000], [0, 100_000],
     ]  # fmt: skip
     assert models["failed"] == [[0, "voronoi", "timeout"]]
-    assert models["seconds"] == pytest.approx(2.0)
+    assert models["seconds"] == pytest.approx(2.1)
     assert (wait["stage"], behind["model"], other["model"], other["shard"]) == ("wait", ["behind"], ["other"], 4)
     assert "failed" not in behind
 
