@@ -40,13 +40,13 @@ def finite(text: object) -> float | None:
     >>> finite("-1.5e3"), finite("nan"), finite("-"), finite(7)
     (-1500.0, None, None, 7.0)
     """
-    if isinstance(text, bool):
+    if isinstance(text, bool) or not isinstance(text, int | float | str):
         return None
-    if isinstance(text, int | float):
+    if isinstance(text, str) and _NUMBER.fullmatch(text) is None:
+        return None
+    try:
         value = float(text)
-    elif isinstance(text, str) and _NUMBER.fullmatch(text):
-        value = float(text)
-    else:
+    except OverflowError:  # an int of more than 308 digits
         return None
     return value if math.isfinite(value) else None
 

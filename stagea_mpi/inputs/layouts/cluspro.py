@@ -33,13 +33,16 @@ def _clusters(content: bytes) -> dict[str, Row]:
     cluster = ""
     for line in reader:
         cluster = line["Cluster"] or cluster  # the second line of a cluster may leave it out
+        cluster = str(int(cluster)) if cluster.isdecimal() else cluster
         what = (line["Representative"] or "").strip().lower().replace(" ", "_")
-        if not cluster.isdecimal() or not what or finite(line["Weighted Score"]) is None:
-            rows.setdefault(cluster, f"line {reader.line_num} has no cluster, no representative or no score")
+        is_whole = what and finite(line["Weighted Score"]) is not None and finite(line["Members"] or "0") is not None
+        if not cluster.isdecimal() or not is_whole:
+            rows[cluster] = f"line {reader.line_num} has no cluster, no representative or no score"
             continue
         said = numbers_of({"members": line["Members"], what: line["Weighted Score"]}, "cluspro_")
-        before = rows.get(cluster)
-        rows[cluster] = said | before if isinstance(before, dict) else said
+        before = rows.setdefault(cluster, {})
+        if isinstance(before, dict):
+            before |= said
     if not rows:
         raise ValueError("has no line for any cluster")
     return rows

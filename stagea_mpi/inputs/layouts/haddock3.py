@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..header_scores import finite
 from .beside import Beside
 from .layout import NOWHERE, Layout, Place, Scores
 from .placing import Forms, parted
@@ -16,7 +17,7 @@ from .tables import Row, numbers_of, row_of, target_of
 
 #: Modules that write complexes, each under its own name and a number. What others write are inputs or copies.
 _MODULES = "rigidbody|flexref|emref|mdref|emscoring|mdscoring|cgtoaa"
-_MODEL = re.compile(rf"(?P<module>{_MODULES})_(?P<number>\d+)|(?P<docked>gdock)_\d+_\d+|haddock_top_\d+")
+_MODEL = re.compile(rf"(?P<module>{_MODULES})_(?P<number>\d{{1,18}})|(?P<docked>gdock)_\d+_\d+|haddock_top_\d+")
 #: A folder of a module; one of another name is any folder.
 _STEP = re.compile(
     rf"(?P<number>\d+)_(?P<module>{_MODULES}|topoaa|topocg|gdock|lightdock|openmm|seletop|seletopclusts|clustfcc|clustrmsd"
@@ -25,6 +26,8 @@ _STEP = re.compile(
 )
 #: Folders of a run in which whatever is no module's model is an input or a copy.
 _OF_RUN = re.compile(rf"{_STEP.pattern}(?:_analysis)?")
+#: How a table of caprieval says that there is no such number, or no cluster.
+_NONE = ("-", "nan", "", "None", "Unclustered")
 _CAPRI = re.compile(r"(?P<number>\d+)_caprieval(?:_interactive)?")
 
 
@@ -82,9 +85,11 @@ def _module_output(content: bytes) -> dict[str, Row]:
     return {model["file_name"]: _of_model(model) for model in named}
 
 
-def _of_model(model: dict[str, Any]) -> dict[str, float]:
-    energies = model.get("unw_energies")
-    return numbers_of({"haddock": model.get("score")} | (energies if isinstance(energies, dict) else {}))
+def _of_model(model: dict[str, Any]) -> Row:
+    score, energies = model.get("score"), model.get("unw_energies")
+    if not isinstance(score, float | int | None):
+        return f"has no number as the score of {model['file_name']}"
+    return numbers_of({"haddock": score} | (energies if isinstance(energies, dict) else {}))
 
 
 def _capri_table(content: bytes) -> dict[str, Row]:
@@ -93,15 +98,16 @@ def _capri_table(content: bytes) -> dict[str, Row]:
     columns = lines[0].split("\t") if lines else []
     if columns[:1] != ["model"] or not lines[1:]:
         raise ValueError("is no table of caprieval: a line of columns from 'model' on, and lines, were expected")
-    rows: dict[str, Row] = {}
-    for line in lines[1:]:
-        cells = line.split("\t")
-        rows["/".join(cells[0].split("/")[-2:])] = (
-            numbers_of(zip(columns, cells, strict=True), "capri_")
-            if len(cells) == len(columns)
-            else f"has {len(cells)} columns in the line of {cells[0]}, expected {len(columns)}"
-        )
-    return rows
+    named = [line.split("\t") for line in lines[1:]]
+    return {"/".join(cells[0].split("/")[-2:]): _of_capri(columns, cells) for cells in named}
+
+
+def _of_capri(columns: list[str], cells: list[str]) -> Row:
+    if len(cells) != len(columns):
+        return f"has {len(cells)} columns in the line of {cells[0]}, expected {len(columns)}"
+    said = dict(zip(columns, cells, strict=True))
+    wrong = [name for name in columns[2:] if finite(said[name]) is None and said[name] not in _NONE]
+    return f"has no number as {wrong[0]} of {cells[0]}" if wrong else numbers_of(said, "capri_")
 
 
 def _scores(beside: Beside, path: str) -> Scores:

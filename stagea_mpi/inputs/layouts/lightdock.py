@@ -71,9 +71,8 @@ def _swarm_table(content: bytes) -> dict[str, Row]:
 def _of_glowworm(line: str) -> Row:
     """Behind the coordinates: in newer files two conformers; luciferin, neighbours, vision range and scoring."""
     words = line.rpartition(")")[2].split() if ")" in line else []
-    if len(words) not in (4, 6):
-        return f"has {len(words)} numbers behind the coordinates of a glowworm, expected 6"
-    return numbers_of({"lightdock": words[-1], "lightdock_luciferin": words[-4]})
+    said = numbers_of({"lightdock": words[-1], "lightdock_luciferin": words[-4]}) if len(words) in (4, 6) else {}
+    return said if len(said) == 2 else "has not six numbers behind the coordinates of the glowworm"
 
 
 def _ranking_table(content: bytes) -> dict[str, Row]:
@@ -81,14 +80,9 @@ def _ranking_table(content: bytes) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     for rank, line in enumerate(content.decode().splitlines()[1:], start=1):
         pose, scores = line.partition("(")[0].split(), line.rpartition(")")[2].split()
-        is_whole = len(pose) == 2 and len(scores) == 9
-        rows[f"top_{rank}"] = (
-            numbers_of({"lightdock": scores[8], "lightdock_luciferin": scores[2]})
-            if is_whole
-            else f"line {rank + 1} is no line of a ranking"
-        )
-        if is_whole:
-            rows["_".join(pose)] = rows[f"top_{rank}"]
+        said = numbers_of({"lightdock": scores[8], "lightdock_luciferin": scores[2]}) if len(scores) == 9 else {}
+        row: Row = said if len(said) == 2 else f"line {rank + 1} is no line of a ranking"
+        rows[f"top_{rank}"] = rows["_".join(pose)] = row
     if not any(isinstance(row, dict) for row in rows.values()):
         raise ValueError("is no ranking: lines of swarm, glowworm, coordinates in brackets and scores were expected")
     return rows

@@ -10,8 +10,8 @@ from .placing import Forms, parted
 from .reading import ScoreFiles
 from .tables import numbers_of, target_of
 
-_DESIGN = re.compile(r"(?P<prefix>.+)_(?P<number>\d+)")
-_DESIGN_3 = re.compile(r"(?P<prefix>.+?)(?P<batch>_\d+)?_model_(?P<number>\d+)")
+_DESIGN = re.compile(r"(?P<prefix>.+)_(?P<number>\d{1,18})")
+_DESIGN_3 = re.compile(r"(?P<prefix>.+?)(?P<batch>_\d+)?_model_(?P<number>\d{1,18})")
 _OF_RFANTIBODY = re.compile(r"_dldesign_\d+|_cycle_\d+$")
 _TRAJECTORY = re.compile(r"(?:^|/)traj/|_(?:Xt-1|pX0)_traj\.|_(?:denoised|noisy)_model_\d+\.")
 

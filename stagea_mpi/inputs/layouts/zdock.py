@@ -9,7 +9,7 @@ from .placing import parted
 from .reading import ScoreFiles
 from .tables import Row, numbers_of, once_in_pdb, row_of, target_of
 
-_COMPLEX = re.compile(r"complex\.(?P<number>\d+)")
+_COMPLEX = re.compile(r"complex\.(?P<number>\d{1,18})")
 #: Of a prediction: three angles, three places on the grid, the score.
 _N_COLUMNS = 7
 

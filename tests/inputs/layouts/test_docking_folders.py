@@ -1,6 +1,8 @@
 import json
+import math
 import zipfile
 from pathlib import Path
+from random import Random
 
 import pytest
 from made import fv_lines, text_of, write
@@ -10,7 +12,7 @@ from stagea_mpi.inputs import list_models
 from stagea_mpi.inputs.containers import text_of as model_text
 from stagea_mpi.inputs.header_scores import header_scores
 from stagea_mpi.inputs.layouts import kept, layout, place_of, recognised
-from stagea_mpi.inputs.layouts.beside import FolderBeside, ZipBeside
+from stagea_mpi.inputs.layouts.beside import FolderBeside, ZipBeside, _parsed
 
 from .made_docking_folders import MAKERS, MadeFolder, haddock3, lightdock, pose, put
 
@@ -146,6 +148,24 @@ def test_a_model_that_lies_there_in_several_forms_is_one(fresh):
     assert sorted(place.name for place in found.values()) == sorted(folder.names.values())
 
 
+@pytest.mark.parametrize(
+    ("name", "file", "number"),
+    [("haddock3", "7CFN/run1/3_emref/io.json", b"-88.5"), ("haddock3", "7CFN/run1/4_caprieval/capri_ss.tsv", b"2.500"),
+     ("zdock", "1AHW/zdock.out", b"1547.291"), ("cluspro", "AMYR/cluspro_scores.961006.000.csv", b"120"),
+     ("lightdock", "4IZ7/swarm_4/gso_100.out", b"17.02339880")],
+)  # fmt: skip
+def test_a_score_that_is_no_number_is_told(name, file, number, tmp_path):
+    root = tmp_path / "input"
+    folder = MAKERS[name](root)
+    whole = (root / file).read_bytes()
+    assert number in whole
+    put(root, file, whole.replace(number, b'"x"', 1))
+    path = "4IZ7/swarm_4/lightdock_0.pdb" if name == "lightdock" else folder.files[file][0]
+    values, problems = said_of(name, FolderBeside(str(root)), path)
+    assert len(values) < len(folder.scores[path])
+    assert problems[0].startswith(file)
+
+
 def test_plain_docking_folders_are_of_no_program(tmp_path):
     write_poses(tmp_path / "poses", COMPLEXES["7DAA"], 2, seed=5)
     body = text_of(fv_lines())
@@ -200,8 +220,9 @@ def test_what_io_json_names_of_python_is_not_made(tmp_path):
     said["output"].insert(0, made)
     said["output"][1]["score"] = made
     put(root, "run1/3_emref/io.json", json.dumps(said))
-    values, _ = said_of("haddock3", FolderBeside(str(root)), "run1/3_emref/emref_1.pdb.gz")
-    assert (values.get("score_haddock"), values["score_vdw"]) == (None, -41.5)
+    values, problems = said_of("haddock3", FolderBeside(str(root)), "run1/3_emref/emref_1.pdb.gz")
+    assert (values.get("score_haddock"), values["score_capri_vdw"]) == (None, -41.5)
+    assert problems[0].startswith("run1/3_emref/io.json: has no number as the score of emref_1.pdb")
     assert not (tmp_path / "made").exists()
 
 
@@ -288,3 +309,32 @@ def test_output_of_several_programs_may_lie_in_one_input_folder(tmp_path):
     beside = FolderBeside(str(root))
     said = {path: said_of(placed[path].layout, beside, path) for path in found}
     assert said == {path: (scores, ()) for folder in folders for path, scores in folder.scores.items()}
+
+
+#: What a damaged file may hold where something else was.
+JUNK = (
+    b'"', b"{", b"[" * 2000, b"\t", b"\n", b",", b"nan", b"1e999", b"9" * 400, b"-", b")", b"(", b"\xff", b"null",
+    b"model",
+)  # fmt: skip
+
+
+def spoiled(content: bytes, random: Random) -> bytes:
+    for _ in range(random.randint(1, 6)):
+        at = random.randrange(len(content) + 1)
+        end = at + random.choice((0, 0, 1, 20, 1000))
+        content = content[:at] + random.choice((b"", *JUNK)) + content[end:]
+    return content
+
+
+def test_whatever_a_damaged_file_holds_scores_are_finite(fresh):
+    name, root, folder = fresh
+    random = Random(7)
+    for file in folder.files:
+        whole = (root / file).read_bytes()
+        for _ in range(20):
+            put(root, file, spoiled(whole, random))
+            _parsed.cache_clear()  # by their times, files that follow each other so closely may be the same
+            for path in folder.names:
+                values, _ = said_of(name, FolderBeside(str(root)), path)
+                assert all(math.isfinite(value) for value in values.values())
+        put(root, file, whole)
