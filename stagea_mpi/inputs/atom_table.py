@@ -21,8 +21,9 @@ class AtomTable:
     xyz : ndarray of float64, shape=(n, 3)
         Å, rounded to the three decimals of the PDB format.
     b_factor : ndarray of float32, shape=(n,)
-        As the file has it: Å², or what a program writes in its place, such as pLDDT; 20 and 0, as gemmi has it, where
-        the line ends before it or its columns are blank.
+        As the file has it: Å², or what a program writes in its place, such as pLDDT. As gemmi has it where the file has
+        none: 20 where a line ends before it or mmCIF has ?, 0 where its columns are blank or missing, NaN for what is
+        no number.
     dropped : ndarray of bytes, shape=(d,)
         Chain of each atom that gave way to another location of it (ATOM records only).
     shared_chain : str or None

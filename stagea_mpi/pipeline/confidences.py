@@ -105,6 +105,8 @@ def confidences_of(
 
 def _not_plddt(b_factor: np.ndarray) -> str:
     """What tells that B factors are no pLDDT; empty where they may be."""
+    if not np.isfinite(b_factor).all():
+        return "B factors are not all numbers, expected pLDDT of 0 to 100"
     least, most = float(b_factor.min()), float(b_factor.max())  # hydrogens have their residue's, or none are there
     if least == most:
         return f"B factors of all atoms are {most:g}, so that they are no pLDDT"

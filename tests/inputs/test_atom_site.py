@@ -55,8 +55,11 @@ def _read(path: str):
 
 
 def _same_atoms(one, other) -> bool:
-    """Numbers may be others, since two columns number residues; which atoms are a residue's, and the order, may not."""
-    others = ("author_number", "chain", "b_factor")  # the last has a usual value where its column has none
+    """Numbers may be others, since two columns number residues; which atoms are a residue's, and the order, may not.
+
+    B factors are what their column says, whatever that is: no graph is made of them.
+    """
+    others = ("author_number", "chain", "b_factor")
     names = [field.name for field in fields(one) if field.compare and field.name not in others]
     chains = [table.chain[~table.is_hetatm] for table in (one, other)]  # the archive's chains of ligands are others
     return np.array_equal(*chains) and all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)

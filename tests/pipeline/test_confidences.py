@@ -128,6 +128,7 @@ def test_without_a_graph_the_scores_that_need_none_stay(cases):
 @pytest.mark.parametrize(("b_factor", "says"), [
     (lambda b: np.full_like(b, 100.0), "B factors of all atoms are 100, so that they are no pLDDT"),
     (lambda b: b / 100, "B factors are 0.5"),
+    (lambda b: np.where(b > 90, np.nan, b), "B factors are not all numbers"),
     (lambda b: b + 50, "to 148.66, expected pLDDT of 0 to 100"),
 ])  # fmt: skip
 def test_b_factors_that_are_no_plddt_are_told(b_factor, says, cases):
