@@ -150,10 +150,10 @@ def _parse_ranking(content: bytes) -> dict[tuple[int, int], float]:
 LAYOUT = Layout(
     name="alphafold3",
     program="AlphaFold 3",
-    words=("_sample-", "summary_confidences", "ranking_scores.csv", "_full_data_"),
+    words=("_sample-", "summary_confidences", "ranking_scores.csv", "_full_data_", "_job_request.json"),
     evidence=re.compile(
         r"(?:^|/)seed-\d+_sample-\d+/|summary_confidences(?:_\d+)?\.json|(?:^|[/_])ranking_scores\.csv$"
-        r"|(?:^|/)fold_[^/]+_full_data_\d+\.json"
+        r"|(?:^|/)fold_[^/]+_(?:full_data_\d+|job_request)\.json"
     ),
     place=_place,
     scores=_scores,

@@ -116,6 +116,15 @@ def test_the_servers_models_count_and_its_templates_do_not(tmp_path, few, is_zip
         assert np.array_equal(forward, model.pae[:6, 6:12].astype(np.float32))
 
 
+def test_models_of_the_server_count_where_all_score_files_have_been_deleted(tmp_path, few):
+    made = alphafold_server(tmp_path, few)
+    for path in tmp_path.glob("*_[0-9].json"):
+        path.unlink()
+    found = found_in(tmp_path)
+    assert found.listed == expected(made)
+    assert [len(found.scores(model.path).problems) for model in made] == [2] * 5
+
+
 def test_an_archive_of_a_users_jobs_is_as_their_folder(tmp_path, few):
     made = alphafold3(tmp_path / "jobs", few, "a") + alphafold3(tmp_path / "jobs", few, "b", is_packed=True)
     found = found_in_zip(zipped(tmp_path / "jobs", tmp_path / "jobs.zip"))
