@@ -4,7 +4,7 @@ import functools
 import importlib
 from collections.abc import Callable, Iterable
 
-from .layout import NOWHERE, Layout, Place, all_count
+from .layout import NOWHERE, Layout, Place, all_count, shared_targets
 
 #: Layouts, each the name of a module, in the order in which they are asked whose a file is; last come those whose
 #: models have names that others' may have, too.
@@ -27,6 +27,7 @@ __all__ = [
     "layout",
     "place_of",
     "recognised",
+    "shared_targets",
 ]
 
 

@@ -64,7 +64,7 @@ def _place(path: str, root: str) -> Place | None:
     if model is None:
         return None
     if model.is_server:
-        return Place(LAYOUT.name, model.job, stem, None, model.sample)
+        return Place(LAYOUT.name, model.job, stem, None, model.sample, "/".join(folders[1:]))
     around = folders[: len(folders) - model.n_above]
     folder = around[-1] if around else root
     # A folder of samples is one job's, whatever the job was called; files beside each other may be of many.
@@ -77,7 +77,8 @@ def _place(path: str, root: str) -> Place | None:
     target = folder if is_named else model.job
     name = folder if is_run_again else target
     behind = "model" if model.is_best else f"seed-{model.seed}_sample-{model.sample}"
-    return Place(LAYOUT.name, target, f"{name}_{behind}", model.seed, model.sample)
+    lies_in = [*around[1:-1], model.job] if is_run_again and len(around) > 1 else around[1:]
+    return Place(LAYOUT.name, target, f"{name}_{behind}", model.seed, model.sample, "/".join(lies_in))
 
 
 def _kept(paths: Iterable[str]) -> Callable[[str], bool]:

@@ -19,13 +19,13 @@ _RANKED_BY = ("iptm+ptm", "plddts")
 
 def _place(path: str, root: str) -> Place | None:
     folders, stem = parted(f"{root}/{path}")
-    target = folders[-1]
+    target, folder = folders[-1], "/".join(folders[1:])
     if found := _RANKED.fullmatch(stem):
-        return Place(LAYOUT.name, target, f"{target}_{stem}", None, int(found[1]))
+        return Place(LAYOUT.name, target, f"{target}_{stem}", None, int(found[1]), folder)
     if found := _MODEL.fullmatch(stem):
         # The program counts predictions of one network, each from a seed of its own, which it does not keep.
         seed = int(found[4]) if found[4] else None
-        return Place(LAYOUT.name, target, f"{target}_{found[2]}", seed, int(found[3]))
+        return Place(LAYOUT.name, target, f"{target}_{found[2]}", seed, int(found[3]), folder)
     return None
 
 

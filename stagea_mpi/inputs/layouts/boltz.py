@@ -20,7 +20,7 @@ def _place(path: str, root: str) -> Place | None:
     found = _MODEL.fullmatch(stem)
     if found is None or _INPUTS.intersection(folders):
         return None
-    return Place(LAYOUT.name, found[1], stem, None, int(found[2]))
+    return Place(LAYOUT.name, found[1], stem, None, int(found[2]), "/".join(folders))
 
 
 def _kept(paths: Iterable[str]) -> Callable[[str], bool]:

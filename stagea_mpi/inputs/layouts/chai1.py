@@ -21,11 +21,12 @@ def _place(path: str, root: str) -> Place | None:
     found = _MODEL.fullmatch(stem)
     if found is None:
         return None
-    trunk = _TRUNK.fullmatch(folders[-1])
-    target = folders[-2] if trunk and len(folders) > 1 else folders[-1]
-    of_trunk = f"_{trunk[0]}" if trunk and len(folders) > 1 else ""
-    name = f"{target}{of_trunk}_{found[1]}_{found[2]}"
-    return Place(LAYOUT.name, target, name, int(trunk[1]) if trunk else None, int(found[2]))
+    trunk = _TRUNK.fullmatch(folders[-1]) if len(folders) > 1 else None
+    if trunk:
+        folders.pop()
+    target = folders[-1]
+    name = f"{target}{f'_{trunk[0]}' if trunk else ''}_{found[1]}_{found[2]}"
+    return Place(LAYOUT.name, target, name, int(trunk[1]) if trunk else None, int(found[2]), "/".join(folders[1:]))
 
 
 def _kept(paths: Iterable[str]) -> Callable[[str], bool]:

@@ -27,12 +27,13 @@ def _model(stem: str) -> re.Match[str] | None:
 
 
 def _place(path: str, root: str) -> Place | None:
-    found = _model(parted(path)[1])
+    folders, stem = parted(path)
+    found = _model(stem)
     if found is None:
         return None
     job, _, _, rank, model, seed = found.groups()
     name = job + (f"_rank_{rank}" if rank else "") + f"_model_{model}" + (f"_seed_{seed}" if seed else "")
-    return Place(LAYOUT.name, job, name, int(seed) if seed else None, int(model))
+    return Place(LAYOUT.name, job, name, int(seed) if seed else None, int(model), "/".join(folders))
 
 
 def _kept(paths: Iterable[str]) -> Callable[[str], bool]:

@@ -27,6 +27,9 @@ class Place:
         What the model is called, unless another one of the run is called so.
     seed, sample : int or None
         As the program counts them; `sample` is what tells models of one seed apart.
+    folder : str
+        Where the target's models lie, below the input folder or in an archive. Targets of one name in several folders
+        are several ones, as a job's that was submitted under one name for each complex.
     """
 
     layout: str = ""
@@ -34,6 +37,25 @@ class Place:
     name: str = ""
     seed: int | None = None
     sample: int | None = None
+    folder: str = ""
+
+    @property
+    def target_by_folder(self) -> str:
+        """The target's name with its folder's before it, for one of `shared_targets`.
+
+        >>> Place(target="query", folder="7abc/out").target_by_folder
+        '7abc__out__query'
+        >>> Place(target="7abc", folder="x/7abc").target_by_folder
+        'x__7abc'
+        """
+        parts = [part for part in self.folder.split("/") if part]
+        return "__".join(parts if parts[-1:] == [self.target] else [*parts, self.target])
+
+
+def shared_targets(places: Iterable[Place]) -> frozenset[str]:
+    """Names of targets that lie in several folders each."""
+    first: dict[str, str] = {}
+    return frozenset(p.target for p in places if first.setdefault(p.target, p.folder) != p.folder)
 
 
 #: Of a model of which nothing is known but its file, and of a program's file that is no model.
