@@ -91,6 +91,9 @@ class Complex:
         From 1 through each merged chain; position k of the chain's sequence is residue k.
     residue : ndarray of int32, shape=(n,)
         Index of the residue among all residues of the complex, from 0.
+    sequence_place : ndarray of int32, shape=(r,)
+        Of each residue of the complex its place, from 0, in the sequences as they run in the file: `heavy`, `light` and
+        those of `antigen`, one behind the other. (Another than its index only where numbers do not ascend.)
     residue_name, atom_name : ndarray of bytes, shape=(n,)
     is_hydrogen : ndarray of bool, shape=(n,)
     xyz : ndarray of float64, shape=(n, 3)
@@ -114,6 +117,7 @@ class Complex:
     chain: np.ndarray
     residue_number: np.ndarray
     residue: np.ndarray
+    sequence_place: np.ndarray
     residue_name: np.ndarray
     atom_name: np.ndarray
     is_hydrogen: np.ndarray
@@ -188,11 +192,15 @@ def _merged(atoms: AtomTable, chains: Chains, source: str) -> tuple[Complex, np.
     residue = np.concatenate([part.position + offset for part, offset in zip(parts, offsets, strict=True)])
     antibody_length = sum(lengths[: len(antibody)])
     is_antigen = residue >= antibody_length
-    merged = ["".join(part.sequence[i] for i in np.argsort(part.place)) for part in parts]
+    in_file = [np.argsort(part.place) for part in parts]
+    merged = ["".join(part.sequence[i] for i in order) for part, order in zip(parts, in_file, strict=True)]
     complex_ = Complex(
         chain=is_antigen.astype(np.uint8),
         residue_number=(residue + 1 - np.where(is_antigen, antibody_length, 0)).astype(np.int32),
         residue=residue.astype(np.int32),
+        sequence_place=np.concatenate(
+            [order + offset for order, offset in zip(in_file, offsets, strict=True)], dtype=np.int32
+        ),
         residue_name=atoms.residue_name[rows],
         atom_name=atoms.atom_name[rows],
         is_hydrogen=atoms.is_hydrogen[rows],

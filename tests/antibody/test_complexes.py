@@ -64,6 +64,9 @@ def test_insertion_codes_order_the_residues_as_their_numbers_say(codes, tmp_path
     spoiled = merged(tmp_path, lines)
     assert spoiled.sequences[0] == expected
     assert spoiled.heavy == plain.heavy
+    in_file = spoiled.heavy + spoiled.light + "".join(spoiled.antigen)
+    assert "".join(in_file[place] for place in spoiled.sequence_place) == "".join(spoiled.sequences)
+    assert spoiled.sequence_place[60:64].tolist() == ([60, 61, 62, 63] if codes == "ABCD" else [63, 62, 61, 60])
 
 
 def test_negative_numbers_change_nothing(tmp_path):
