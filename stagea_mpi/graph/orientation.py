@@ -5,22 +5,25 @@ import numpy as np
 _EPSILON = 1e-6  # added to a norm before dividing by it, as the model was trained
 
 
-def backbone_rows(residue: np.ndarray, atom_name: np.ndarray) -> np.ndarray:
-    """Which atoms are the N, CA and C of each residue.
+def backbone_rows(
+    residue: np.ndarray, atom_name: np.ndarray, names: tuple[bytes, ...] = (b"N", b"CA", b"C")
+) -> np.ndarray:
+    """Which atoms are the N, CA and C (or others of a name) of each residue.
 
     Parameters
     ----------
     residue : ndarray of int, shape=(n,)
         Index of each atom's residue.
     atom_name : ndarray of bytes, shape=(n,)
+    names : tuple of bytes
 
     Returns
     -------
-    rows : ndarray of int, shape=(largest residue + 1, 3)
+    rows : ndarray of int, shape=(largest residue + 1, len(names))
         The first atom of the name; -1 where there is none.
     """
-    rows = np.full((residue.max(initial=-1) + 1, 3), -1, dtype=np.intp)
-    for column, name in enumerate((b"N", b"CA", b"C")):
+    rows = np.full((residue.max(initial=-1) + 1, len(names)), -1, dtype=np.intp)
+    for column, name in enumerate(names):
         atoms = np.flatnonzero(atom_name == name)[::-1]  # the first of a name is written last
         rows[residue[atoms], column] = atoms
     return rows
