@@ -23,7 +23,7 @@ def superposition(fixed: np.ndarray, moving: np.ndarray) -> tuple[np.ndarray, np
     """
     centre, from_centre = fixed.mean(axis=0), moving.mean(axis=0)
     left, _, right = np.linalg.svd((moving - from_centre).T @ (fixed - centre))
-    if np.linalg.det(left) * np.linalg.det(right) < 0:
+    if np.linalg.det(left @ right) < 0:
         left[:, 2] *= -1.0
     rotation = (left @ right).T
     return rotation, centre - rotation @ from_centre

@@ -71,15 +71,28 @@ def compare(reference: Reference, complex_: Complex) -> Comparison:
     xyz = complex_.xyz
     contacts = residue_contacts(xyz[plan.antibody], plan.antibody_place, xyz[plan.antigen], plan.antigen_residue)
     h3 = plan.framework.rest_rmsd(plan.h3, xyz) if len(plan.h3.rows) else _UNKNOWN
-    return max((_measured(reference, way, contacts, xyz, h3) for way in plan.ways), key=lambda found: found.dockq)
+    return _best(reference, plan.ways, contacts, xyz, h3)
 
 
-def _measured(reference: Reference, way: Way, contacts: np.ndarray, xyz: np.ndarray, h3: float) -> Comparison:
-    """What one way to assign the antigen's chains gives."""
+def _best(reference: Reference, ways: tuple[Way, ...], contacts: np.ndarray, xyz: np.ndarray, h3: float) -> Comparison:
+    """The comparison by the way to assign the antigen's chains that gives the largest DockQ."""
+    best = Comparison(dockq=-1.0)
+    fractions = [_fractions(reference, way, contacts) for way in ways]
+    for (fnat, fnonnat), way in sorted(zip(fractions, ways, strict=True), key=lambda found: -found[0][0]):
+        if dockq(fnat, 0.0, 0.0) <= best.dockq:
+            break
+        irmsd = superposed_rmsd(way.interface.fixed, xyz[way.interface.rows])
+        if dockq(fnat, irmsd, 0.0) <= best.dockq:
+            continue
+        lrmsd = way.receptor.rest_rmsd(way.ligand, xyz)
+        score = dockq(fnat, irmsd, lrmsd)
+        if score > best.dockq:
+            best = Comparison(score, fnat, fnonnat, irmsd, lrmsd, capri_class(fnat, irmsd, lrmsd), h3)
+    return best
+
+
+def _fractions(reference: Reference, way: Way, contacts: np.ndarray) -> tuple[float, float]:
+    """fnat and fnonnat by contacts of the reference's antibody and the model's antigen."""
     partner = way.antigen_place[contacts[:, 1]]
     matched = np.stack([contacts[:, 0], partner], axis=1)[partner >= 0]
-    fnat, fnonnat = contact_fractions(reference.native, reference.n_native, matched)
-    irmsd = superposed_rmsd(way.interface.fixed, xyz[way.interface.rows])
-    lrmsd = way.receptor.rest_rmsd(way.ligand, xyz)
-    found = dockq(fnat, irmsd, lrmsd), fnat, fnonnat, irmsd, lrmsd, capri_class(fnat, irmsd, lrmsd)
-    return Comparison(*found, h3)
+    return contact_fractions(reference.native, reference.n_native, matched)

@@ -7,13 +7,14 @@ import pytest
 from dockq_cases import MEASURES, atom_lines, bent, cases, read_lines, shifted, two_chain_text
 from hypothesis import given
 from hypothesis import strategies as st
-from made import changed, checked, fv_lines
+from made import changed, checked, fv_lines, moved
 from shipped import FAB_CHAINS, fab, nanobody, three_poses
 
 from stagea_mpi.antibody.chain_checking import CheckedChains
 from stagea_mpi.antibody.complexes import Chains
 from stagea_mpi.demo.poses import COMPLEXES, read_complex
 from stagea_mpi.pipeline.comparison import compare
+from stagea_mpi.pipeline.comparison_plan import planned
 from stagea_mpi.pipeline.reference import Reference
 
 TABLE = Path(__file__).parents[1] / "data" / "dockq.tsv"
@@ -355,7 +356,24 @@ def test_models_that_differ_in_coordinates_alone_are_matched_once(monkeypatch):
 
 def test_references_are_told_apart_by_what_they_hold():
     complex_ = fab().complex_
-    moved = replace(complex_, xyz=complex_.xyz + np.where(complex_.chain[:, None] == 1, 1.0, 0.0))
+    other = replace(complex_, xyz=complex_.xyz + np.where(complex_.chain[:, None] == 1, 1.0, 0.0))
     assert reference_of(complex_).key == reference_of(complex_, "other name").key
-    assert reference_of(complex_).key != reference_of(moved).key
-    assert compare(reference_of(complex_), complex_).dockq > compare(reference_of(moved), complex_).dockq
+    assert reference_of(complex_).key != reference_of(other).key
+    assert compare(reference_of(complex_), complex_).dockq > compare(reference_of(other), complex_).dockq
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_other_way_to_assign_three_copies_has_a_larger_dockq(seed, of_lines):
+    """Copies that a model has elsewhere, each way alone."""
+    lines, chains = with_copy(with_copy(fv_lines(), 30.0), -35.0, "D"), Chains("H", "L", ("A", "C", "D"))
+    reference = reference_of(of_lines(lines, chains))
+    chance = np.random.default_rng(seed)
+    moves = {name: tuple(chance.normal(scale=12.0, size=3)) for name in chains.antigen}
+    model = of_lines([moved(line, moves.get(line[21], (0.0, 0.0, 0.0))) for line in lines], chains)
+    plan = planned(reference, model)
+    alone = [
+        compare(reference, replace(model, findings={("comparison", reference.key): replace(plan, ways=(way,))}))
+        for way in plan.ways
+    ]
+    assert len(alone) == 6
+    assert numbers(compare(reference, model)) == numbers(max(alone, key=lambda found: found.dockq))
