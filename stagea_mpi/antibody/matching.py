@@ -46,7 +46,7 @@ class Matching:
 
     def __str__(self) -> str:
         aligned = len(self.equal) + len(self.other)
-        return f"{len(self.equal)} of {aligned} aligned residues are equal, of {self.shorter} that could be"
+        return f"{len(self.equal)} of {aligned} aligned residues are equal, and {self.shorter} could be"
 
 
 @functools.lru_cache(maxsize=1024)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..antibody.complexes import Complex
-from ..antibody.matching import LEAST_EQUAL, MOST_ASSIGNMENTS, Matching, assignments, match_residues
+from ..antibody.matching import LEAST_COVERED, LEAST_EQUAL, MOST_ASSIGNMENTS, Matching, assignments, match_residues
 from ..antibody.numbering import CDR_POSITIONS, Domain
 from ..graph.superposition import moved, rmsd, superposition
 from .reference import Reference, backbone_rows_in_file, heavy_atoms
@@ -208,5 +208,5 @@ def _unassigned(reference: Reference, matchings: list[list[Matching]], chosen: l
 
 
 def _said(what: str, matching: Matching, reference: Reference) -> str:
-    expected = f"expected {LEAST_EQUAL:.0%}; the reference {reference.name} is another complex than the model"
-    return f"{what}: {matching}, {expected}"
+    expected = f"expected at least {LEAST_EQUAL:.0%} of those aligned and {LEAST_COVERED:.0%} of those that could be"
+    return f"{what}: {matching}; {expected}. State the model's own complex as its reference, not {reference.name}"
