@@ -47,7 +47,8 @@ def _columns_of(table: str, features: Iterable[Feature]) -> list[Column]:
 #: Bytes of what is said of scores that could not be read.
 PROBLEM_WIDTH = 200
 
-#: Every dataset of the file but those of `SCORE_TABLE`, `SCORE_PROBLEM` and `B_FACTOR`; `S` columns are as wide as their longest value.
+#: Every dataset of the file but those of `SCORE_TABLE`, `SCORE_PROBLEM` and `B_FACTOR`; `S` columns are as wide as
+#: their longest value.
 COLUMNS = (
     Column("model/name", "S", (), "", "key of the model, as in graphs.h5 and the manifest (UTF-8)"),
     Column("model/source", "S", (), "", "input file (UTF-8)"),

@@ -10,7 +10,8 @@ from stagea_mpi.report.panels import PANELS, Panel, PanelError, shown
 
 ORDER = """
 starts shards versions configuration notes rank_timeline time_by_stage load_balance throughput node_cpu node_memory
-node_disk node_network collective_writes score_distributions best_of_targets slowest_models failures_by_reason failed_models predicted
+node_disk node_network collective_writes score_distributions best_of_targets slowest_models failures_by_reason
+failed_models predicted
 """.split()
 
 

@@ -14,7 +14,8 @@ from stagea_mpi.report.report import write_report
 
 SECTIONS = [
     "What ran", "Notes", "What each rank did when", "Where the time went", "Load balance", "Models per second",
-    "The nodes: CPU, memory, disk, network", "Collective writes", "Scores", "Slowest models", "Failures", "Predicted wall time",
+    "The nodes: CPU, memory, disk, network", "Collective writes", "Scores", "Slowest models", "Failures",
+    "Predicted wall time",
 ]  # fmt: skip
 
 
