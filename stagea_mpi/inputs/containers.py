@@ -211,7 +211,7 @@ def _named(
 
     Where the members are the output of a program, those that are no models of it (templates, copies) do not count.
     """
-    places = _places([ref.member for ref, _ in found], names, paths)
+    places = _places(stem(found[0][0].path), [ref.member for ref, _ in found], names, paths)
     if any(place.layout for place in places):
         kept = [k for k, place in enumerate(places) if place.layout]
         found, places = [found[k] for k in kept], [places[k] for k in kept]
@@ -226,14 +226,14 @@ def _named(
     return models, failures
 
 
-def _places(members: list[str], names: FileNames, paths: list[str]) -> list[Place]:
+def _places(archive: str, members: list[str], names: FileNames, paths: list[str]) -> list[Place]:
     """Where members stand in the output of the program that has written these paths; else, as the archive does."""
     layouts = [name for name in recognised(paths) if name in names.layouts]
     if not layouts:
         return [names.place] * len(members)
-    found = [place_of(member, names.base, layouts) for member in members]
+    found = [place_of(member, archive, layouts) for member in members]
     placed = [member for member, place in zip(members, found, strict=True) if place is not None]
-    is_kept = kept(placed, names.base, layouts)
+    is_kept = kept(placed, archive, layouts)
     return [
         place if place is not None and is_kept(member) else names.place
         for member, place in zip(members, found, strict=True)

@@ -160,6 +160,12 @@ def is_container_name(name: str) -> bool:
     return kind is not None and kind.names_models
 
 
+def is_archive_name(name: str) -> bool:
+    """Whether a file of this name is an archive of files."""
+    kind = format_of_name(name)
+    return kind is not None and kind.is_archive
+
+
 def format_of(name: str, head: bytes) -> Format:
     """A file's format; the first bytes decide, and where they fit several formats its name.
 

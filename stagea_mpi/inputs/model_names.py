@@ -12,7 +12,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +187,10 @@ def _hashes(names: Iterable[str]) -> np.ndarray:
 
 
 def container_names(
-    bases: Callable[[], Iterable[str]], inner: dict[str, list[str]], hashes: np.ndarray | None = None
+    bases: Callable[[], Iterable[str]],
+    inner: dict[str, list[str]],
+    hashes: np.ndarray | None = None,
+    archives: Collection[str] = (),
 ) -> tuple[list[str], dict[str, str]]:
     """Which containers may use the names inside them as they are, and which need another separator.
 
@@ -200,6 +203,8 @@ def container_names(
         By a container's base name the names inside it; not of containers that have not been read.
     hashes : ndarray of int64, optional
         Of all base names, sorted (`name_files`), where they are known already.
+    archives : collection of str
+        Base names of archives: all models in these have names of their own, so that none continues the archive's.
 
     Returns
     -------
@@ -213,10 +218,11 @@ def container_names(
     questions = {prefix for name in (*continuing, *inner_names) for prefix in _prefixes(name)} | inner_names.keys()
     known = {base for base in bases() if base in questions} if questions else set()
 
-    def is_free(name: str) -> bool:
-        return inner_names[name] == 1 and name not in known and not any(prefix in known for prefix in _prefixes(name))
+    def is_free(name: str, base: str) -> bool:
+        others = known - {base} if base in archives else known
+        return inner_names[name] == 1 and name not in known and not any(prefix in others for prefix in _prefixes(name))
 
-    bare = [base for base, names in inner.items() if names and all(is_free(name) for name in names)]
+    bare = [base for base, names in inner.items() if names and all(is_free(name, base) for name in names)]
     return sorted(bare), _separators(continuing, known)
 
 
@@ -266,12 +272,13 @@ class RunNames:
     ----------
     params : dict
         `shards.params`: ``pdb_root``, ``layout``, ``layouts``, ``ambiguous_stems``, ``bare_containers``,
-        ``separators``.
+        ``separators``, ``shared_targets``.
     """
 
     def __init__(self, params: dict[str, Any]):
         self._root = params["pdb_root"]
         self._layouts, self._of_members = tuple(params["layouts"]), candidates(params["layout"])
+        self._shared_targets = frozenset(params["shared_targets"])
         self._below = len(self._root if self._root.endswith("/") else f"{self._root}/")
         self._ambiguous = frozenset(params["ambiguous_stems"])
         self._bare = frozenset(params["bare_containers"])
@@ -284,6 +291,8 @@ class RunNames:
         inner = "" if base in self._bare else base + (separator or _SEPARATOR)
         serial = f"{base}_model_" if separator is None else f"{base}{separator}model_"
         place = place_in(path, self._root, self._layouts) or self._folder_of(path)
+        if place.layout and place.target in self._shared_targets:
+            place = replace(place, target=place.target_by_folder)
         return FileNames(base, inner, serial, place, self._below, self._of_members)
 
     def _folder_of(self, path: str) -> Place:

@@ -12,9 +12,9 @@ from ..config.run_config import RunConfig
 from ..errors import ModelError, RunFolderError
 from ..inputs import InputFiles, discover
 from ..inputs.containers import inner_names
-from ..inputs.formats import is_container_name
-from ..inputs.layouts import candidates
-from ..inputs.model_names import base_name, container_names, name_files
+from ..inputs.formats import is_archive_name, is_container_name
+from ..inputs.layouts import candidates, shared_targets
+from ..inputs.model_names import base_name, container_names, name_files, place_in
 from ..inputs.paths import Paths
 from ..mpi.worker import WorkerProcess
 from .checksums import checksummed, verified
@@ -102,6 +102,8 @@ def plan_shards(config: RunConfig) -> ShardPlan:
     files = discover(config.pdb_root, config.stage_a.glob, config.stage_a.layout)
     ambiguous, hashes = name_files(files.paths, config.pdb_root, files.layouts)
     bare, separators = _container_names(files, config, frozenset(ambiguous), hashes)
+    places = (place_in(path, config.pdb_root, files.layouts) for path in files.paths) if files.layouts else ()
+    shared = shared_targets(place for place in places if place is not None)
     bounds = _bounds(files.sizes, config)
     params = {
         **_settings(config),
@@ -112,6 +114,7 @@ def plan_shards(config: RunConfig) -> ShardPlan:
         "ambiguous_stems": ambiguous,
         "bare_containers": bare,
         "separators": separators,
+        "shared_targets": sorted(shared),
     }
     sizes = np.concatenate([[0], np.cumsum(files.sizes)])
     of_shards = [int(sizes[b] - sizes[a]) for a, b in bounds]
@@ -152,12 +155,14 @@ def _container_names(
         return base_name(path, root, ambiguous, files.layouts)
 
     inner: dict[str, list[str]] = {}
+    archives: set[str] = set()
     if _is_small(files):
         with WorkerProcess() as worker:
             for path in files.paths:
                 if names := _look_into(path, inside, worker):
                     inner[base_of(path)] = names
-    return container_names(lambda: (base_of(path) for path in files.paths), inner, hashes)
+                    archives |= {base_of(path)} if is_archive_name(path) else set()
+    return container_names(lambda: (base_of(path) for path in files.paths), inner, hashes, archives)
 
 
 def _is_small(files: InputFiles) -> bool:
@@ -261,7 +266,7 @@ def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_l
 
 
 #: What of the parameters only follows from the files.
-_DERIVED = ("layouts", "ambiguous_stems", "bare_containers", "separators")
+_DERIVED = ("layouts", "ambiguous_stems", "bare_containers", "separators", "shared_targets")
 
 
 def read_params(folder: RunFolder) -> dict[str, Any] | None:

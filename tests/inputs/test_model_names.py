@@ -52,6 +52,7 @@ def _params(ambiguous, bare=(), separators=None):
     return {
         "pdb_root": "/in", "layout": "auto", "layouts": [],
         "ambiguous_stems": ambiguous, "bare_containers": list(bare), "separators": separators or {},
+        "shared_targets": [],
     }  # fmt: skip
 
 
@@ -92,3 +93,11 @@ def test_names_that_only_look_continued_need_no_longer_separator_among_many():
     names = RunNames(_params(ambiguous))
     bare, separators = container_names(lambda: (names.of(path).base for path in files), {}, hashes)
     assert (ambiguous, bare, separators) == ([], [], {"y": "___"})
+
+
+def test_an_archives_own_name_may_begin_those_of_its_members_and_anothers_may_not():
+    bases = ["fold_x", "other"]
+    inner = {"fold_x": ["fold_x_model_0", "fold_x_model_1"]}
+    assert container_names(lambda: bases, inner, archives={"fold_x"})[0] == ["fold_x"]
+    assert container_names(lambda: bases, inner)[0] == []
+    assert container_names(lambda: [*bases, "x"], {"fold_x": ["x_model_0"]}, archives={"fold_x"})[0] == []

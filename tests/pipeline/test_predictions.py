@@ -203,3 +203,14 @@ def test_another_layout_needs_force(finished, made):
 def test_a_layout_that_is_stated_and_not_there_is_an_error(poses, tmp_path):
     with pytest.raises(stagea_mpi.StageAError, match=r"stage_a.layout: no file below .* AlphaFold 3's output"):
         run(SerialComm(), config_of(poses, tmp_path / "run", layout="alphafold3"), Options(), StopRequest())
+
+
+def test_targets_of_one_name_in_two_folders_are_two(made, tmp_path):
+    for series in ("first", "second"):
+        shutil.copytree(made / "fab" / "seed-1_sample-0", tmp_path / "in" / series / "fab" / "seed-1_sample-0")
+    config = config_of(tmp_path / "in", tmp_path / "run")
+    run_of(config)
+    models = stagea_mpi.Run(config.run_root).models
+    assert models["target"].tolist() == ["first__fab", "second__fab"]
+    assert len(set(models.index)) == 2
+    assert models["iptm"].notna().all()
