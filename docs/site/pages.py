@@ -28,6 +28,7 @@ SHOWN = (
 CONTENTS = {
     "Tutorial": ("notebooks/README.md", "notebooks/*.ipynb"),
     "How to": (
+        "docs/predictors.md",
         "docs/inputs.md",
         "docs/configuration.md",
         "jobs/README.md",

@@ -30,7 +30,7 @@ NUMBERS = ("start", "seconds", "shard", "bytes", "wait_s", "models", "processed"
 NO_SHARD = -1
 _STAGE_INDEX = {stage: k for k, stage in enumerate(STAGES)}
 _US_KEYS = tuple(f"{stage}_us" for stage in STAGES)
-#: Of stages that versions before 0.3 had not.
+#: Of stages that were not noted at first.
 _LATER_KEYS = {"scores_us"}
 
 
