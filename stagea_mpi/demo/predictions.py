@@ -93,6 +93,14 @@ def write_predictions(
     ]
 
 
+def write_all(out_dir: Path, seeds: int = 3, samples: int = 5) -> Path:
+    """Writes samples of each shipped complex, a folder for each (`write_predictions`); those that are there stay."""
+    for name, source in COMPLEXES.items():
+        if not (Path(out_dir) / name.lower()).exists():
+            write_predictions(Path(out_dir) / name.lower(), source, seeds, samples)
+    return Path(out_dir)
+
+
 def _as_input(structure: gemmi.Structure, source: ShippedComplex) -> gemmi.Structure:
     """The complex with its chains and residues named and numbered as a predictor does."""
     result, model = gemmi.Structure(), gemmi.Model(1)

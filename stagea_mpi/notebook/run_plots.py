@@ -2,6 +2,7 @@
 several are drawn on, are the caller's to draw on instead.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..report.figures import AS_IS, COLOURS, legend_above, picture
-from .explore import Run
+from ..report.figures import AS_IS, COLOURS, CYCLE, Missing, legend_above, picture
+from .explore import QUALITY_FLAGS, Run
 from .graph_plots import AREA, MOST_NAMED, REGION_COLOURS
 
 
@@ -24,6 +25,27 @@ def ensemble(run: Run, axes: Sequence[Axes] | None = None) -> Figure:
     # Atoms that clash have energies of any size.
     right.set_yscale("symlog", linthresh=100.0)
     right.set(xlabel="Coulomb energy (kcal/mol)", ylabel="Lennard-Jones energy (kcal/mol)")
+    return figure
+
+
+def confidence(run: Run, axes: Sequence[Axes] | None = None) -> Figure | Missing:
+    """What a predictor is sure of beside the flags: PAE of the interface against ipTM, contact area against ipSAE.
+
+    Models of a target have one colour; those that a flag marks (`QUALITY_FLAGS`) are crosses.
+    """
+    models = run.models[run.models["status"] == "ok"]
+    if models[["iptm", "interface_pae", "ipsae"]].isna().all().any():
+        return Missing("The models have no ipTM and PAE of a predictor (docs/predictors.md).")
+    figure, sides = picture("confidence of the models' predictor against the flags", 3.2, 1, 2, given=axes)
+    is_flagged = models[list(QUALITY_FLAGS)].any(axis=1)
+    for side, (x, y) in zip(sides, (("iptm", "interface_pae"), ("ipsae", "contact_area")), strict=True):
+        for colour, (target, own) in zip(itertools.cycle(CYCLE), models.groupby("target"), strict=False):
+            plain, marked = own[~is_flagged[own.index]], own[is_flagged[own.index]]
+            side.scatter(plain[x], plain[y], s=18, color=colour, label=target)
+            side.scatter(marked[x], marked[y], s=18, color=colour, marker="x", label=f"{target}, flagged")
+    sides[0].set(xlabel="ipTM", ylabel="PAE of the interface (Å)")
+    sides[1].set(xlabel="ipSAE", ylabel="contact area (Å²)")
+    legend_above(sides[0], 2)
     return figure
 
 

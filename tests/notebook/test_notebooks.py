@@ -93,8 +93,9 @@ def test_a_run_is_started_from_the_notebook_alone(finished):
 
 
 def test_graphs_are_explored(finished, tmp_path):
-    notebook = run_notebook("explore_graphs", tmp_path, run_root=str(finished))
-    assert pictures(notebook) == 8
+    notebook = run_notebook("explore_graphs", tmp_path, run_root=str(finished), predicted=str(tmp_path / "predicted"))
+    assert pictures(notebook) == 9
+    assert "7daa_seed-1_sample-1" in texts(notebook)
     assert "\nTrue\n" in texts(notebook)  # the graph that is built from the file alone equals the run's
 
 
