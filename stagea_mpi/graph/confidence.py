@@ -5,7 +5,8 @@ prediction; where a side of the interface has several, the best pair counts. The
 ipsae.py (version 4).
 """
 
-from collections.abc import Iterator
+import functools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,9 +22,6 @@ CB_CUTOFF = 8.0
 PDOCKQ2_D0, LEAST_D0, LEAST_RESIDUES = 10.0, 1.0, 26
 
 _H3 = REGIONS.index("H3")
-
-#: Rows and columns of a block of a matrix: a slice, or indices where a chain's residues do not stand together.
-_Places = slice | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -45,20 +43,38 @@ class AlignedErrors:
     first_chain: np.ndarray
     second_chain: np.ndarray
 
-    def chain_pairs(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Of each chain of the first side with each of the second the errors in both directions."""
-        for rows in _chains(self.first_chain):
-            for columns in _chains(self.second_chain):
-                yield self.forward[rows][:, columns], self.backward[columns][:, rows]
+    @functools.cached_property
+    def near(self) -> tuple["_Near", "_Near"]:
+        """Pairs of residues with an error below `LIS_CUTOFF`, in both directions; in most predictions they are few."""
+        forward = _near(self.forward, self.first_chain, self.second_chain)
+        return forward, _near(self.backward, self.second_chain, self.first_chain)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a side has no residues."""
+        return not self.forward.size
 
 
-def _chains(chain: np.ndarray) -> list[_Places]:
-    places: list[_Places] = []
-    for code in np.unique(chain):
-        where = np.flatnonzero(chain == code)
-        stands_together = where[-1] - where[0] + 1 == len(where)
-        places.append(slice(int(where[0]), int(where[-1]) + 1) if stands_together else where)
-    return places
+@dataclass(frozen=True)
+class _Near:
+    """Pairs of an aligned residue and another one: their errors (Å), float64, the aligned residue, its chain and the
+    other one's, each of shape=(k,), and how many numbers these chains may have.
+    """
+
+    pae: np.ndarray
+    residue: np.ndarray
+    chain: np.ndarray
+    other_chain: np.ndarray
+    n_chains: tuple[int, int]
+
+
+def _near(pae: np.ndarray, chain: np.ndarray, other_chain: np.ndarray) -> _Near:
+    is_near = pae < LIS_CUTOFF
+    residue = np.repeat(np.arange(len(pae)), np.count_nonzero(is_near, axis=1))
+    place = np.flatnonzero(is_near)
+    n_chains = int(chain.max(initial=0)) + 1, int(other_chain.max(initial=0)) + 1
+    other = other_chain[place - residue * len(other_chain)]
+    return _Near(pae.ravel()[place].astype(np.float64), residue, chain[residue], other, n_chains)
 
 
 def residue_plddt(residue: np.ndarray, is_hydrogen: np.ndarray, plddt: np.ndarray, n_residues: int) -> np.ndarray:
@@ -95,7 +111,7 @@ def interface_plddt(plddt: np.ndarray, residues: np.ndarray) -> float:
         Residues of the nodes, each as often as it has nodes.
     """
     found = plddt[np.unique(residues)]
-    return float(found.mean()) if len(found) else float("nan")
+    return float(found.mean()) if len(found) else math.nan
 
 
 def h3_plddt(plddt: np.ndarray, region: np.ndarray) -> float:
@@ -110,7 +126,7 @@ def h3_plddt(plddt: np.ndarray, region: np.ndarray) -> float:
     """
     found = plddt[region == _H3]
     found = found[~np.isnan(found)]
-    return float(found.mean()) if len(found) else float("nan")
+    return float(found.mean()) if len(found) else math.nan
 
 
 def interface_pae(errors: AlignedErrors, pairs: np.ndarray) -> float:
@@ -124,7 +140,7 @@ def interface_pae(errors: AlignedErrors, pairs: np.ndarray) -> float:
     """
     first, second = np.divmod(np.unique(pairs[:, 0] * len(errors.second_chain) + pairs[:, 1]), len(errors.second_chain))
     if not len(first):
-        return float("nan")
+        return math.nan
     both = errors.forward[first, second].mean(dtype=np.float64), errors.backward[second, first].mean(dtype=np.float64)
     return float(sum(both) / 2)
 
@@ -140,18 +156,21 @@ def ipsae(errors: AlignedErrors) -> float:
     ----------
     errors : AlignedErrors
     """
-    return _largest(max(_ipsae(forward), _ipsae(backward)) for forward, backward in errors.chain_pairs())
+    if errors.is_empty:
+        return math.nan
+    return max(_ipsae(near) for near in errors.near)
 
 
-def _ipsae(pae: np.ndarray) -> float:
-    is_sure = pae < IPSAE_CUTOFF
-    n_sure = np.count_nonzero(is_sure, axis=1)
-    n_sure = n_sure[n_sure > 0]
-    if not len(n_sure):
+def _ipsae(near: _Near) -> float:
+    """The largest of all aligned residues with any of the other side's chains."""
+    is_sure = near.pae < IPSAE_CUTOFF
+    part = near.residue[is_sure] * near.n_chains[1] + near.other_chain[is_sure]  # of a residue's errors
+    if not len(part):
         return 0.0
+    n_sure = np.bincount(part)
     d0 = np.maximum(LEAST_D0, 1.24 * np.cbrt(np.maximum(n_sure, LEAST_RESIDUES) - 15.0) - 1.8)
-    sums = np.add.reduceat(_tm(pae[is_sure], np.repeat(d0, n_sure)), np.cumsum(n_sure) - n_sure)
-    return float((sums / n_sure).max())
+    sums = np.bincount(part, weights=_tm(near.pae[is_sure], d0[part]))
+    return float((sums / np.maximum(n_sure, 1)).max())
 
 
 def _tm(pae: np.ndarray, d0: np.ndarray | float) -> np.ndarray:
@@ -172,12 +191,18 @@ def lis(errors: AlignedErrors) -> float:
     ----------
     errors : AlignedErrors
     """
-    return _largest((_lis(forward) + _lis(backward)) / 2 for forward, backward in errors.chain_pairs())
+    if errors.is_empty:
+        return math.nan
+    forward, backward = (_lis(near) for near in errors.near)
+    return float((forward + backward.T).max() / 2)
 
 
-def _lis(pae: np.ndarray) -> float:
-    near = pae[pae < LIS_CUTOFF]
-    return float(1.0 - near.mean(dtype=np.float64) / LIS_CUTOFF) if len(near) else 0.0
+def _lis(near: _Near) -> np.ndarray:
+    """By the aligned residues' chain and the others'."""
+    pair, n_pairs = near.chain * near.n_chains[1] + near.other_chain, near.n_chains[0] * near.n_chains[1]
+    counts = np.bincount(pair, minlength=n_pairs)
+    sums = np.bincount(pair, weights=LIS_CUTOFF - near.pae, minlength=n_pairs)
+    return (sums / (LIS_CUTOFF * np.maximum(counts, 1))).reshape(near.n_chains)
 
 
 def pdockq2(
@@ -201,17 +226,25 @@ def pdockq2(
     first_plddt, second_plddt : ndarray of float, shape=(n,) and shape=(m,)
         Their pLDDT, 0 to 100.
     """
+    if errors.is_empty:
+        return math.nan
     contacts, _ = pairs_between(first_cb, second_cb, CB_CUTOFF)
     first, second = contacts.T
     tm = _tm(np.stack([errors.forward[first, second], errors.backward[second, first]]).astype(np.float64), PDOCKQ2_D0)
-    chains = errors.first_chain[first], errors.second_chain[second]
-    found = [0.0] if len(errors.first_chain) and len(errors.second_chain) else []
-    for one, other in np.unique(np.stack(chains, axis=1), axis=0):
-        ours = (chains[0] == one) & (chains[1] == other)
-        touching = first_plddt[np.unique(first[ours])], second_plddt[np.unique(second[ours])]
-        x = np.concatenate(touching).mean(dtype=np.float64) * tm[:, ours].mean(axis=1).max()
-        found.append(float(1.31 / (1.0 + np.exp(-0.075 * (x - 84.733))) + 0.005))
-    return _largest(found)
+    pair = errors.first_chain[first] * (int(errors.second_chain.max()) + 1) + errors.second_chain[second]
+    best = 0.0
+    for own in (pair == code for code in set(pair.tolist())):
+        plddt = np.concatenate([_of_each(first_plddt, first[own]), _of_each(second_plddt, second[own])])
+        x = plddt.mean(dtype=np.float64) * tm[:, own].mean(axis=1).max()
+        best = max(best, 1.31 / (1.0 + math.exp(-0.075 * (x - 84.733))) + 0.005)
+    return best
+
+
+def _of_each(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Values of places, each once."""
+    is_there = np.zeros(len(values), dtype=bool)
+    is_there[places] = True
+    return values[is_there]
 
 
 def chain_pair_iptm(iptm: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
@@ -225,10 +258,5 @@ def chain_pair_iptm(iptm: np.ndarray, first: np.ndarray, second: np.ndarray) -> 
         The chains of the sides.
     """
     both = np.concatenate([iptm[np.ix_(first, second)].ravel(), iptm[np.ix_(second, first)].ravel()])
-    return _largest(both[~np.isnan(both)].tolist())
-
-
-def _largest(values: Iterator[float] | list[float]) -> float:
-    """NaN where there is none, or where one is NaN."""
-    found = np.fromiter(values, dtype=np.float64)
-    return float(found.max()) if len(found) else float("nan")
+    known = both[~np.isnan(both)]
+    return float(known.max()) if len(known) else math.nan
