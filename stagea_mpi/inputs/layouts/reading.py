@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import ModelError, listed
+from ...kernels import compiled
 from ..compression import DAMAGE
 from ..header_scores import score_name
+from ..unpacking import MAX_MODEL_BYTES
 from .beside import MAX_PAE_BYTES, Beside
 from .layout import Pae, Scores
 
@@ -32,6 +34,8 @@ _PACKED = ("", ".zst", ".gz")
 _MOST_CHAINS = 1000
 #: More numbers than any program gives of a model.
 _MOST_NUMBERS = 200
+#: How a matrix in JSON begins, and what ends it behind a row.
+_MATRIX, _LIST_END = re.compile(rb"\s*\[\s*\["), re.compile(rb"\s*\]")
 _NPY_MAGIC = b"\x93NUMPY"
 
 
@@ -52,7 +56,7 @@ class ScoreFiles:
 
     def __init__(self, beside: Beside, path: str):
         self.problems: list[str] = []
-        self._beside, self._folder = beside, path.rpartition("/")[0]
+        self._beside, self._folder = _LastRead(beside), path.rpartition("/")[0]
 
     def json(self, name: str, *, without: str = "", is_shared: bool = False) -> "ScoreFile":
         """A file that holds one JSON object.
@@ -117,6 +121,20 @@ class ScoreFiles:
         if name.startswith("../"):
             folder, name = folder.rpartition("/")[0], name[3:]
         return f"{folder}/{name}" if folder else name
+
+
+class _LastRead:
+    """Files, of which the one that was read last is kept: ColabFold's has scores and aligned errors."""
+
+    def __init__(self, beside: Beside):
+        self._beside, self.names, self.parsed = beside, beside.names, beside.parsed
+        self._asked, self._content = ("", 0), b""
+
+    def read(self, path: str, most: int = MAX_MODEL_BYTES) -> bytes:
+        if self._asked != (path, most):
+            self._content = self._beside.read(path, most)
+            self._asked = path, most
+        return self._content
 
 
 class ScoreFile:
@@ -258,11 +276,13 @@ def _parse_json(without: str, content: bytes) -> dict[str, Any]:
 
 def _without_matrix(content: bytes, key: str) -> bytes:
     """A JSON text with null for a matrix: parsing that of a thousand residues takes 0.1 s, and finding its end 1 ms."""
-    begin = re.compile(rb'"%s"\s*:\s*\[\s*\[' % re.escape(key.encode())).search(content)
-    end = content.find(b"]]", begin.end()) if begin else -1
-    if begin is None or end < 0:
+    start = compiled.json_key(content, key.encode(), 0)
+    if start < 0 or _MATRIX.match(content, start) is None:
         return content
-    return content[: begin.start()] + b'"%s": null' % key.encode() + content[end + 2 :]
+    row_end, end = content.find(b"]", start), None  # row by row: a text is searched for one byte faster than for two
+    while row_end >= 0 and (end := _LIST_END.match(content, row_end + 1)) is None:
+        row_end = content.find(b"]", row_end + 1)
+    return content if end is None else content[:start] + b" null" + content[end.end() :]
 
 
 def _parse_npz(content: bytes) -> dict[str, np.ndarray]:
