@@ -31,6 +31,8 @@ def test_calls_leave_no_memory_behind():
     edges = random.integers(0, n, (n, 2))
     room, inside, area = (np.zeros((n, 2), dtype=np.int64), np.zeros(n)), np.zeros(n, dtype=bool), np.zeros(20)
     labels, contacts = np.zeros(n, dtype=np.int32), np.zeros(300)
+    text = b'{"pae": [[%b]]}' % b"],[".join([b",".join([b"1.5"] * 90)] * 90)
+    sides, blocks = (np.arange(40), np.arange(40, 90)), (np.zeros((40, 50), "f4"), np.zeros((50, 40), "f4"))
 
     def calls():
         compiled.pairs_between(xyz, xyz, 2.0, *room)
@@ -40,6 +42,9 @@ def test_calls_leave_no_memory_behind():
         compiled.lee_richards(xyz, np.ones(n), np.arange(20), 1.4, 20, area)
         compiled.markov_clusters(edges, labels)
         compiled.contact_areas(xyz, np.ones(n), edges[:300], contacts)
+        compiled.json_matrix_blocks(text, compiled.json_key(text, b"pae", 0), 90, *sides, *blocks)
+        with pytest.raises(ValueError, match="expected 91"):
+            compiled.json_matrix_blocks(text, 8, 91, *sides, *blocks)
         with pytest.raises(ValueError, match="nan"):
             compiled.lee_richards(xyz * np.nan, np.ones(n), np.arange(20), 1.4, 20, area)
 
