@@ -188,11 +188,19 @@ def _npy_array(content: bytes | bytearray) -> np.ndarray:
 
 def _read_array(array: np.ndarray, where: str, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     with np.errstate(over="ignore"):
-        blocks = tuple(array[np.ix_(*tokens)].astype(np.float32) for tokens in ((first, second), (second, first)))
+        ours, theirs = _places(first), _places(second)
+        blocks = array[ours][:, theirs].astype(np.float32), array[theirs][:, ours].astype(np.float32)
     for block in blocks:
         if np.isinf(block).any():
             raise _unreadable(where, f"has {block[np.isinf(block)][0]}, expected finite numbers")
-    return blocks[0], blocks[1]
+    return blocks
+
+
+def _places(tokens: np.ndarray) -> slice | np.ndarray:
+    """Tokens as a slice where they follow each other, since NumPy takes a slice ten times as fast."""
+    if len(tokens) and tokens[-1] - tokens[0] + 1 == len(tokens):
+        return slice(int(tokens[0]), int(tokens[-1]) + 1)
+    return tokens
 
 
 def _unreadable(where: str, found: str) -> ModelError:
