@@ -16,7 +16,17 @@ from stagea_mpi.report.results import MODEL_COLUMNS, SHARD_COLUMNS
 from stagea_mpi.rundir.checksums import checksummed
 from stagea_mpi.rundir.shard_meta import KEYS, ShardMeta, ShardResult
 from stagea_mpi.storage import deeprank_writer
-from stagea_mpi.storage.schema import CLUSTERS, COLUMNS, POINTERS, Column, root_attributes
+from stagea_mpi.storage.schema import (
+    B_FACTOR,
+    CLUSTERS,
+    COLUMNS,
+    POINTERS,
+    SCORE_PROBLEM,
+    SCORE_TABLE,
+    SCORES,
+    Column,
+    root_attributes,
+)
 from stagea_mpi.structure.residues import ATOM_TYPES, REGIONS, RESIDUE_TYPES
 from stagea_mpi.telemetry import events, sampler
 
@@ -129,6 +139,7 @@ _MODELS = {
     "node": "its node",
     "start": "when it began, seconds since 1970",
     "seconds": "how long it took, s",
+    "target": "what was predicted or docked",
 }
 _SHARDS = {
     "shard": "number of the shard",
@@ -155,6 +166,7 @@ _STAGES = {
     "voronoi": "contact areas, s",
     "burial": "buried areas, s",
     "edges": "features of the edges, s",
+    "scores": "what a program's files say of the model, and what follows from that, s",
 }
 
 
@@ -176,7 +188,7 @@ def page() -> str:
             "`load(run_root)` gives what a run has noted as tables; these are its `models` and `shards`. The models of "
             "`stagea_mpi.Run` have the columns that [its page](python.rst) tells.\n",
             "### models\n",
-            _described(MODEL_COLUMNS, _MODELS | _STAGES, "column"),
+            _described(MODEL_COLUMNS, _MODELS | _STAGES | SCORES, "column"),
             "### shards\n",
             _described(SHARD_COLUMNS, _SHARDS, "column"),
         ]
@@ -194,6 +206,10 @@ def _packed() -> Iterable[str]:
     for name, heading in (("node", "Nodes"), ("edge", "Interface edges"), ("internal_edge", "Internal edges")):
         yield f"### {heading}\n"
         yield table(("dataset", "dtype, row", "meaning"), (_row(c) for c in COLUMNS if c.table == name))
+    yield "### What not every file has\n"
+    yield "Scores of models, float64 and NaN for none, where some model has one; others are there as `score_<name>`.\n"
+    yield table(("dataset", "meaning"), ((f"`{SCORE_TABLE}/{name}`", meaning) for name, meaning in SCORES.items()))
+    yield table(("dataset", "dtype, row", "meaning"), map(_row, (SCORE_PROBLEM, B_FACTOR)))
     yield "### Clusters\n"
     yield _described(CLUSTERS, _CLUSTERS, "dataset")
     yield "### Codes\n"
