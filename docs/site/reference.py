@@ -34,6 +34,7 @@ MODULES = (
     "stagea_mpi.pipeline.simulation",
     "stagea_mpi.storage.packed_reader",
     "stagea_mpi.demo.poses",
+    "stagea_mpi.demo.predictions",
 )
 #: What these functions, and the package's own, take and give beside them.
 TYPES = {
