@@ -77,6 +77,7 @@ def break_reading(fault: str) -> None:
     def read_model(ref, text=None):
         if ref.name == MODEL:
             break_something(fault.removesuffix(_LISTING), Path(ref.path))
+            text = None  # the file as it is now
         return whole_read(ref, text)
 
     module.read_model = read_model
