@@ -216,4 +216,4 @@ def _read_only(value: Any) -> Any:
 
 def _side_by_side(features: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
     columns = [np.asarray(features[name], dtype=np.float32) for name in names]
-    return np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)
+    return np.concatenate([column if column.ndim == 2 else column[:, None] for column in columns], axis=1)
