@@ -11,15 +11,19 @@ if TYPE_CHECKING:
     from .errors import ConfigError, LaunchError, ModelError, RunFolderError, StageAError, StorageError
     from .notebook.explore import Run
     from .notebook.model_graph import InterfaceGraph
+    from .training.dataset import GraphDataset
+    from .training.normalisation import Normalisation
 
 __version__ = "0.2.0"
 
 __all__ = [
     "Chains",
     "ConfigError",
+    "GraphDataset",
     "InterfaceGraph",
     "LaunchError",
     "ModelError",
+    "Normalisation",
     "Run",
     "RunFolderError",
     "StageAError",
@@ -29,7 +33,9 @@ __all__ = [
 
 _MODULES = {
     "Chains": "antibody.complexes",
+    "GraphDataset": "training.dataset",
     "InterfaceGraph": "notebook.model_graph",
+    "Normalisation": "training.normalisation",
     "Run": "notebook.explore",
     "build_graph": "api",
 }

@@ -44,6 +44,8 @@ TYPES = {
         "stagea_mpi.antibody.chain_rules.ChainRule",
         "stagea_mpi.antibody.chain_rules.ChainTable",
         "stagea_mpi.antibody.complexes.ResidueRange",
+        "stagea_mpi.training.normalisation.Scaling",
+        "stagea_mpi.training.sampling.ShardShuffle",
     ),
     "modules": (
         "stagea_mpi.config.run_config.RunConfig",

@@ -54,11 +54,7 @@ class Run(Mapping):
     def __init__(self, run_root: str | Path):
         folder = RunFolder(given(run_root, "run_root"))
         self.root = folder.root
-        found = (re.fullmatch(r"shard_(\d{6,})", path.parent.name) for path in folder.shards.glob("shard_*/packed.h5"))
-        indices = sorted(int(match[1]) for match in found if match is not None)
-        self._shards = {index: folder.shard(index) for index in indices}
-        if not self._shards:
-            raise RunFolderError(f"{run_root}: no shard is published (no shards/*/packed.h5); run it first")
+        self._shards = published_shards(folder)
         self._names: dict[int, list[str]] = {}
 
     def __getitem__(self, key: str | tuple[int, str]) -> InterfaceGraph:
@@ -215,6 +211,21 @@ class Run(Mapping):
         contacts = [self[name].residue_pairs for name in names]
         values = [[len(a & b) / max(1, len(a | b)) for b in contacts] for a in contacts]
         return pd.DataFrame(values, index=names, columns=names)
+
+
+def published_shards(folder: RunFolder) -> dict[int, ShardFolder]:
+    """The published shards of a run by their numbers, ascending.
+
+    Raises
+    ------
+    RunFolderError
+        There is none.
+    """
+    found = (re.fullmatch(r"shard_(\d{6,})", path.parent.name) for path in folder.shards.glob("shard_*/packed.h5"))
+    indices = sorted(int(match[1]) for match in found if match is not None)
+    if not indices:
+        raise RunFolderError(f"{folder.root}: no shard is published (no shards/*/packed.h5); run it first")
+    return {index: folder.shard(index) for index in indices}
 
 
 def _whole_or_chunks(tables: Iterator[pd.DataFrame], chunks: int | None) -> pd.DataFrame | Iterator[pd.DataFrame]:

@@ -140,11 +140,12 @@ def node_features(nodes: Columns) -> dict[str, np.ndarray]:
 def edge_features(edges: Columns, kind: bytes) -> dict[str, np.ndarray]:
     """What `edge_data` or `internal_edge_data` holds; an array of shape=(e, 2, …) has a value for each direction."""
     found = _spelled(EDGE_FEATURES, edges) | {"type": np.full(len(edges["nodes"]), kind)}
-    both = {
-        name: values.reshape(-1, *values.shape[2:]) if values.shape[1:2] == (2,) else np.repeat(values, 2, axis=0)
-        for name, values in found.items()
-    }
-    return _ordered(both, _EDGE_DATA)
+    return _ordered({name: directed(values) for name, values in found.items()}, _EDGE_DATA)
+
+
+def directed(values: np.ndarray) -> np.ndarray:
+    """A feature of edges for each direction, behind each other, shape=(2e, …); of shape=(e, 2, …) it has both."""
+    return values.reshape(-1, *values.shape[2:]) if values.shape[1:2] == (2,) else np.repeat(values, 2, axis=0)
 
 
 def _spelled(features: Iterable[Feature], values: Columns) -> dict[str, np.ndarray]:
