@@ -29,7 +29,7 @@ SOAK ?= 5000
 WORKERS ?= 6
 SLOW := tests/faults tests/launched tests/slurm tests/notebook
 
-.PHONY: help env demo check test docs tutorial dist busy faults bench fuzz sanitize image lint clean
+.PHONY: help env demo check test torch docs tutorial dist busy faults bench fuzz sanitize image lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -55,6 +55,9 @@ test: env ## lint, then the serial tests, then the parallel ones on two and thre
 	$(PY) -m pytest -m "not mpi" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(SLOW) tests
 	$(LIMIT) $(MPIEXEC) -n 2 $(SPARE) $(PARALLEL_TESTS)
 	$(LIMIT) $(MPIEXEC) -n 3 --oversubscribe $(PARALLEL_TESTS)
+
+torch: env ## tests of PyTorch's tensors, with its wheel for CPUs where pip can have it
+	@bash .ci/torch_tests.sh
 
 docs: env ## the documentation as a site, in build/site
 	@mkdir -p build/pages

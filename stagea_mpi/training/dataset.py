@@ -186,7 +186,7 @@ class GraphDataset:
         """
         order = self._order(batch_size, shuffle, seed, drop_last)
         _ = self.normalisation  # found once, and not by each worker
-        return tensors.loader_of(self, order, num_workers, options)
+        return tensors.loader_of(self._graphs, self.format, order, num_workers, options)
 
     def _order(self, batch_size: int, shuffle: bool, seed: int, drop_last: bool, epoch: int = 0) -> Batches:
         sampler = self.sampler(seed) if shuffle else range(len(self))

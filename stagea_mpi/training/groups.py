@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ def clusters_by_identity(sequences: Sequence[str], identity: float) -> np.ndarra
         return k
 
     aligner = _aligner()
-    for one, other in _homologous(distinct):
+    for one, other in sorted({tuple(sorted(pair)) for pair in _homologous(distinct)}):
         first, second = sorted((leader_of(one), leader_of(other)))
         if first != second and _identity(aligner, distinct[one], distinct[other]) >= identity:
             leader[second] = first
@@ -65,8 +65,8 @@ def clusters_by_identity(sequences: Sequence[str], identity: float) -> np.ndarra
     return numbered(cluster_of[sequence] for sequence in sequences)
 
 
-def _homologous(sequences: Sequence[str]) -> Iterable[tuple[int, int]]:
-    """Pairs of sequences that phmmer finds, by their places."""
+def _homologous(sequences: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Pairs of sequences that phmmer finds, by their places; most come in both directions."""
     hmmer: Any = importlib.import_module("pyhmmer")
     alphabet = hmmer.easel.Alphabet.amino()
     texts = (hmmer.easel.TextSequence(name=str(k), sequence=_plain(s)) for k, s in enumerate(sequences))

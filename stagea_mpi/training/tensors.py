@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from ..errors import ConfigError, LaunchError
 from .arrays import GraphBatch
 
 FORMATS = ("pyg", "torch", "numpy")
+#: Bytes at whose multiples the arrays of a parcel begin, as those of PyTorch's own tensors do.
+_ALIGNED = 64
 
 
 def check(format: str) -> None:
@@ -78,10 +81,14 @@ def batch_of(graphs: GraphBatch, format: str) -> Any:
     The `Batch` is the one that PyTorch Geometric makes of a list of graphs, which takes it longer than all else
     of the loading: the arrays are joined already.
     """
-    joined = graphs.joined() | {"name": graphs.names}
+    return _batch(graphs.joined(), graphs.lengths, graphs.names, format)
+
+
+def _batch(joined: dict[str, np.ndarray], lengths: dict[str, np.ndarray], names: list[str], format: str) -> Any:
+    """Joined arrays in a format. Of equal `lengths` those that are one array are one tensor."""
     if format == "numpy":
-        return joined
-    tensors = _as_tensors(joined)
+        return joined | {"name": names}
+    tensors = _as_tensors(joined | {"name": names})
     if format == "torch":
         return tensors
     torch, data = torch_module(), _geometric()
@@ -90,17 +97,14 @@ def batch_of(graphs: GraphBatch, format: str) -> Any:
     store = batch._store
     for key, value in tensors.items():
         store[key] = value
-    n_graphs = len(graphs.names)
-    store._num_nodes, store.num_nodes = graphs.n_nodes.tolist(), int(graphs.n_nodes.sum())
-    # As many tensors as there are different ones: each costs a worker a file that it shares.
-    of_lengths = {
-        id(rows): torch.from_numpy(np.concatenate([[0], np.cumsum(rows)])) for rows in graphs.lengths.values()
-    }
-    zeros = torch.zeros(n_graphs, dtype=torch.int64)
-    batch._num_graphs = n_graphs
-    batch._slice_dict = {key: of_lengths[id(rows)] for key, rows in graphs.lengths.items()}
-    batch._inc_dict = {key: tensors["ptr"][:-1] if key.endswith("edge_index") else zeros for key in graphs.lengths}
-    batch._slice_dict["name"], batch._inc_dict["name"] = torch.arange(n_graphs + 1), None
+    n_nodes = lengths["pos"].tolist()
+    store._num_nodes, store.num_nodes = n_nodes, sum(n_nodes)
+    starts = {id(rows): torch.from_numpy(np.concatenate([[0], np.cumsum(rows)])) for rows in lengths.values()}
+    zeros = torch.zeros(len(names), dtype=torch.int64)
+    batch._num_graphs = len(names)
+    batch._slice_dict = {key: starts[id(rows)] for key, rows in lengths.items()}
+    batch._inc_dict = {key: tensors["ptr"][:-1] if key.endswith("edge_index") else zeros for key in lengths}
+    batch._slice_dict["name"], batch._inc_dict["name"] = torch.arange(len(names) + 1), None
     return batch
 
 
@@ -109,35 +113,85 @@ def _as_tensors(arrays: dict[str, Any]) -> dict[str, Any]:
     return {key: from_numpy(value) if isinstance(value, np.ndarray) else value for key, value in arrays.items()}
 
 
-class HasBatches(Protocol):
-    """A data set with batches."""
+def loader_of(
+    graphs_at: Callable[[list[int]], GraphBatch],
+    format: str,
+    batches: Iterable[list[int]],
+    num_workers: int,
+    options: dict[str, Any],
+) -> Any:
+    """A DataLoader of ready batches.
 
-    def __len__(self) -> int: ...
-
-    def batch(self, places: Sequence[int]) -> Any: ...
-
-
-def loader_of(dataset: HasBatches, batches: Iterable[list[int]], num_workers: int, options: dict[str, Any]) -> Any:
-    """A DataLoader of ready batches."""
+    Parameters
+    ----------
+    graphs_at : callable
+        From places to their graphs; it is sent to workers.
+    format : str
+    batches : iterable of list of int
+        Places of each batch, with a length.
+    num_workers : int
+    options : dict
+        Others of DataLoader.
+    """
     if num_workers:
         options = {"persistent_workers": True, **options}
+    items = _Batches(graphs_at, format)
     return torch_module().utils.data.DataLoader(
-        _BatchesOf(dataset), batch_size=None, sampler=batches, collate_fn=_as_it_is, num_workers=num_workers, **options
+        items, batch_size=None, sampler=batches, collate_fn=_as_it_is, num_workers=num_workers, **options
     )
-
-
-class _BatchesOf:
-    """The batch of a list of places, as an item."""
-
-    def __init__(self, dataset: HasBatches):
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, places: list[int]) -> Any:
-        return self.dataset.batch(places)
 
 
 def _as_it_is(batch: Any) -> Any:
     return batch
+
+
+class _Batches:
+    """The batch of a list of places, as an item of a data set."""
+
+    def __init__(self, graphs_at: Callable[[list[int]], GraphBatch], format: str):
+        self.graphs_at, self.format = graphs_at, format
+
+    def __getitem__(self, places: list[int]) -> Any:
+        graphs = self.graphs_at(places)
+        if torch_module().utils.data.get_worker_info() is None:
+            return batch_of(graphs, self.format)
+        return _Parcel(graphs, self.format)
+
+
+class _Parcel:
+    """A batch that leaves its worker as one tensor and is a batch again where it arrives.
+
+    PyTorch gives every tensor that it sends a file in shared memory and a message of its own, which takes longer than
+    all else of a batch of graphs.
+    """
+
+    def __init__(self, graphs: GraphBatch, format: str):
+        self.graphs, self.format = graphs, format
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        joined = self.graphs.joined()
+        sizes = [-(-array.nbytes // _ALIGNED) * _ALIGNED for array in joined.values()]
+        starts = np.cumsum([0, *sizes]).tolist()
+        content = torch_module().empty(starts[-1], dtype=torch_module().uint8)
+        layout = []
+        for (key, array), start in zip(joined.items(), starts, strict=False):
+            layout.append((key, array.dtype.str, array.shape, start))
+            _view(content, array.dtype.str, array.shape, start)[...] = array
+        return _unpacked, (content, layout, self.graphs.lengths, self.graphs.names, self.format)
+
+
+def _unpacked(
+    content: Any,
+    layout: list[tuple[str, str, tuple[int, ...], int]],
+    lengths: dict[str, np.ndarray],
+    names: list[str],
+    format: str,
+) -> Any:
+    joined = {key: _view(content, dtype, shape, start) for key, dtype, shape, start in layout}
+    return _batch(joined, lengths, names, format)
+
+
+def _view(content: Any, dtype: str, shape: tuple[int, ...], start: int) -> np.ndarray:
+    """An array within a tensor of bytes."""
+    n_bytes = np.dtype(dtype).itemsize * math.prod(shape)
+    return content.numpy()[start : start + n_bytes].view(dtype).reshape(shape)
