@@ -211,6 +211,8 @@ class GraphDataset:
 
     def _graphs(self, places: Sequence[int]) -> GraphBatch:
         chosen = np.asarray(places, dtype=np.int64)
+        if not len(chosen):
+            raise ConfigError("places: expected at least one graph, found none")
         rows = self._rows[chosen]
         columns, lengths = self._columns.rows(self._index.shard[rows], self._index.place[rows])
         names = [self._index.names[row] for row in rows.tolist()]

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import ConfigError, RunFolderError, listed
 from ..notebook.explore import Run, published_shards
-from ..rundir.folders import RunFolder, ShardFolder
+from ..rundir.folders import RunFolder, ShardFolder, table_cell
 from ..storage.packed_reader import PackedFile, reading
 from ..storage.schema import CLUSTERS, POINTERS
 from .shard_columns import ShardSize
@@ -125,6 +125,7 @@ def target_values(root: Path, index: ModelIndex, target: str | Mapping[str, floa
     ConfigError
         There is no such column, or it has no numbers; or no model has a target.
     """
+    keys: list[Any] = index.names
     if isinstance(target, str):
         table = Run(root).models
         known = [name for name in table.columns if table[name].dtype.kind in "fiub"]
@@ -132,14 +133,21 @@ def target_values(root: Path, index: ModelIndex, target: str | Mapping[str, floa
             raise ConfigError(
                 f"target: {target!r} is no column of numbers of the run's models; there are {listed(known, len(known))}"
             )
-        value_of: Mapping[str, Any] = dict(zip(table.index, table[target].astype(float), strict=True))
+        # Of two models of one name the one without a graph does not count.
+        table = table[table["status"] == "ok"]
+        value_of: dict[Any, Any] = dict(
+            zip(zip(table["shard"], table.index, strict=True), table[target].astype(float), strict=True)
+        )
+        numbers_of_shards = [shard.folder.index for shard in index.shards]
+        keys = [(numbers_of_shards[shard], name) for shard, name in zip(index.shard.tolist(), keys, strict=True)]
     else:
         value_of = dict(target.items())
-    values = np.full(len(index.names), np.nan)
-    for k, name in enumerate(index.names):
-        value = value_of.get(name, math.nan)
+    values = np.full(len(keys), np.nan)
+    for k, key in enumerate(keys):
+        value = value_of.get(key)
+        value = math.nan if value is None else value
         if not isinstance(value, numbers.Real | np.number | np.bool_):
-            raise ConfigError(f"target: expected a number of {name}, found {value!r}")
+            raise ConfigError(f"target: expected a number of {index.names[k]}, found {value!r}")
         values[k] = value
     if len(values) and np.isnan(values).all():
         what = f"column {target!r}" if isinstance(target, str) else f"mapping of {len(value_of)} names"
@@ -166,12 +174,10 @@ def group_keys(index: ModelIndex, rows: np.ndarray, by: str | Callable[[str], Ha
     RunFolderError
         A shard's manifest cannot be read, or lacks a model.
     """
-    names = [index.names[row] for row in rows.tolist()]
     if callable(by):
-        return [by(name) for name in names]
+        return [by(index.names[row]) for row in rows.tolist()]
     if by in ("antigen", "antibody"):
-        sequence_of = _sequences(index, rows, "B" if by == "antigen" else "A")
-        return [sequence_of[name] for name in names]
+        return _sequences(index, rows, "B" if by == "antigen" else "A")
     if by != "target":
         raise ConfigError(f"by: expected antigen, antibody, target or a function of a model's name, found {by!r}")
     keys = _input_targets(index)[rows].tolist()
@@ -183,26 +189,33 @@ def group_keys(index: ModelIndex, rows: np.ndarray, by: str | Callable[[str], Ha
     return keys
 
 
-def _sequences(index: ModelIndex, rows: np.ndarray, chain: str) -> dict[str, str]:
-    """Sequences of a merged chain by model, of the manifests of these models' shards."""
-    found: dict[str, str] = {}
+def _sequences(index: ModelIndex, rows: np.ndarray, chain: str) -> list[str]:
+    """The merged chain's sequence of each of these models, of the manifests of their shards."""
+    found = np.full(len(rows), "", dtype=object)
     for shard in np.unique(index.shard[rows]).tolist():
         path = index.shards[shard].folder.manifest
-        try:
-            with gzip.open(path, "rt", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-                names = next(file).removesuffix("\n").split("\t")
-                model, of, sequence = (names.index(name) for name in ("mol", "chain", "sequence"))
-                cells = (line.removesuffix("\n").split("\t") for line in file)
-                found |= {row[model]: row[sequence] for row in cells if row[of] == chain}
-        except (OSError, EOFError, zlib.error, ValueError, LookupError, StopIteration) as error:
-            raise RunFolderError(
-                f"{path}: cannot be read ({error}), and the sequences are there; `python -m stagea_mpi verify RUN_ROOT "
-                "--repair` removes a damaged shard, and running again fills it in"
-            ) from error
-    lacking = [index.names[row] for row in rows.tolist() if index.names[row] not in found]
-    if lacking:
-        raise RunFolderError(f"the manifests have no sequence of {listed(lacking)}; run their shards again")
-    return found
+        sequence_of = _manifest(path, chain)
+        for k in np.flatnonzero(index.shard[rows] == shard).tolist():
+            name = table_cell(index.names[rows[k]])
+            if name not in sequence_of:
+                raise RunFolderError(f"{path}: has no sequence of {name}, which has a graph; run the shard again")
+            found[k] = sequence_of[name]
+    return found.tolist()
+
+
+def _manifest(path: Path, chain: str) -> dict[str, str]:
+    """Sequences of a merged chain by model."""
+    try:
+        with gzip.open(path, "rt", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            names = next(file).removesuffix("\n").split("\t")
+            model, of, sequence = (names.index(name) for name in ("mol", "chain", "sequence"))
+            cells = (line.removesuffix("\n").split("\t") for line in file)
+            return {row[model]: row[sequence] for row in cells if row[of] == chain}
+    except (OSError, EOFError, zlib.error, ValueError, LookupError, StopIteration) as error:
+        raise RunFolderError(
+            f"{path}: cannot be read ({error}), and the sequences are there; `python -m stagea_mpi verify RUN_ROOT "
+            "--repair` removes a damaged shard, and running again fills it in"
+        ) from error
 
 
 def _input_targets(index: ModelIndex) -> np.ndarray:

@@ -3,12 +3,13 @@
 import multiprocessing
 import shutil
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
 import stagea_mpi
-from stagea_mpi.errors import ConfigError, LaunchError, RunFolderError
+from stagea_mpi.errors import REASONS, ConfigError, LaunchError, RunFolderError
 from stagea_mpi.training import shard_columns
 from stagea_mpi.training.dataset import GraphDataset
 
@@ -203,10 +204,42 @@ def test_groups_are_by_sequence_target_or_name(write_antigens, stage_b):
     cut = [ubiquitin[k:] for k in range(5)]
     run_root = write_antigens(dict(zip(names, [*cut, "GSHMKKLLPTAAAGLLLLAAQPAMA"], strict=True)))
     dataset = data_set(run_root)
+    assert dataset.names == names
     assert dataset.groups("antigen").tolist() == [0, 1, 2, 3, 4, 5]
     assert dataset.groups("antigen", identity=0.9).tolist() == [0, 0, 0, 0, 0, 1]
     assert dataset.groups("antibody").tolist() == [0] * 6  # poses of one complex
-    assert dataset.groups(lambda name: name[-1] in "135").max() == 1
+    is_odd = [int(name[-1]) % 2 for name in names]
+    assert dataset.groups(lambda name: int(name[-1]) % 2).tolist() == [k ^ is_odd[0] for k in is_odd]
+
+
+def test_groups_are_by_what_was_docked(run_copy):
+    paths = sorted((run_copy / "shards").glob("*/packed.h5"))
+    expected = []
+    for number, path in enumerate(paths):
+        with h5py.File(path, "r+") as file:
+            statuses = file["model/status"][()]
+            del file["model/target"]
+            file["model/target"] = np.full(len(statuses), f"complex {number}".encode())
+        expected += [number] * int((statuses == 0).sum())
+    dataset = data_set(run_copy)
+    assert dataset.groups("target").tolist() == expected
+
+    with h5py.File(paths[-1], "r+") as file:
+        file["model/target"][:] = b""
+    with pytest.raises(ConfigError, match=f"by: {expected.count(1)} of 6 models have no target by the layout"):
+        dataset.groups("target")
+
+
+def test_of_two_models_of_one_name_the_one_with_a_graph_counts(run_copy, dataset):
+    path = sorted((run_copy / "shards").glob("*/packed.h5"))[-1]
+    with h5py.File(path, "r+") as file:
+        names, statuses = file["model/name"][()], file["model/status"][()]
+        first, last = np.flatnonzero(statuses == 0)[[0, -1]]
+        names[last], statuses[last] = names[first], 1 + list(REASONS).index("duplicate_name")
+        file["model/name"][...], file["model/status"][...] = names, statuses
+    found = data_set(run_copy, "contact_area")
+    assert found.names == dataset.names[:-1]
+    assert found.y.tolist() == dataset.y[:-1].tolist()
 
 
 def test_what_cannot_be_grouped_is_refused(dataset, run_copy):
