@@ -1,15 +1,13 @@
 """What is stated of models' chains, and what that leaves to be found."""
 
-import fnmatch
 import functools
-import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
-from ..inputs import ModelRef, stem
+from ..inputs import ModelRef
+from ..inputs.name_patterns import NamePatterns, names_of
 from .complexes import Chains
 
 #: In the place of a chain: to be found.
@@ -94,30 +92,14 @@ class ChainTable:
         ModelError
             ``chains_unstated``.
         """
-        inside = ref.member or ref.path
-        names = {ref.name, ref.path, os.path.basename(ref.path), stem(ref.path), os.path.basename(inside), stem(inside)}
-        exact, patterns = self._lookup
-        candidates = [exact[name] for name in names if name in exact]
-        first = min(candidates, default=len(self.rows))
-        for row, pattern in patterns:
-            if row > first:
-                break
-            if any(pattern.fullmatch(name) for name in names):
-                first = row
-                break
-        if first == len(self.rows):
+        row = self._patterns.first(names_of(ref))
+        if row is None:
             raise ModelError("chains_unstated", f"{ref.source}: {self.path} has no row for {ref.name}", "chains")
-        return self.rows[first][1]
+        return self.rows[row][1]
 
     @functools.cached_property
-    def _lookup(self) -> tuple[dict[str, int], list[tuple[int, re.Pattern]]]:
-        exact: dict[str, int] = {}
-        patterns = []
-        for row, (name, _) in enumerate(self.rows):
-            exact.setdefault(name, row)
-            if any(character in name for character in "*?["):
-                patterns.append((row, re.compile(fnmatch.translate(name))))
-        return exact, patterns
+    def _patterns(self) -> NamePatterns:
+        return NamePatterns([name for name, _ in self.rows])
 
     def as_dict(self) -> dict[str, Any]:
         return {"table": str(self.path)}

@@ -4,8 +4,9 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ..antibody.chain_rules import AUTO, ChainRule, ChainTable
@@ -175,6 +176,48 @@ def read_table(path: Any, key: str = "chains.table", environment: Mapping[str, s
     ConfigError
         With the table's name and line.
     """
+    table = read_rows(path, key, _TABLE_COLUMNS, "model", environment)
+    found = []
+    for where, row in table.rows:
+        if not row["model"]:
+            raise ConfigError(f"{where}: expected a model, found {list(row.values())}")
+        found.append((row["model"], _rule(stated_chains(row), where)))
+    return ChainTable(table.path, tuple(found), table.digest)
+
+
+def stated_chains(row: Mapping[str, str]) -> dict[str, str]:
+    """What a row of a table states of chains; an empty cell is to be found."""
+    return {name: cell for name, cell in row.items() if name in _TABLE_COLUMNS[1:] and cell}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table as it is read.
+
+    Attributes
+    ----------
+    path : Path
+    rows : tuple of (str, dict)
+        The line, for messages, and its cells by column, without blanks around them.
+    digest : str
+        SHA-256 of the table.
+    """
+
+    path: Path
+    rows: tuple[tuple[str, dict[str, str]], ...]
+    digest: str
+
+
+def read_rows(
+    path: Any, key: str, known: Sequence[str], required: str, environment: Mapping[str, str] | None = None
+) -> Rows:
+    """Reads a table that is separated by commas, semicolons or tabs, by the columns of its first line.
+
+    Raises
+    ------
+    ConfigError
+        The table cannot be read, has other columns than the known ones or lacks the required one, or has no rows.
+    """
     if not isinstance(path, str):
         raise ConfigError(f"{key}: expected a path, found {path!r}")
     path = expanded(path, key, environment)
@@ -187,18 +230,16 @@ def read_table(path: Any, key: str = "chains.table", environment: Mapping[str, s
     rows = csv.DictReader(io.StringIO(text), delimiter=max("\t;,", key=header.count), skipinitialspace=True)
     columns = [(name or "").strip() for name in rows.fieldnames or []]
     rows.fieldnames = columns
-    unknown = [name for name in columns if name not in _TABLE_COLUMNS]
-    if "model" not in columns or unknown:
+    if required not in columns or any(name not in known for name in columns):
         raise ConfigError(
-            f"{key}: {path}: expected the columns {', '.join(_TABLE_COLUMNS)}, found {', '.join(columns) or 'none'}"
+            f"{key}: {path}: expected the columns {', '.join(known)}, found {', '.join(columns) or 'none'}"
         )
     found = []
     for row in rows:
         where = f"{key}: {path}: line {rows.line_num}"
-        if None in row or not (row["model"] or "").strip():
-            raise ConfigError(f"{where}: expected a model and at most {len(columns)} cells, found {list(row.values())}")
-        stated = {name: cell.strip() for name, cell in row.items() if name != "model" and (cell or "").strip()}
-        found.append((row["model"].strip(), _rule(stated, where)))
+        if None in row:
+            raise ConfigError(f"{where}: expected at most {len(columns)} cells, found {list(row.values())}")
+        found.append((where, {name: (cell or "").strip() for name, cell in row.items()}))
     if not found:
         raise ConfigError(f"{key}: {path} has no rows")
-    return ChainTable(path, tuple(found), hashlib.sha256(content).hexdigest())
+    return Rows(path, tuple(found), hashlib.sha256(content).hexdigest())
