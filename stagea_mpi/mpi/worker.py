@@ -23,6 +23,7 @@ from typing import IO, Any, BinaryIO
 from .. import system
 from ..errors import LaunchError, ModelError
 from .child_process import Child, ForkedChild, package_environment, piped
+from .lasting import Kept
 
 #: Seconds beyond a model's time limit after which a worker process is ended: the limit itself stops all that Python can
 #: stop.
@@ -38,7 +39,7 @@ class InlineWorker:
     """Has a worker process's call, and runs functions where they are called: for a few models that somebody watches."""
 
     def call(self, limit: float, function: Callable, *args: Any) -> Any:
-        return function(*args)
+        return function(*Kept().taken(args))
 
 
 class WorkerProcess:
@@ -56,6 +57,7 @@ class WorkerProcess:
         self._imports, self._module = imports, module
         self._process: Child | ForkedChild | None = None
         self._is_ready = False
+        self._kept = Kept()  # what the process has
 
     def __enter__(self) -> "WorkerProcess":
         return self
@@ -106,7 +108,7 @@ class WorkerProcess:
         function : callable
             Of a module's top level.
         *args
-            To be pickled.
+            To be pickled; of a `lasting.Lasting` one the function gets the value.
 
         Raises
         ------
@@ -115,12 +117,12 @@ class WorkerProcess:
         LaunchError
             The process cannot be started.
         """
-        message = pickle.dumps((function, args), protocol=pickle.HIGHEST_PROTOCOL)
         for attempt in range(_ATTEMPTS):
             process = self.set_up()
             try:
                 self._wait_until_ready(process)
                 deadline = time.monotonic() + limit + GRACE_S
+                message = pickle.dumps((function, self._kept.sent(args)), protocol=pickle.HIGHEST_PROTOCOL)
                 _send(process, message, deadline)
                 is_result, value = pickle.loads(_receive(process, deadline))
             except TimeoutError:
@@ -149,6 +151,7 @@ class WorkerProcess:
             piped(self._process.stdin).close()
             piped(self._process.stdout).close()
             self._process = None
+            self._kept = Kept()
 
     def _wait_until_ready(self, process: "Child | ForkedChild") -> None:
         if self._is_ready:
@@ -210,11 +213,12 @@ def serve(imports: Sequence[str] | None = None) -> None:
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     _answer(sink, (True, None))
+    kept = Kept()
     while len(head := source.read(_LENGTH.size)) == _LENGTH.size:
         message = source.read(_LENGTH.unpack(head)[0])
         try:
             function, args = pickle.loads(message)
-            answer = True, function(*args)
+            answer = True, function(*kept.taken(args))
         except Exception as error:
             answer = False, error
         _answer(sink, answer)

@@ -10,7 +10,8 @@ from holding import HANG_S
 
 from stagea_mpi.errors import LaunchError, ModelError
 from stagea_mpi.mpi import worker as worker_module
-from stagea_mpi.mpi.worker import WorkerProcess
+from stagea_mpi.mpi.lasting import MOST_KEPT, Lasting
+from stagea_mpi.mpi.worker import InlineWorker, WorkerProcess
 
 pytestmark = pytest.mark.slow
 
@@ -113,3 +114,28 @@ def test_cleared_it_is_gone_and_no_descriptor_is_left():
     worker.stop()
     assert not is_alive(pid)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def lengths(*texts):
+    return [len(text) for text in texts]
+
+
+def test_a_lasting_argument_is_sent_once_to_each_process(worker, monkeypatch):
+    sent = []
+    send = worker_module._send
+    monkeypatch.setattr(worker_module, "_send", lambda *message: sent.append(len(message[1])) or send(*message))
+    many = [Lasting(f"key {k}", "x" * (10_000 + k)) for k in range(MOST_KEPT + 1)]
+    assert worker.call(HANG_S, lengths, many[0], "ab") == [10_000, 2]
+    assert worker.call(HANG_S, lengths, "a", many[0]) == [1, 10_000]
+    assert sent[0] > 10_000 > 1000 > sent[1]
+    assert [worker.call(HANG_S, lengths, each) for each in many] == [[10_000 + k] for k in range(len(many))]
+    sent.clear()
+    assert worker.call(HANG_S, lengths, many[-1], many[0]) == [10_000 + MOST_KEPT, 10_000]  # the first gave way
+    assert 10_000 < sent[0] < 20_000
+    with pytest.raises(ModelError, match="crashed|ended"):
+        worker.call(HANG_S, die, signal.SIGKILL)
+    assert worker.call(HANG_S, lengths, many[-1]) == [10_000 + MOST_KEPT]
+
+
+def test_inline_a_lasting_argument_is_its_value():
+    assert InlineWorker().call(HANG_S, lengths, Lasting("a", "abc"), "ab") == [3, 2]
