@@ -5,7 +5,7 @@ once, on all ranks, is done here for one.
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import fields
 from numbers import Integral, Real
 from pathlib import Path
@@ -13,21 +13,19 @@ from typing import Any
 
 import gemmi
 
-from .antibody.chain_checking import antibody_regions, check_numbered
-from .antibody.chain_finding import find_chains
+from .antibody.chain_checking import antibody_regions
 from .antibody.chain_rules import AUTO, ChainRule, ChainTable
-from .antibody.complexes import Chains, chain_sequences, merge_chains
+from .antibody.complexes import Chains
 from .config.chains import CHAIN_KEYS, check_chains, parse_chains
 from .config.paths import given
-from .errors import ConfigError, ModelError, StageAError, listed
+from .errors import ConfigError, ModelError, StageAError
 from .graph.interface_graph import GraphArrays
 from .graph.interface_graph import build_graph as build_arrays
-from .inputs import AtomTable, ModelRef, atoms_of_structure, list_models, read_model
+from .inputs import AtomTable, atoms_of_structure, read_model
 from .mpi.guard import time_limit
-from .mpi.teams import SerialComm
 from .notebook.model_graph import InterfaceGraph
 from .pipeline.inventory import unexpected
-from .pipeline.shared_numbering import Numbering
+from .pipeline.one_model import chosen_model, complex_of, position
 
 #: Four months: a limit above it is none.
 _LONGEST_S = 1e7
@@ -151,7 +149,7 @@ def _read(source: Any, model: str | int | None) -> tuple[str, AtomTable]:
         raise ConfigError(f"build_graph: model: expected a name or a number, found {model!r}")
     if isinstance(source, gemmi.Structure):
         return _from_structure(source, model)
-    ref = _chosen(given(source, "build_graph"), model)
+    ref = chosen_model(given(source, "build_graph"), model, "model=")
     return ref.name, read_model(ref)
 
 
@@ -161,58 +159,10 @@ def _from_structure(structure: gemmi.Structure, model: str | int | None) -> tupl
     if not numbers:
         raise ModelError("no_models", f"{name}: the structure holds no model", "read")
     names = [name if len(structure) == 1 else f"{name}_model_{number}" for number in numbers]
-    k = 0 if model is None else _position(model, names, numbers, name)
+    k = 0 if model is None else position(model, names, numbers, name)
     return names[k], atoms_of_structure(structure, numbers[k], names[k])
 
 
-def _chosen(path: str, model: str | int | None) -> ModelRef:
-    """The model of a file that is asked for, or its only one."""
-    listing = list_models(path)
-    models = listing.models
-    if model is not None:
-        for ref, failure in listing.failures:
-            if model in (ref.name, ref.serial):
-                raise failure
-        return models[_position(model, [ref.name for ref in models], [ref.serial for ref in models], path)]
-    if not models and len(listing.failures) == 1:
-        raise listing.failures[0][1]
-    if len(models) != 1:
-        names = _listed([ref.name for ref in models], [ref.serial for ref in models])
-        raise ConfigError(f"{path}: {len(models)} models; expected one of them as model=: {names}")
-    return models[0]
-
-
-def _position(model: str | int, names: Sequence[str], numbers: Sequence[int | None], source: str) -> int:
-    """Where the model that is asked for stands among a source's models."""
-    found = _positions(model, names, numbers)
-    if len(found) != 1:
-        what = f"{len(found)} models are" if found else "no model is"
-        raise ConfigError(f"{source}: {what} {model!r}; expected one of {_listed(names, numbers)}")
-    return found[0]
-
-
-def _positions(model: str | int, names: Sequence[str], numbers: Sequence[int | None]) -> list[int]:
-    """Models of this name; or of this number, which may be a text, if none has the name. A file's only model is 1."""
-    of_name = [k for k, name in enumerate(names) if name == model]
-    return of_name or [k for k, number in enumerate(numbers) if str(model) == str(1 if number is None else number)]
-
-
-def _listed(names: Sequence[str], numbers: Sequence[int | None]) -> str:
-    pairs = zip(names, numbers, strict=True)
-    return listed(name if number is None else f"{name} ({number})" for name, number in pairs)
-
-
 def _graph_of(atoms: AtomTable, rule: Chains | ChainRule, name: str) -> GraphArrays:
-    numbering = Numbering(SerialComm())
-    chains = rule.stated() if isinstance(rule, ChainRule) and rule.is_stated else rule
-    if isinstance(chains, Chains):
-        complex_ = merge_chains(atoms, chains, name)
-        numbering.number(sequence for sequence in (complex_.heavy, complex_.light, *complex_.antigen) if sequence)
-        checked = check_numbered(chains, complex_.heavy, complex_.light, complex_.antigen, numbering)
-    else:
-        sequences = chain_sequences(atoms)
-        numbering.number(sequences.values())
-        domains = {sequence: numbering[sequence] for sequence in sequences.values()}
-        choice = find_chains(chains, sequences, domains, lambda: atoms)
-        complex_, checked = merge_chains(atoms, choice.chains, name), choice.checked
+    complex_, checked = complex_of(atoms, rule, name)
     return build_arrays(complex_, antibody_regions(complex_, checked))

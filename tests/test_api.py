@@ -251,7 +251,7 @@ def test_chains_are_taken_as_stated_where_nothing_is_checked():
 
 
 def test_an_error_of_our_own_is_a_models_failure(monkeypatch):
-    monkeypatch.setattr("stagea_mpi.api.merge_chains", lambda *arguments: 1 / 0)
+    monkeypatch.setattr("stagea_mpi.pipeline.one_model.merge_chains", lambda *arguments: 1 / 0)
     with pytest.raises(ModelError, match="ZeroDivisionError") as failure:
         build_graph(FAB)
     assert failure.value.reason == "unexpected"
@@ -271,7 +271,7 @@ def test_a_time_limit_holds_on_any_thread(monkeypatch):
         while True:
             pass
 
-    monkeypatch.setattr("stagea_mpi.api.merge_chains", hang)
+    monkeypatch.setattr("stagea_mpi.pipeline.one_model.merge_chains", hang)
     with ThreadPoolExecutor(1) as pool:
         for error in (
             pool.submit(build_graph, FAB, chains=FAB_CHAINS, timeout=0.5).exception(HANG_S),
