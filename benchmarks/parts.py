@@ -33,7 +33,8 @@ from stagea_mpi.inputs.containers import ModelRef
 from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.pipeline.shared_numbering import Numbering
 from stagea_mpi.storage.deeprank_writer import write_graphs
-from stagea_mpi.storage.packed_reader import PackedFile, write_clustered
+from stagea_mpi.storage.packed_copy import write_clustered
+from stagea_mpi.storage.packed_reader import PackedFile
 from stagea_mpi.storage.packed_writer import ModelRecord, PackedWriter
 from stagea_mpi.storage.schema import root_attributes
 from stagea_mpi.structure.neighbours import INTERFACE_CUTOFF

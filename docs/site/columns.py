@@ -237,7 +237,7 @@ def _graphs() -> Iterable[str]:
     yield "## graphs.h5\n"
     yield (
         "One group a model, under its name, with the datasets below and an empty group "
-        f"`{deeprank_writer.EMPTY_GROUP}`, where Stage B adds its targets. There are n nodes, e interface edges, "
+        f"`{deeprank_writer.SCORE_GROUP}`, where Stage B adds its targets. There are n nodes, e interface edges, "
         "i internal ones and c depth-0 clusters. Edges stand both ways: row 2k is the k-th, row 2k + 1 its reverse.\n"
     )
     yield table(("dataset", "shape, dtype", "meaning"), rows)

@@ -15,7 +15,7 @@ from ..pipeline.finish_shard import FAILURE_COLUMNS, MANIFEST_COLUMNS
 from ..rundir.folders import ShardFolder, table_cell
 from ..rundir.records import input_hash
 from ..rundir.shard_meta import ShardMeta
-from ..storage.deeprank_writer import EMPTY_GROUP, datasets
+from ..storage.deeprank_writer import SCORE_GROUP, datasets
 from ..storage.packed_reader import PackedFile
 from ..storage.schema import CLUSTERS, COLUMNS, POINTERS, STATUS
 from ..structure.residues import RESIDUE_TYPES, one_letter
@@ -231,8 +231,8 @@ def _check_graph(group: h5py.Group, packed: PackedFile, index: int) -> Iterator[
     found: dict[str, h5py.Dataset] = {}
     group.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
     yield from _difference("datasets", sorted(found), sorted(expected))
-    if not isinstance(group.get(EMPTY_GROUP), h5py.Group):
-        yield f"the group {EMPTY_GROUP} is missing"
+    if not isinstance(group.get(SCORE_GROUP), h5py.Group):
+        yield f"the group {SCORE_GROUP} is missing"
     for name in (name for name in expected if name in found):
         if found[name].shape != expected[name].shape:
             yield f"{name} has the shape {found[name].shape}, by packed.h5 it is {expected[name].shape}"

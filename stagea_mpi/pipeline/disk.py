@@ -10,7 +10,8 @@ from ..graph.interface_graph import Clusters, GraphArrays
 from ..graph.timing import STAGES
 from ..mpi.teams import SerialComm
 from ..storage.deeprank_writer import write_graphs
-from ..storage.packed_reader import PackedFile, write_clustered
+from ..storage.packed_copy import write_clustered
+from ..storage.packed_reader import PackedFile
 from ..storage.packed_writer import ModelRecord, PackedWriter, as_bytes
 from ..storage.schema import root_attributes
 

@@ -14,8 +14,9 @@ from ..graph.clustering import cluster_two_depths
 from ..rundir.folders import DONE, GRAPHS_DONE, ShardFolder, draft_name, table_bytes, write_together
 from ..rundir.records import publish_together
 from ..rundir.shard_meta import ShardMeta, ShardResult
-from ..storage.deeprank_writer import write_graphs
-from ..storage.packed_reader import PackedFile, write_clustered
+from ..storage.deeprank_writer import Scores, score_datasets, write_graphs
+from ..storage.packed_copy import write_clustered
+from ..storage.packed_reader import PackedFile
 from ..telemetry.events import EventLog
 from .build_shard import Failure
 from .inventory import ModelEntry
@@ -143,7 +144,16 @@ def _find_clusters(packed: PackedFile) -> Clusters:
 def write_graphs_of(packed: PackedFile, draft: Path, clusters: Clusters | None) -> int:
     """Writes graphs.h5; how many bytes it has."""
     labels = clusters or {}
-    return write_graphs(str(draft), ((name, graph, labels.get(i)) for i, name, graph in packed.graphs()))
+    models = ((name, graph, labels.get(i)) for i, name, graph in packed.graphs())
+    return write_graphs(str(draft), models, scores_of(packed))
+
+
+def scores_of(packed: PackedFile) -> dict[str, Scores]:
+    """By name what graphs.h5 has of the models' targets; empty without a reference."""
+    columns = packed.targets
+    rows = zip(*(values.tolist() for values in columns.values()), strict=True)
+    compared = (score_datasets(dict(zip(columns, row, strict=True))) for row in rows)
+    return dict(zip(packed.names, compared, strict=True)) if columns else {}
 
 
 def _judged(shard: ShardFolder, result: ShardResult, config: RunConfig) -> tuple[Outcome, tuple[str, ...]]:

@@ -4,7 +4,9 @@ Layout and dtypes are those of DeepRank-Ab 1.0.2 (`src/Graph.py`, Apache-2.0). E
 ways: row 2k is the k-th edge, row 2k + 1 its reverse.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +20,13 @@ _CHAIN_NAMES = np.array([b"A", b"B"])
 _RESIDUE_NAMES = np.array(RESIDUE_TYPES, dtype="S")
 _ATOM_NAMES = np.array(ATOM_TYPES, dtype="S")
 
-#: Where Stage B adds its targets.
-EMPTY_GROUP = "score"
+#: What a network is trained on; empty without a reference, and Stage B may add its own.
+SCORE_GROUP = "score"
+#: DeepRank's classes by the interface's RMSD, as Deeprank-GNN (DeepRank-Ab's origin) makes them and DeepRank-Ab's
+#: `Metrics.py` counts them: 1 below the first of these (Å), …, 5 from the last one on. CAPRI's own run the other way.
+_CLASS_BOUNDS = (1.0, 2.0, 4.0, 6.0)
+#: Å. Binders are what is nearer, likewise.
+_BINDER_IRMSD = 4.0
 
 #: The order of DeepRank-Ab's files; features that it does not know come behind.
 _NODE_DATA = ("chain", "pos", "res_type", "charge", "polarity", "bsa", "atom_type", "region", "embedding")
@@ -31,7 +38,15 @@ _NODES_AT_ONCE = 2000
 Clusters = tuple[np.ndarray, np.ndarray]
 
 
-def write_graphs(path: str, models: Iterable[tuple[str, GraphArrays, Clusters | None]]) -> int:
+#: A model's datasets in `SCORE_GROUP`, by path.
+Scores = Mapping[str, np.ndarray]
+
+
+def write_graphs(
+    path: str,
+    models: Iterable[tuple[str, GraphArrays, Clusters | None]],
+    scores: Mapping[str, Scores] | None = None,
+) -> int:
     """Writes graphs.h5.
 
     Parameters
@@ -40,21 +55,50 @@ def write_graphs(path: str, models: Iterable[tuple[str, GraphArrays, Clusters | 
         A new file.
     models : iterable of (name, graph, clusters)
         `clusters` are the labels of depth 0 and 1 (`clustering.cluster_two_depths`), or None.
+    scores : mapping of str to mapping, optional
+        By name of a model its `score_datasets`.
 
     Returns
     -------
     size : int
         Bytes written.
     """
-    new = NewDatasets()
+    new, scores = NewDatasets(), scores or {}
     with MemoryFile() as file:
         for batch in _batches(models):
             names, graphs, clusters = zip(*batch, strict=True)
             for name, of_graph, labels in zip(names, _datasets_of(graphs), clusters, strict=True):
                 group = new.group(file.id, name)
-                new.datasets(group, of_graph | _datasets_of_clusters(labels))
-                new.group(group, EMPTY_GROUP)
+                of_model = scores.get(name) or {}
+                new.datasets(group, of_graph | _datasets_of_clusters(labels) | dict(of_model))
+                if not of_model:
+                    new.group(group, SCORE_GROUP)
         return file.close_to(path)
+
+
+def score_datasets(comparison: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """What a model's group `SCORE_GROUP` holds, by path, by names and in the classes of DeepRank-Ab.
+
+    Parameters
+    ----------
+    comparison : mapping of str to object
+        By names of `schema.TARGETS`.
+
+    Returns
+    -------
+    datasets : dict of str to ndarray, shape=()
+        ``dockq``, ``fnat``, ``irmsd`` and ``lrmsd`` (Å), ``capri_class`` (1 to 5, 1 is nearest) and ``bin_class`` (1
+        below 4 Å of `irmsd`, else 0). None of them where the model could not be compared.
+    """
+    irmsd = float(comparison["irmsd"])
+    if math.isnan(irmsd):
+        return {}
+    numbers = {name: np.float64(comparison[name]) for name in ("dockq", "fnat", "irmsd", "lrmsd")}
+    classes = {
+        "capri_class": np.int64(1 + sum(irmsd >= bound for bound in _CLASS_BOUNDS)),
+        "bin_class": np.int64(irmsd < _BINDER_IRMSD),
+    }
+    return {f"{SCORE_GROUP}/{name}": np.asarray(value) for name, value in (numbers | classes).items()}
 
 
 def _batches(models: Iterable[tuple[str, GraphArrays, Clusters | None]]) -> Iterator[list]:
@@ -72,7 +116,7 @@ def _batches(models: Iterable[tuple[str, GraphArrays, Clusters | None]]) -> Iter
 
 
 def datasets(graph: GraphArrays, clusters: Clusters | None) -> dict[str, np.ndarray]:
-    """What a model's group holds, by path, beside the empty group `EMPTY_GROUP`."""
+    """What a model's group holds, by path, beside the group `SCORE_GROUP`."""
     return next(_datasets_of([graph])) | _datasets_of_clusters(clusters)
 
 

@@ -1,4 +1,4 @@
-"""packed.h5, read again; and written anew with clusters."""
+"""packed.h5, read again."""
 
 import contextlib
 import functools
@@ -10,19 +10,22 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5s
+from h5py import h5d, h5s
 
 from ..errors import RunFolderError
 from ..graph.features import EDGE_FEATURES
 from ..graph.interface_graph import Edges, GraphArrays
-from .memory import MemoryFile
-from .new_datasets import NewDatasets
-from .schema import CLUSTERS, POINTERS, SCHEMA, SCHEMA_VERSION, SCORE_PROBLEM, SCORE_TABLE, STATUS
-
-#: In the clustered file, which one rank writes, columns of so many bytes are compressed, in chunks of so many rows.
-_COMPRESS_FROM = 1024
-_COMPRESSED_CHUNK_ROWS = 16384
-
+from .schema import (
+    CLUSTERS,
+    POINTERS,
+    REFERENCE_HASH,
+    SCHEMA,
+    SCHEMA_VERSION,
+    SCORE_PROBLEM,
+    SCORE_TABLE,
+    STATUS,
+    TARGET_TABLE,
+)  # fmt: skip
 
 #: Bytes of columns that are read at once where one model after the other is wanted: a read costs more than its bytes.
 _BLOCK_BYTES = 8 * 2**20
@@ -81,6 +84,11 @@ class PackedFile:
     def attributes(self) -> dict[str, str]:
         return {key: _as_text(value) for key, value in self._file.attrs.items()}
 
+    @property
+    def raw_attributes(self) -> dict[str, Any]:
+        """As h5py reads them."""
+        return dict(self._file.attrs)
+
     def _attribute(self, name: str) -> str | None:
         """One attribute; all take as long as all columns of the models."""
         value = self._file.attrs.get(name)
@@ -110,6 +118,18 @@ class PackedFile:
     def scores(self) -> tuple[str, ...]:
         """Names of the models' scores, each a dataset below `schema.SCORE_TABLE`."""
         return tuple(self._file[SCORE_TABLE]) if SCORE_TABLE in self._file else ()
+
+    @property
+    def reference_sha256(self) -> str:
+        """Hash of what decides the models' targets; empty where there are none."""
+        return self._attribute(REFERENCE_HASH) or ""
+
+    @functools.cached_property
+    def targets(self) -> dict[str, np.ndarray]:
+        """How near each model is to its reference, by names of `schema.TARGETS`; empty where the run has none."""
+        if not self.reference_sha256:
+            return {}
+        return {name: self.column(f"{TARGET_TABLE}/{name}") for name in self.columns(TARGET_TABLE)}
 
     @property
     def n_models(self) -> int:
@@ -231,6 +251,11 @@ class PackedFile:
             rows = {len(self.dataset(f"{table}/{name}")) for name in self.columns(table)}
             if len(pointer) != n + 1 or pointer[0] != 0 or (np.diff(pointer) < 0).any() or rows != {int(pointer[-1])}:
                 raise RunFolderError(f"{self.path}: {path} and the columns of {table} do not fit; run the shard again")
+        for name, values in self.targets.items():
+            if len(values) != n:
+                raise RunFolderError(
+                    f"{self.path}: {TARGET_TABLE}/{name} has {len(values)} rows for {n} models; run the shard again"
+                )
 
 
 @contextlib.contextmanager
@@ -268,54 +293,3 @@ def _graph_of(columns: dict[str, dict[str, np.ndarray]]) -> GraphArrays:
     )
     graph: dict[str, Any] = {**columns["node"], "interface": interface, "internal": internal_edges}
     return GraphArrays(**graph)
-
-
-def write_clustered(source: PackedFile, path: str | Path, clusters: dict[int, tuple[np.ndarray, np.ndarray]]) -> int:
-    """Writes a packed.h5 anew with clusters in it, compressed.
-
-    Parameters
-    ----------
-    source : PackedFile
-    path : str or Path
-        A new file.
-    clusters : dict
-        Labels of depth 0 and 1 by model index.
-
-    Returns
-    -------
-    size : int
-        Bytes written.
-    """
-    attributes, new = source._file.attrs, NewDatasets()
-    # As HDF5 1.10 and all later ones read it, whichever writes; the overhead is a tenth of that of the earliest form.
-    with MemoryFile(libver=("v110", "v110")) as file:
-        for key in sorted(attributes):
-            file.attrs[key] = attributes[key]
-        for table in ("model", *POINTERS):
-            group = new.group(file.id, table)
-            for name in source.columns(table):
-                dataset = source.dataset(f"{table}/{name}")
-                copy = _new_column(new, group, name, dataset[()])
-                if h5a.get_num_attrs(dataset.id):
-                    h5py.Dataset(copy).attrs.update(dataset.attrs)
-        if source.scores:
-            group = new.group(file.id, SCORE_TABLE)
-            for name in source.scores:
-                _new_column(new, group, name, source.column(f"{SCORE_TABLE}/{name}"))
-        ordered = [clusters.get(index) for index in range(source.n_models)]
-        empty = np.zeros(0, dtype=np.int32)
-        cluster, model = new.group(file.id, "cluster"), h5g.open(file.id, b"model")
-        for depth in (0, 1):
-            labels = np.concatenate([empty, *(c[depth] for c in ordered if c is not None)]).astype(np.int32)
-            _new_column(new, cluster, CLUSTERS[depth].partition("/")[2], labels)
-        lengths = [0 if c is None else len(c[1]) for c in ordered]
-        pointer = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        _new_column(new, model, CLUSTERS[2].partition("/")[2], pointer)
-        return file.close_to(path)
-
-
-def _new_column(new: NewDatasets, table: h5g.GroupID, name: str, data: np.ndarray) -> h5d.DatasetID:
-    """A column of one rank's file; small ones are not worth a chunk's overhead."""
-    if data.nbytes < _COMPRESS_FROM:
-        return new.plain(table, name, data)
-    return new.compressed(table, name, data, _COMPRESSED_CHUNK_ROWS)

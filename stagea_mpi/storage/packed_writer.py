@@ -12,7 +12,7 @@ from ..mpi.communicator import Communicator
 from ..mpi.files import close_together, open_on_first, open_together, writes_together
 from ..mpi.guard import abort_on_error
 from .memory import MemoryFile, check_space
-from .schema import B_FACTOR, COLUMNS, POINTERS, SCORE_PROBLEM, SCORE_TABLE, STATUS, Column
+from .schema import B_FACTOR, COLUMNS, POINTERS, SCORE_PROBLEM, SCORE_TABLE, STATUS, TARGET_TABLE, TARGETS, Column
 
 #: Rows of a chunk in a file that is written in several rounds.
 _CHUNK_ROWS = 4096
@@ -45,6 +45,8 @@ class ModelRecord:
     scores : mapping of str to float
         By the names that they have below `schema.SCORE_TABLE`.
     score_problem : str
+    comparison : mapping of str to object, or None
+        How near the model is to its reference, by names of `schema.TARGETS`; None where the run has no reference.
     """
 
     index: int
@@ -71,6 +73,7 @@ class ModelRecord:
     sample: int = -1
     scores: Mapping[str, float] = field(default_factory=dict)
     score_problem: str = ""
+    comparison: Mapping[str, Any] | None = None
 
 
 class PackedWriter:
@@ -140,9 +143,9 @@ class PackedWriter:
             if self._comm.size > 1 and self._comm.rank == 0:
                 check_space(self._path, n_bytes)
             for column in columns:
-                has_rows = totals[column.table] > self._ends[column.table]
-                start, data = self._own_rows(starts[column.table], values[column.path])
-                dataset = self._dataset(column.path, data.dtype, totals[column.table], column.row, column)
+                has_rows = totals[column.rows_of] > self._ends[column.rows_of]
+                start, data = self._own_rows(starts[column.rows_of], values[column.path])
+                dataset = self._dataset(column.path, data.dtype, totals[column.rows_of], column.row, column)
                 if dataset is not None and has_rows:  # HDF5 refuses a collective write of nothing at all
                     written += self._write(dataset, start, data)
             for table, path in POINTERS.items():
@@ -235,7 +238,8 @@ def _optional_columns(records: Sequence[ModelRecord]) -> list[Column]:
     scores = [Column(f"{SCORE_TABLE}/{name}", "f8", (), "", "") for name in names]
     has_b_factors = any(record.graph is not None and record.graph.b_factor is not None for record in records)
     has_problems = any(record.score_problem for record in records)
-    return [*scores, *[B_FACTOR] * has_b_factors, *[SCORE_PROBLEM] * has_problems]
+    targets = TARGETS if any(record.comparison is not None for record in records) else ()
+    return [*scores, *[B_FACTOR] * has_b_factors, *[SCORE_PROBLEM] * has_problems, *targets]
 
 
 def _columns_of(
@@ -244,14 +248,14 @@ def _columns_of(
     graphs = [record.graph for record in records if record.graph is not None]
     values = {}
     for column in columns:
-        if column.table == "model":
+        if column.rows_of == "model":
             is_wide = column.dtype == "S"
             dtype = np.dtype(f"S{max(widths.get(column.path, 1), 1)}" if is_wide else column.dtype)
             rows = [_model_value(record, column) for record in records]
         else:
             dtype = np.dtype(column.dtype)
             rows = [_graph_values(graph, column) for graph in graphs]
-        if column.table == "model":
+        if column.rows_of == "model":
             values[column.path] = np.array(rows, dtype=dtype).reshape(len(rows), *column.row)
         else:
             values[column.path] = np.concatenate([np.zeros((0, *column.row), dtype), *rows]).astype(dtype, copy=False)
@@ -263,7 +267,7 @@ def _model_value(record: ModelRecord, column: Column) -> Any:
         return record.scores.get(column.path.removeprefix(f"{SCORE_TABLE}/"), np.nan)
     if column.name == "status":
         return STATUS.index(record.reason) if record.reason else 0
-    value = getattr(record, column.name)
+    value = (record.comparison or {})[column.name] if column.table == TARGET_TABLE else getattr(record, column.name)
     return as_bytes(value) if isinstance(value, str) else value
 
 

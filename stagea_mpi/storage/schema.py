@@ -21,6 +21,10 @@ SCHEMA_VERSION = max(3, *(feature.since for feature in (*NODE_FEATURES, *EDGE_FE
 STATUS = ("ok", *REASONS)
 
 
+#: How near models are to their references, where a run has some; a row for each model.
+TARGET_TABLE = "target"
+
+
 @dataclass(frozen=True)
 class Column:
     """One dataset: its path, the dtype, the shape of a row, the unit, and what it holds."""
@@ -36,6 +40,11 @@ class Column:
         return self.path.split("/")[0]
 
     @property
+    def rows_of(self) -> str:
+        """The table whose rows it has: a target's are the models'."""
+        return "model" if self.table == TARGET_TABLE else self.table
+
+    @property
     def name(self) -> str:
         return self.path.partition("/")[2]
 
@@ -46,9 +55,11 @@ def _columns_of(table: str, features: Iterable[Feature]) -> list[Column]:
 
 #: Bytes of what is said of scores that could not be read.
 PROBLEM_WIDTH = 200
+#: Bytes of why a model could not be compared.
+TARGET_PROBLEM_WIDTH = 400
 
-#: Every dataset of the file but those of `SCORE_TABLE`, `SCORE_PROBLEM` and `B_FACTOR`; `S` columns are as wide as
-#: their longest value.
+#: Every dataset of the file but those of `SCORE_TABLE`, `SCORE_PROBLEM`, `B_FACTOR` and `TARGETS`; `S` columns are as
+#: wide as their longest value.
 COLUMNS = (
     Column("model/name", "S", (), "", "key of the model, as in graphs.h5 and the manifest (UTF-8)"),
     Column("model/source", "S", (), "", "input file (UTF-8)"),
@@ -112,6 +123,19 @@ SCORES = {
     "ipsae": "ipSAE of the best pair, 0 to 1",
     "lis": "LIS of the best pair, 0 to 1",
 }
+#: See `pipeline.comparison.Comparison`; docs/targets.md has the definitions.
+TARGETS = (
+    Column("target/dockq", "f8", (), "", "DockQ of merged antibody and merged antigen, 0 to 1; NaN: not compared"),
+    Column("target/fnat", "f8", (), "", "share of the reference's contacts that the model has; NaN likewise"),
+    Column("target/fnonnat", "f8", (), "", "share of the model's contacts that the reference lacks; NaN likewise"),
+    Column("target/irmsd", "f8", (), "Å", "backbone RMSD of the interface; NaN likewise"),
+    Column("target/lrmsd", "f8", (), "Å", "backbone RMSD of the smaller partner, the larger superposed; NaN likewise"),
+    Column("target/capri_class", "i1", (), "", "CAPRI: 0 incorrect, 1 acceptable, 2 medium, 3 high; -1 likewise"),
+    Column("target/h3_rmsd", "f8", (), "Å", "backbone RMSD of CDR-H3, the heavy framework superposed; NaN: unknown"),
+    Column("target/problem", f"S{TARGET_PROBLEM_WIDTH}", (), "", "why the model could not be compared; empty: it was"),
+)
+#: In the file's root, where it has `TARGETS`: hash of what decides them.
+REFERENCE_HASH = "reference_sha256"
 #: Of nodes, where it is asked for (`stage_a.b_factors`).
 B_FACTOR = Column(
     "node/b_factor", "f4", (), "Å²", "B factor as the file has it; of predicted models the pLDDT, 0 to 100"
@@ -122,8 +146,8 @@ POINTERS = {"node": "model/node_ptr", "edge": "model/edge_ptr", "internal_edge":
 CLUSTERS = ("cluster/depth_0", "cluster/depth_1", "model/depth_1_ptr")
 
 
-def root_attributes(versions: str, config_hash: str, input_hash: str) -> dict[str, str]:
-    """Attributes of the file's root."""
+def root_attributes(versions: str, config_hash: str, input_hash: str, reference_hash: str = "") -> dict[str, str]:
+    """Attributes of the file's root; `reference_hash` is empty where there is no reference."""
     return {
         "schema": SCHEMA,
         "schema_version": str(SCHEMA_VERSION),
@@ -132,6 +156,7 @@ def root_attributes(versions: str, config_hash: str, input_hash: str) -> dict[st
         "inputs_sha256": input_hash,
         "stages": " ".join(STAGES),
         "status": " ".join(STATUS),
+        **({REFERENCE_HASH: reference_hash} if reference_hash else {}),
     }
 
 

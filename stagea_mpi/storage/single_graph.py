@@ -15,7 +15,8 @@ from ..errors import ConfigError, RunFolderError, listed
 from ..graph.interface_graph import Clusters, GraphArrays
 from ..graph.timing import STAGES
 from ..mpi.teams import SerialComm
-from .packed_reader import PackedFile, reading, write_clustered
+from .packed_copy import write_clustered
+from .packed_reader import PackedFile, reading
 from .packed_writer import ModelRecord, PackedWriter, as_bytes
 from .schema import root_attributes
 

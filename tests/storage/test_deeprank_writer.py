@@ -6,7 +6,7 @@ import pytest
 from shipped import fab, nanobody
 
 from stagea_mpi.graph.clustering import cluster_two_depths
-from stagea_mpi.storage.deeprank_writer import EMPTY_GROUP, datasets, write_graphs
+from stagea_mpi.storage.deeprank_writer import SCORE_GROUP, datasets, write_graphs
 from stagea_mpi.structure.residues import ATOM_TYPES, REGIONS, RESIDUE_TYPES
 
 
@@ -130,5 +130,5 @@ def test_the_bytes_are_those_that_h5py_writes(models, tmp_path):
             group = file.create_group(name)
             for path, values in datasets(graph, clusters).items():
                 group.create_dataset(path, data=values)
-            group.create_group(EMPTY_GROUP)
+            group.create_group(SCORE_GROUP)
     assert (tmp_path / "ours.h5").read_bytes() == (tmp_path / "theirs.h5").read_bytes()

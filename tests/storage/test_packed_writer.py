@@ -12,7 +12,8 @@ from stagea_mpi.graph.timing import STAGES
 from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.storage import packed_reader
 from stagea_mpi.storage.deeprank_writer import write_graphs
-from stagea_mpi.storage.packed_reader import PackedFile, write_clustered
+from stagea_mpi.storage.packed_copy import write_clustered
+from stagea_mpi.storage.packed_reader import PackedFile
 from stagea_mpi.storage.packed_writer import ModelRecord, PackedWriter
 from stagea_mpi.storage.schema import COLUMNS, root_attributes
 
