@@ -15,6 +15,7 @@ from ..errors import ConfigError
 from . import values
 from .chains import CHAIN_KEYS, chains_as_dict, parse_chains
 from .paths import expanded, given, with_variables, without_variables
+from .references import REFERENCE_KEYS, ReferenceTable, parse_reference
 from .settings import PHASES, StageA, setting, settings_of, variables_of
 
 #: Keys of later stages: carried along and not judged.
@@ -31,6 +32,8 @@ class RunConfig:
         Output and input folder, absolute.
     chains : Chains, ChainRule or ChainTable
         As stated for all models, or what is to be found in each.
+    reference : ReferenceTable or None
+        Known complexes that models are compared with.
     stage_a : StageA
     phase : str
         One of `PHASES`.
@@ -66,6 +69,7 @@ class RunConfig:
         "a job script or a command that follows on success, given the run folder (`submit`)",
     )
     other_stages: dict = field(default_factory=dict)
+    reference: ReferenceTable | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The configuration as resolved, in run.yaml's own shape: it reads as itself, wherever and whenever that is."""
@@ -76,6 +80,7 @@ class RunConfig:
             "run_root": without_variables(str(self.run_root)),
             "pdb_root": without_variables(str(self.pdb_root)),
             "chains": chains_as_dict(self.chains),
+            **({} if self.reference is None else {"reference": self.reference.as_dict()}),
             "max_concurrent_a": self.max_concurrent_a,
             "collect_metrics": self.collect_metrics,
             "metrics_interval": self.metrics_interval,
@@ -136,7 +141,7 @@ def parse_config(
     """Checks a configuration that is already in memory; `source` names it in messages. See `load_config`."""
     if not isinstance(content, dict):
         raise ConfigError(f"{source}: expected keys such as run_root and pdb_root, found {type(content).__name__}")
-    known = [*_WHAT_FOR, "stage_a", *settings_of(RunConfig)]
+    known = [*_WHAT_FOR, "reference", "stage_a", *settings_of(RunConfig)]
     _refuse_unknown(content, known + list(_OTHER_STAGES), source, "")
     for key in _WHAT_FOR:
         if content.get(key) in (None, ""):
@@ -150,6 +155,7 @@ def parse_config(
         run_root=_path(content["run_root"], f"{source}: run_root", environment),
         pdb_root=_path(content["pdb_root"], f"{source}: pdb_root", environment),
         chains=_chains(content["chains"], source, environment),
+        reference=_reference(content.get("reference"), source, environment),
         stage_a=StageA(**_checked(StageA, stage_a, f"{source}: stage_a.", environment, warn)),
         **phase,
         **_checked(RunConfig, content, f"{source}: ", environment, warn),
@@ -176,6 +182,14 @@ def _chains(value: Any, source: str, environment: Mapping[str, str]) -> Chains |
     if isinstance(value, dict):
         _refuse_unknown(value, list(CHAIN_KEYS), source, "chains.")
     return parse_chains(value, f"{source}: chains", environment)
+
+
+def _reference(value: Any, source: str, environment: Mapping[str, str]) -> ReferenceTable | None:
+    if isinstance(value, dict):
+        _refuse_unknown(value, list(REFERENCE_KEYS), source, "reference.")
+        if isinstance(value.get("chains"), dict):
+            _refuse_unknown(value["chains"], list(CHAIN_KEYS), source, "reference.chains.")
+    return parse_reference(value, f"{source}: reference", environment)
 
 
 def _path(value: Any, key: str, environment: Mapping[str, str]) -> Path:

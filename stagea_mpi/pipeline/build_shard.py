@@ -14,10 +14,11 @@ from ..mpi.shared_counter import SharedCounter
 from ..mpi.worker import InlineWorker, WorkerProcess
 from ..storage.packed_writer import ModelRecord, PackedWriter, as_bytes
 from ..telemetry.events import EventLog, WriterLine
-from .compute_model import ModelResult, compute_model
+from .compute_model import ModelResult, compute_model, not_compared
 from .context import TeamContext
 from .inventory import ModelEntry
 from .progress import Progress
+from .references import References
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class GraphBuilder:
     ):
         self._comm, self._stop, self._events, self._worker = context.comm, context.stop, context.events, context.worker
         self._settings, self._entries = context.config.stage_a, entries
+        self._references = context.run.references
         self._progress, self._before = progress, before
         every_s, on_log = self._settings.graph_writer_log_every_s, self._settings.graph_pipeline_telemetry
         self._line = WriterLine(self._events, every_s, on_log)
@@ -171,7 +173,7 @@ class GraphBuilder:
         start, settings = perf_counter(), self._settings
         limits = settings.model_timeout_s, settings.model_max_atoms
         record, failure = build_model(
-            self._entries[index], index, self._comm.rank, *limits, self._worker, settings.b_factors
+            self._entries[index], index, self._comm.rank, *limits, self._worker, settings.b_factors, self._references
         )
         _note_model(self._events, record, start)
         return record, failure
@@ -199,14 +201,18 @@ def build_model(
     max_atoms: int = 0,
     worker: WorkerProcess | InlineWorker | None = None,
     b_factors: bool = False,
+    references: References | None = None,
 ) -> tuple[ModelRecord, Failure | None]:
     """The graph of one model, or its failure; computed in a worker process where there is one, else in this process."""
-    result = ModelResult(None, UNKNOWN_QUALITY, (0.0,) * len(STAGES), entry.failure or _too_large(entry, max_atoms))
+    result = ModelResult(None, UNKNOWN_QUALITY, (0.0,) * len(STAGES), entry.failure or too_large(entry, max_atoms))
     if result.failure is None:
+        reference = references.for_model(entry.ref) if references is not None else None
         try:
-            result = (worker or InlineWorker()).call(timeout, compute_model, entry, timeout, b_factors)
+            result = (worker or InlineWorker()).call(timeout, compute_model, entry, timeout, b_factors, reference)
         except ModelError as problem:  # of the worker process
             result = replace(result, failure=problem)
+    if references is not None and result.comparison is None:
+        result = replace(result, comparison=not_compared(result.failure))
     failure, (heavy, light), place = result.failure, _domain_types(entry), entry.ref.place
     record = ModelRecord(
         index, entry.ref.name, entry.ref.path, entry.digest, entry.n_atoms, rank, result.seconds, result.graph,
@@ -214,6 +220,7 @@ def build_model(
         target=place.target, seed=_or_none(place.seed), sample=_or_none(place.sample),
         scores={name: value for name, value in result.scores.items() if not math.isnan(value)},
         score_problem=result.score_problem,
+        comparison=None if result.comparison is None else asdict(result.comparison),
     )  # fmt: skip
     if failure is None:
         return record, None
@@ -232,7 +239,8 @@ def _domain_types(entry: ModelEntry) -> tuple[str, str]:
     return heavy, light if entry.chains.light is not None else ""
 
 
-def _too_large(entry: ModelEntry, max_atoms: int) -> ModelError | None:
+def too_large(entry: ModelEntry, max_atoms: int) -> ModelError | None:
+    """Why a model with more atoms than a setting allows is not computed."""
     if not max_atoms or entry.n_atoms <= max_atoms:
         return None
     message = f"it has {entry.n_atoms} atoms, more than model_max_atoms = {max_atoms} allows"

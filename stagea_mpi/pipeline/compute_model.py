@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from time import perf_counter
 
 from ..antibody.chain_checking import antibody_regions
-from ..antibody.complexes import merge_chains
+from ..antibody.complexes import Complex, merge_chains
 from ..errors import LaunchError, ModelError
 from ..graph.interface_graph import GraphArrays, build_graph
 from ..graph.left_out import left_out
@@ -15,9 +16,12 @@ from ..inputs.containers import text_of
 from ..inputs.layouts.layout import Scores
 from ..inputs.unpacking import readable
 from ..mpi.guard import time_limit
+from ..mpi.worker import GRACE_S
+from .comparison import Comparison, compare
 from .confidences import confidences_of
 from .inventory import ModelEntry, unexpected
 from .program_scores import has_plddt, program_scores
+from .reference import Reference
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class ModelResult:
         What the program that made the model says of it, and what follows from that.
     score_problem : str
         What of it could not be read.
+    comparison : Comparison or None
+        How near it is to its reference; None without one.
     """
 
     graph: GraphArrays | None
@@ -44,10 +50,13 @@ class ModelResult:
     failure: ModelError | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     score_problem: str = ""
+    comparison: Comparison | None = None
 
 
-def compute_model(entry: ModelEntry, timeout: float, b_factors: bool = False) -> ModelResult:
-    """The graph of one model, or its failure, and its scores.
+def compute_model(
+    entry: ModelEntry, timeout: float, b_factors: bool = False, reference: Reference | Comparison | None = None
+) -> ModelResult:
+    """The graph of one model, or its failure, its scores, and how near it is to its reference.
 
     Parameters
     ----------
@@ -57,8 +66,11 @@ def compute_model(entry: ModelEntry, timeout: float, b_factors: bool = False) ->
         Seconds.
     b_factors : bool
         Whether the graph is to have those of its nodes.
+    reference : Reference or Comparison, optional
+        What it is compared with, also where there is no interface; or what a comparison gives that cannot be made.
     """
-    clock, said = StageClock(), Scores()
+    clock, said, start = StageClock(), Scores(), perf_counter()
+    complex_: Complex | None = None
     try:
         with time_limit(timeout, entry.ref.name):
             with readable(entry.ref.source):
@@ -77,13 +89,57 @@ def compute_model(entry: ModelEntry, timeout: float, b_factors: bool = False) ->
             clock.lap("scores")
             if b_factors:
                 graph = replace(graph, b_factor=complex_.b_factor[graph.serial - 1])
-            return ModelResult(graph, quality, tuple(clock.seconds.values()), None, scores, "; ".join(problems))
+            result = ModelResult(graph, quality, (), None, scores, "; ".join(problems))
     except ModelError as found:
-        failure = found
+        result = ModelResult(None, UNKNOWN_QUALITY, (), found, said.values, "; ".join(said.problems))
     except LaunchError:
         raise
     except Exception as bug:
         failure = unexpected(bug, entry.ref.name, "graph")
-    return ModelResult(
-        None, UNKNOWN_QUALITY, tuple(clock.seconds.values()), failure, said.values, "; ".join(said.problems)
-    )
+        result = ModelResult(None, UNKNOWN_QUALITY, (), failure, said.values, "; ".join(said.problems))
+    comparison = None
+    if reference is not None:
+        # What is left of the time, or of what the worker process is given beyond it.
+        limit = max(timeout - (perf_counter() - start), GRACE_S / 2)
+        comparison = _compared(entry, complex_, reference, result.failure, limit)
+        clock.lap("scores")
+    return replace(result, seconds=tuple(clock.seconds.values()), comparison=comparison)
+
+
+def compare_model(entry: ModelEntry, timeout: float, reference: Reference | Comparison) -> Comparison:
+    """A model beside its reference, without its graph; parameters are those of `compute_model`."""
+    complex_, failure = None, None
+    try:
+        with time_limit(timeout, entry.ref.name):
+            complex_ = merge_chains(read_model(entry.ref), entry.known_chains, entry.ref.name)
+    except ModelError as found:
+        failure = found
+    except Exception as bug:
+        failure = unexpected(bug, entry.ref.name, "read")
+    return _compared(entry, complex_, reference, failure, timeout)
+
+
+def _compared(
+    entry: ModelEntry,
+    complex_: Complex | None,
+    reference: Reference | Comparison,
+    failure: ModelError | None,
+    timeout: float,
+) -> Comparison:
+    """The comparison, which costs a model nothing where it fails."""
+    if isinstance(reference, Comparison):
+        return reference
+    if complex_ is None:
+        return not_compared(failure)
+    try:
+        with time_limit(timeout, entry.ref.name):
+            return compare(reference, complex_)
+    except ModelError as problem:
+        return Comparison(problem=str(problem))
+    except Exception as bug:
+        return Comparison(problem=f"error of the program: {unexpected(bug, entry.ref.name, 'scores')}")
+
+
+def not_compared(failure: ModelError | None) -> Comparison:
+    """What is said of a model of which there is no complex to be compared."""
+    return Comparison(problem=f"the model could not be read as a complex ({failure.reason if failure else 'unknown'})")

@@ -14,6 +14,7 @@ from ..rundir.shard_judge import ShardJudge
 from ..scheduler import this_job
 from ..telemetry.events import EventLog
 from .beside import model_worker
+from .references import References, reference_facts
 from .shared_numbering import Numbering
 
 
@@ -56,6 +57,8 @@ class RunContext:
         What was numbered before this run; equal on all ranks.
     worker : WorkerProcess, optional
         One that this rank has started already.
+    references : References, optional
+        What models are compared with.
     """
 
     folder: RunFolder
@@ -66,6 +69,7 @@ class RunContext:
     events: EventLog
     numberings: NumberingCache
     worker: WorkerProcess | None = None
+    references: References | None = None
 
 
 class TeamContext:
@@ -100,7 +104,7 @@ class TeamContext:
         self.worker = run.worker or model_worker()
         batches = run.config.stage_a.anarci_parallel_batches
         self.numbering = Numbering(comm, run.numberings, batches, name, run.events, self.worker)
-        self.judge = ShardJudge(run.config, run.folder.root, wants_clusters=run.options.cluster)
+        self.judge = ShardJudge(run.config, run.folder.root, run.options.cluster, reference_facts(run.references))
 
     @property
     def is_root(self) -> bool:

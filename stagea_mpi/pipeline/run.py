@@ -23,6 +23,7 @@ from ..rundir.sharding import ensure_shard_plan, read_params
 from ..telemetry.recording import recording
 from .context import Options, RunContext
 from .finish_shard import Outcome
+from .references import prepare
 from .shard import no_graphs
 from .team import Team
 from .team_choice import chosen_teams
@@ -80,6 +81,8 @@ def run(
     if config.phase == "cluster_only":  # which is the work of first ranks
         stated = 1
     divided = split_into_teams(comm, stated) if stated != "auto" else None
+    known = config.reference if config.phase != "cluster_only" else None  # which compares nothing
+    references = prepare(comm, known, worker) if known is not None else None
     error, prepared = None, None
     if comm.rank == 0:
         try:
@@ -107,7 +110,7 @@ def run(
     who = {"team": index, "team_rank": team.rank, "teams": n_teams}
     interval = config.metrics_interval if config.collect_metrics else None
     with recording(comm, folder.root, config.phase, interval, **who) as events:
-        context = RunContext(folder, config, options, params, stop, events, numberings, worker)
+        context = RunContext(folder, config, options, params, stop, events, numberings, worker, references)
         outcomes = Team(team, index, context).work(_shared_out(comm, team, selected, stop))
         events.shard = None
         with events.timed("wait", on="end"):

@@ -213,7 +213,8 @@ class Shard:
         """Builds and publishes the graphs; before its first model the first rank finishes the shard before."""
         context = self.context
         draft = context.comm.bcast(draft_name(self.folder.packed))
-        attributes = root_attributes(json.dumps(versions()), origin.numerics_sha256, origin.inputs_sha256)
+        hashes = origin.numerics_sha256, origin.inputs_sha256, (context.judge.reference or {}).get("sha256", "")
+        attributes = root_attributes(json.dumps(versions()), *hashes)
         if context.is_root:
             self.progress.begin(len(entries))
         progress = self.progress if context.is_root else None
@@ -278,6 +279,7 @@ class Shard:
             result=result,
             numerics=numerics,
             numerics_sha256=origin.numerics_sha256,
+            reference=self.context.judge.reference,
             inputs_sha256=origin.inputs_sha256,
             inputs_stat_sha256=origin.inputs_stat_sha256,
             versions=versions(),

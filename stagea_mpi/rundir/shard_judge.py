@@ -28,10 +28,16 @@ class ShardJudge:
         The run folder, for messages.
     wants_clusters : bool
         Whether graphs without clusters are to be clustered (in ``prep_graphs`` they never are).
+    reference : dict, optional
+        `ShardMeta.reference` of shards that this run makes; without one, any will do.
+
+    Attributes
+    ----------
+    reference : dict or None
     """
 
-    def __init__(self, config: RunConfig, root: Path, wants_clusters: bool):
-        self._config, self._root = config, root
+    def __init__(self, config: RunConfig, root: Path, wants_clusters: bool, reference: dict[str, Any] | None = None):
+        self._config, self._root, self.reference = config, root, reference
         self._wants_clusters = wants_clusters or config.phase == "cluster_only"
 
     def numerics(self) -> dict[str, Any]:
@@ -58,6 +64,10 @@ class ShardJudge:
             if state.is_marked:
                 raise RunFolderError(self._other_settings(state.shard, meta))
             return None
+        if self.reference is not None and not self._has_targets(_reference_in(state.shard)):
+            if state.is_marked:
+                raise RunFolderError(self._other_reference(state.shard, meta))
+            return None
         is_good = _is_of(state.shard, meta) and (state.is_marked or not self._is_worth_another_try(state.shard, meta))
         return meta if is_good else None
 
@@ -65,6 +75,8 @@ class ShardJudge:
         """Whether a shard is done for this phase, of these settings and of input files that nobody has touched."""
         meta = state.meta
         if meta is None or meta.numerics != self.numerics() or not self.is_complete(state):
+            return False
+        if not self._has_targets((meta.reference or {}).get("sha256")):
             return False
         same_input = self._config.phase == "cluster_only" or meta.inputs_stat_sha256 == stat_hash(paths)
         return same_input and self._mismatch(state) is None
@@ -100,6 +112,19 @@ class ShardJudge:
             "Restore them, choose another run_root, or start with --force to compute the shard again"
         )
 
+    def _has_targets(self, found: str | None) -> bool:
+        """Whether models were compared with this run's reference, by its hash; without one, no matter with which."""
+        return self.reference is None or self.reference["sha256"] == found
+
+    def _other_reference(self, shard: ShardFolder, meta: ShardMeta) -> str:
+        before = (meta.reference or {}).get("stated", "none")
+        now = (self.reference or {}).get("stated")
+        return (
+            f"{shard.path}: its models were compared with another reference: reference was {before!r}, is {now!r} (by "
+            f"content). Its graphs need not be made again: `python -m stagea_mpi score-reference {self._root} --config "
+            "run.yaml` compares them anew; or restore the reference, choose another run_root, or start with --force"
+        )
+
     def _is_worth_another_try(self, shard: ShardFolder, meta: ShardMeta) -> bool:
         """Whether a shard has too many failed models, some for reasons that may have passed."""
         result = meta.result
@@ -115,6 +140,12 @@ def _is_of(shard: ShardFolder, meta: ShardMeta) -> bool:
         return (meta.numerics_sha256, meta.inputs_sha256) == tuple(
             packed.attributes.get(key) for key in ("science_sha256", "inputs_sha256")
         )
+
+
+def _reference_in(shard: ShardFolder) -> str:
+    """Hash of what decides the targets in packed.h5."""
+    with PackedFile(shard.packed) as packed:
+        return packed.reference_sha256
 
 
 def stat_hash(paths: list[str]) -> str:

@@ -70,6 +70,9 @@ class ShardMeta:
     result : ShardResult
     numerics : dict
         All settings that the graphs' numbers depend on (``science`` in the file); `numerics_sha256` is their hash.
+    reference : dict
+        What the models were compared with: ``sha256`` of all that decides their targets, and as what it was ``stated``;
+        None where there is no reference.
     inputs_sha256, inputs_stat_sha256 : str
         What the graphs were made from: hash of the files' content, and of their sizes and times.
     versions : dict of str to str
@@ -96,6 +99,7 @@ class ShardMeta:
     result: ShardResult
     numerics: dict[str, Any]
     numerics_sha256: str
+    reference: dict[str, Any] | None = None
     inputs_sha256: str
     inputs_stat_sha256: str | None = None
     versions: dict[str, str] | None = None
