@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("stagea_mpi")
 
-_COMMANDS = ("plan", "run", "submit", "status", "verify", "export", "report", "doctor")
+_COMMANDS = ("plan", "run", "submit", "status", "verify", "export", "score-reference", "report", "doctor")
 
 
 def main(arguments: list[str] | None = None, stop: StopRequest | None = None) -> int:
@@ -49,11 +49,11 @@ def main(arguments: list[str] | None = None, stop: StopRequest | None = None) ->
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a letter of a file's name; that ends no run
             stream.reconfigure(errors="backslashreplace")
     try:
-        if parsed.command not in (_run, _export):
+        if parsed.command not in _ON_RANKS:
             stop.decline()
         return parsed.command(parsed)
     except Exception as error:
-        if isinstance(error, BrokenPipeError) and parsed.command not in (_run, _export):  # as in `status … | head`
+        if isinstance(error, BrokenPipeError) and parsed.command not in _ON_RANKS:  # as in `status … | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes it once more
             return FAILED
         report(error)
@@ -128,6 +128,20 @@ def command_parser() -> argparse.ArgumentParser:
     export.add_argument("run_root", help="the run folder")
     export.add_argument("--shards", type=_shard_list, metavar="0,3-7", help="only these shards")
     export.set_defaults(command=_export)
+
+    score = commands.add_parser(
+        "score-reference",
+        help="compares the models of a run with a known complex; graphs stay; alone or on ranks",
+    )
+    score.add_argument("run_root", help="the run folder")
+    stated = score.add_mutually_exclusive_group()
+    stated.add_argument("--reference", metavar="FILE", help="structure of the known complex, for all models")
+    stated.add_argument("--table", metavar="FILE", help="table of references by model or target")
+    stated.add_argument("--config", metavar="run.yaml", help="whose `reference` counts (RUN_ROOT/run.yaml)")
+    score.add_argument("--chains", help="of the reference: auto (the default), or '{heavy: H, light: L, antigen: A}'")
+    score.add_argument("--model", metavar="NAME", help="of a file with several, the one that is the reference")
+    score.add_argument("--shards", type=_shard_list, metavar="0,3-7", help="only these shards")
+    score.set_defaults(command=_score_reference)
 
     report_ = commands.add_parser("report", help="executes the telemetry notebook, writes it as one file of HTML")
     report_.add_argument("run_root", help="output folder of a run, also of one under way or interrupted")
@@ -357,9 +371,36 @@ def _export_on(comm: Communicator, parsed: argparse.Namespace) -> int:
     folder = RunFolder(Path(given(parsed.run_root, "RUN_ROOT")).absolute())
     summary = export_graphs(comm, folder, parsed.shards, parsed.stop)
     if comm.rank == 0:
-        for line in summary.lines:
+        for line in summary.lines(f"are in {folder.shards}/*/graphs.h5"):
             print(escape_unprintable(line), flush=True)
     return comm.bcast(summary.exit_code)
+
+
+def _score_reference(parsed: argparse.Namespace) -> int:
+    return _on_ranks(lambda comm: _score_reference_on(comm, parsed))
+
+
+def _score_reference_on(comm: Communicator, parsed: argparse.Namespace) -> int:
+    from .config.references import ReferenceTable, reference_of_options
+    from .config.run_config import load_config
+    from .pipeline.score_reference import score_reference
+    from .rundir.folders import RunFolder
+
+    def stated() -> ReferenceTable | None:
+        if parsed.config is not None:
+            return load_config(parsed.config, warn=_warn).reference
+        return reference_of_options(parsed.reference, parsed.chains, parsed.model, parsed.table)
+
+    folder = RunFolder(Path(given(parsed.run_root, "RUN_ROOT")).absolute())
+    summary = score_reference(comm, folder, stated, parsed.shards, parsed.stop)
+    if comm.rank == 0:
+        for line in summary.lines(f"have their targets in {folder.shards}/*/packed.h5"):
+            print(escape_unprintable(line), flush=True)
+    return comm.bcast(summary.exit_code)
+
+
+#: Commands that finish what they have in hand when they are told to stop.
+_ON_RANKS = (_run, _export, _score_reference)
 
 
 def _log_to_stderr(comm: Communicator) -> None:

@@ -11,13 +11,13 @@ import h5py
 import numpy as np
 
 from ..errors import RunFolderError
-from ..pipeline.finish_shard import FAILURE_COLUMNS, MANIFEST_COLUMNS
+from ..pipeline.finish_shard import FAILURE_COLUMNS, MANIFEST_COLUMNS, scores_of
 from ..rundir.folders import ShardFolder, table_cell
 from ..rundir.records import input_hash
 from ..rundir.shard_meta import ShardMeta
-from ..storage.deeprank_writer import SCORE_GROUP, datasets
+from ..storage.deeprank_writer import SCORE_GROUP, Scores, datasets
 from ..storage.packed_reader import PackedFile
-from ..storage.schema import CLUSTERS, COLUMNS, POINTERS, STATUS
+from ..storage.schema import CLUSTERS, COLUMNS, POINTERS, STATUS, TARGETS
 from ..structure.residues import RESIDUE_TYPES, one_letter
 
 #: Columns of packed.h5 that are numbers everywhere.
@@ -115,6 +115,25 @@ def _check_packed(packed: PackedFile) -> Iterator[str]:
             yield f"{path} is not finite everywhere"
     if packed.is_clustered:
         yield from _check_clusters(packed)
+    if packed.targets:
+        yield from _check_targets(packed)
+
+
+def _check_targets(packed: PackedFile) -> Iterator[str]:
+    """Whether each model either has been compared or has a reason why not, and numbers are what they can be."""
+    found = packed.targets
+    yield from _difference("columns of target", sorted(found), sorted(column.name for column in TARGETS))
+    is_known, has_problem = ~np.isnan(found["dockq"]), found["problem"] != b""
+    for name in ("fnat", "fnonnat", "irmsd", "lrmsd"):
+        if (np.isnan(found[name]) == is_known).any():
+            yield f"target/{name} and target/dockq are not of the same models"
+    for name in ("dockq", "fnat", "fnonnat"):
+        if ((found[name] < 0) | (found[name] > 1)).any():
+            yield f"target/{name} is not between 0 and 1 everywhere"
+    if (is_known == has_problem).any():
+        yield "target/problem is not of the models that have no target/dockq"
+    if ((found["capri_class"] >= 0) != is_known).any() or found["capri_class"].max(initial=-1) > 3:
+        yield "target/capri_class is not from 0 to 3 where target/dockq is known, and -1 elsewhere"
 
 
 def _check_clusters(packed: PackedFile) -> Iterator[str]:
@@ -154,6 +173,8 @@ def _check_meta(path: Path, packed: PackedFile, meta: ShardMeta) -> Iterator[str
     for key, known in (("science_sha256", meta.numerics_sha256), ("inputs_sha256", meta.inputs_sha256)):
         if known != packed.attributes.get(key):
             yield f"{key} is {known!r}, that of packed.h5 is {packed.attributes.get(key)!r}"
+    if (meta.reference or {}).get("sha256", "") != packed.reference_sha256:
+        yield f"reference is {meta.reference!r}, that of packed.h5 has the hash {packed.reference_sha256!r}"
     if bool(meta.do_cluster) != packed.is_clustered:
         found = "clusters" if packed.is_clustered else "no clusters"
         yield f"do_cluster is {meta.do_cluster!r}, but packed.h5 has {found}"
@@ -218,16 +239,17 @@ def _check_names_of_graphs(path: Path, packed: PackedFile, meta: ShardMeta) -> I
 def _check_graphs(path: Path, packed: PackedFile, meta: ShardMeta) -> Iterator[str]:
     yield from _check_names_of_graphs(path, packed, meta)
     with h5py.File(path, "r") as file:
-        expected = _with_graph(packed)
+        expected, scores = _with_graph(packed), scores_of(packed)
         for name in sorted(expected.keys() & set(file)):
+            problems = _check_graph(file[name], packed, expected[name], scores.get(name, {}))
             try:
-                yield from (f"{name}: {problem}" for problem in _check_graph(file[name], packed, expected[name]))
+                yield from (f"{name}: {problem}" for problem in problems)
             except _DAMAGE as error:
                 yield f"{name}: cannot be read: {' '.join(str(error).split())}"
 
 
-def _check_graph(group: h5py.Group, packed: PackedFile, index: int) -> Iterator[str]:
-    expected = datasets(packed.graph(index), packed.clusters(index) if packed.is_clustered else None)
+def _check_graph(group: h5py.Group, packed: PackedFile, index: int, scores: Scores) -> Iterator[str]:
+    expected = datasets(packed.graph(index), packed.clusters(index) if packed.is_clustered else None) | dict(scores)
     found: dict[str, h5py.Dataset] = {}
     group.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
     yield from _difference("datasets", sorted(found), sorted(expected))

@@ -134,6 +134,36 @@ def parse_reference(value: Any, key: str, environment: Mapping[str, str] | None 
     return ReferenceTable((("*", "", stated),))
 
 
+def reference_of_options(
+    structure: str | None, chains: str | None, model: str | None, table: str | None
+) -> ReferenceTable | None:
+    """A command's ``--reference``, ``--chains``, ``--model`` and ``--table``, checked; chains as run.yaml has them.
+
+    Raises
+    ------
+    ConfigError
+    """
+    import yaml
+
+    if structure is None and (chains or model):
+        raise ConfigError(f"{'--chains' if chains else '--model'} is said of a reference; state it as --reference FILE")
+    if structure is None and table is None:
+        return None
+    value: dict[str, Any] = {"table": table} if table is not None else {"structure": structure}
+    value |= {"model": model} if model else {}
+    if chains is not None:
+        try:
+            value["chains"] = yaml.safe_load(chains)
+        except yaml.YAMLError as error:
+            raise ConfigError(
+                f"--chains: {' '.join(str(error).split())}; expected as in run.yaml, {_EXAMPLE}"
+            ) from error
+    return parse_reference(value, "--reference" if table is None else "--table")
+
+
+_EXAMPLE = "such as auto or '{heavy: H, light: L, antigen: A}'"
+
+
 def read_reference_table(
     path: Any, key: str = "reference.table", environment: Mapping[str, str] | None = None
 ) -> ReferenceTable:

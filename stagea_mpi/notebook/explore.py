@@ -22,7 +22,7 @@ from ..config.paths import given
 from ..errors import ConfigError, RunFolderError
 from ..rundir.folders import RunFolder, ShardFolder
 from ..storage.packed_reader import PackedFile, reading
-from ..storage.schema import CLUSTERS, POINTERS, SCORE_TABLE, SCORES
+from ..storage.schema import CLUSTERS, POINTERS, SCORE_TABLE, SCORES, TARGETS
 from . import graph_tables
 from .model_graph import InterfaceGraph
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Columns of packed.h5 that flag a model (docs/inputs.md).
 QUALITY_FLAGS = ("low_heavy_light", "vdw_clash", "modified_interface")
+#: Targets that have another name in tables, where "problem" would say too little.
+_TARGET_NAMES = {"problem": "target_problem"}
 #: Names that one which is none is compared with.
 _MOST_COMPARED = 10_000
 
@@ -122,13 +124,16 @@ class Run(Mapping):
             interface), the flags `low_heavy_light`, `vdw_clash` and `modified_interface`, `left_out` (what of the
             interface is in no graph, by name), `seconds` to build, `source`. Then the scores of
             `storage.schema.SCORES`, those of one program alone as `score_<name>`, NaN where a model has none, and
-            `score_problem` (what could not be read).
+            `score_problem` (what could not be read). Then how near the model is to the run's reference, if it has one:
+            `dockq`, `fnat`, `fnonnat`, `irmsd` and `lrmsd` (Å), `capri_class` (0 incorrect to 3 high), `h3_rmsd` (Å),
+            NaN where it could not be compared, and `target_problem` (why not).
         """
         pd = graph_tables.pandas_module()
         table = pd.concat([_models_of(shard) for shard in self._shards.values()]).set_index("model")
         others = sorted(name for name in table.columns if name.startswith("score_") and name != "score_problem")
-        known = [name for name in table.columns if name not in (*SCORES, *others, "score_problem")]
-        return table.reindex(columns=[*known, *SCORES, *others, "score_problem"])
+        targets = [_TARGET_NAMES.get(column.name, column.name) for column in TARGETS]
+        last = [*SCORES, *others, "score_problem", *targets]
+        return table.reindex(columns=[*(name for name in table.columns if name not in last), *last])
 
     @overload
     def nodes(self, chunks: None = None) -> pd.DataFrame: ...
@@ -322,8 +327,14 @@ def _models_of(shard: ShardFolder) -> pd.DataFrame:
                 "source": _as_text(packed.column("model/source")),
                 **{name: packed.column(f"{SCORE_TABLE}/{name}") for name in packed.scores},
                 "score_problem": packed.score_problems,
+                "target_problem": "",
+                **{_TARGET_NAMES.get(name, name): _target(values) for name, values in packed.targets.items()},
             }
         )
+
+
+def _target(values: np.ndarray) -> np.ndarray | list[str]:
+    return _as_text(values) if values.dtype.kind == "S" else _or_nan(values) if values.dtype.kind == "i" else values
 
 
 def _or_nan(numbers: np.ndarray) -> np.ndarray:

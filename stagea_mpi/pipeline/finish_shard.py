@@ -4,6 +4,7 @@ import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -101,6 +102,7 @@ def finish_shard(shard: ShardFolder, meta: ShardMeta, config: RunConfig, cluster
     try:
         with PackedFile(shard.packed) as packed:
             packed.check()
+            meta.reference = _reference_of(packed, meta)
             clusters = known_clusters(packed)
             if clusters is None and cluster and config.phase != "prep_graphs":
                 with events.timed("cluster", shard=shard.index):
@@ -128,6 +130,14 @@ def finish_shard(shard: ShardFolder, meta: ShardMeta, config: RunConfig, cluster
     # The metadata vouch for the files until then as well: they may come to disk together with the markers.
     write_together([(shard.meta, meta.as_bytes()), *shard.marks(*markers)])
     return outcome
+
+
+def _reference_of(packed: PackedFile, meta: ShardMeta) -> dict[str, Any] | None:
+    """`ShardMeta.reference`, where a process has ended before it could write the targets that the metadata speak of."""
+    found = packed.reference_sha256
+    if (meta.reference or {}).get("sha256", "") == found:
+        return meta.reference
+    return {"sha256": found} if found else None
 
 
 def known_clusters(packed: PackedFile) -> Clusters | None:

@@ -48,7 +48,7 @@ def test_what_is_wrong_with_one_shard_is_told_by_the_first_rank_whoever_had_it(c
     if comm.rank == 0:
         assert [outcome.action for outcome in summary.outcomes] == ["written"] * 3 + ["refused", "written"]
         assert summary.exit_code == 2
-        assert any("shard_000003/packed.h5: is missing" in line for line in summary.lines)
+        assert any("shard_000003/packed.h5: is missing" in line for line in summary.lines(""))
 
 
 def test_a_stop_on_all_ranks_leaves_the_rest_to_another_export(comm, roots):
@@ -57,4 +57,4 @@ def test_a_stop_on_all_ranks_leaves_the_rest_to_another_export(comm, roots):
     summary = export_graphs(comm, RunFolder(roots[False]), None, stop)
     if comm.rank == 0:
         assert (summary.outcomes, summary.exit_code) == ([], 75)
-        assert "stopped early by SIGTERM" in summary.lines[-1]
+        assert "stopped early by SIGTERM" in summary.lines("")[-1]
