@@ -158,7 +158,7 @@ def reference_of_options(
             raise ConfigError(
                 f"--chains: {' '.join(str(error).split())}; expected as in run.yaml, {_EXAMPLE}"
             ) from error
-    return parse_reference(value, "--reference" if table is None else "--table")
+    return parse_reference(value, "--reference" if table is None else "command line")
 
 
 _EXAMPLE = "such as auto or '{heavy: H, light: L, antigen: A}'"

@@ -5,7 +5,7 @@ several files are replaced they also say, under ``replaced``, what each of them 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ def publish_together(shard: ShardFolder, meta: ShardMeta, drafts: dict[Path, Pat
     drafts : dict
         By final path, where the content is.
     """
-    before = meta.files
+    before = _as_found(shard, meta, {path.name for path in drafts})
     after = {**before, **{path.name: record(draft) for path, draft in drafts.items()}}
     known = meta.replaced or {}  # an earlier start that was interrupted here has left one of two states
     replaced = {path.name: known.get(path.name, before.get(path.name)) for path in drafts}
@@ -110,6 +110,17 @@ def publish_together(shard: ShardFolder, meta: ShardMeta, drafts: dict[Path, Pat
     else:
         write_together([vouching, *drafts.items()])
     meta.files, meta.replaced = after, None
+
+
+def _as_found(shard: ShardFolder, meta: ShardMeta, replaced: Container[str]) -> dict[str, Any]:
+    """Records of the files, where an earlier start was interrupted that was to replace some which this one leaves: each
+    is then what it was to be, or what it was before.
+    """
+    files = dict(meta.files)
+    for name, earlier in (meta.replaced or {}).items():
+        if name not in replaced and _unlike(shard.path / name, [files.get(name)]) is not None:
+            files[name] = earlier
+    return {name: known for name, known in files.items() if known is not None}
 
 
 def unpublish(shard: ShardFolder) -> None:
