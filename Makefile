@@ -38,7 +38,8 @@ env: ## .venv and whatever it needs (MPI, parallel HDF5); builds the kernels in 
 	@PYTHON=$(PYTHON) bash .ci/env.sh
 
 demo: env ## docking poses to graphs on two MPI ranks, into demo/run
-	@test -e demo/poses || $(PY) -m stagea_mpi.demo.poses demo/poses
+	@test -e demo/7DAA.pdb -a -e demo/poses || { rm -rf demo/poses && \
+	    $(PY) -m stagea_mpi.demo.poses demo/poses --reference demo/7DAA.pdb; }
 	$(MPIEXEC) -n 2 $(SPARE) $(PY) -m stagea_mpi run jobs/demo.yaml
 	@echo; echo "demo/run:"
 	@cd demo/run && find . -type f -printf '%P\t%s bytes\n' | sort | sed 's/^/  /' | expand -t 52

@@ -1,6 +1,6 @@
 """Docking poses for the demo and for benchmarks, made from the shipped complexes.
 
-    python -m stagea_mpi.demo.poses OUT_DIR
+    python -m stagea_mpi.demo.poses OUT_DIR [--reference FILE]
 
 Each pose is a seeded rigid-body move of the antigen: it is turned about the interface's normal, tilted, slid along the
 interface, and then brought in along the normal until it bumps into the antibody or stops a little short of it. The
@@ -237,6 +237,16 @@ def write_poses(out_dir: Path, source: ShippedComplex, count: int = 96, seed: in
     return sorted(out_dir.glob("*.pdb"))
 
 
+def write_complex(path: Path, source: ShippedComplex) -> Path:
+    """Write the shipped complex itself, of which the poses are moves, as a PDB file: a reference to compare them with."""
+    path = Path(path)
+    unmoved = Pose("reference", np.eye(3), np.zeros(3), touching=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".tmp")
+    draft.write_text(_coordinates(read_complex(source), source, unmoved) + "END\n")
+    return draft.replace(path)
+
+
 def write_ensemble(path: Path, source: ShippedComplex, count: int = 96, seed: int = 2026) -> Path:
     """Write `make_poses` as the models of one PDB file, named after the files that `write_poses` would write."""
     path = Path(path)
@@ -262,6 +272,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=2026, help="of the random moves (default %(default)s)")
     parser.add_argument("--complex", choices=COMPLEXES, default="7DAA", help="what to move (default %(default)s)")
     parser.add_argument("--ensemble", action="store_true", help="one file with many models, OUT_DIR/ensemble.pdb")
+    parser.add_argument("--reference", type=Path, metavar="FILE", help="write the complex itself, too, as a PDB file")
     options = parser.parse_args(arguments)
     if options.count < 1:
         parser.error(f"--count {options.count}: at least 1 pose expected")
@@ -272,6 +283,8 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             written = write_poses(options.out_dir, source, options.count, options.seed)
             print(f"{len(written)} poses of {source.name} in {options.out_dir}")
+        if options.reference is not None:
+            print(write_complex(options.reference, source))
     except FileExistsError as error:
         parser.error(str(error))
     return 0

@@ -12,6 +12,7 @@ from holding import HANG_S
 from launching import ROOT, launch_environment
 
 from stagea_mpi.config.run_config import parse_config
+from stagea_mpi.demo.poses import COMPLEXES, write_complex
 from stagea_mpi.report.panels import PANELS
 from stagea_mpi.report.report import executed
 
@@ -53,7 +54,7 @@ def finished(poses, tmp_path_factory) -> Path:
     stage_a = {"max_failed_fraction": 0.5}
     notebook = run_notebook(
         "configure_and_run", folder, run_root=str(folder / "run"), pdb_root=str(folder / "input"), chains=CHAINS,
-        ranks=2, stage_a=stage_a,
+        ranks=2, stage_a=stage_a, reference=str(write_complex(folder / "7DAA.pdb", COMPLEXES["7DAA"])),
     )  # fmt: skip
     assert "ended with exit code 0" in texts(notebook)
     assert pictures(notebook) == 1
@@ -82,6 +83,7 @@ def test_the_first_notebook_goes_on_with_the_run_of_make_demo():
     exec(cell.source, {}, stated)
     paths = {key: str((ROOT / "notebooks" / stated[key]).resolve()) for key in ("run_root", "pdb_root")}
     demo = yaml.safe_load((ROOT / "jobs" / "demo.yaml").read_text(encoding="utf-8"))
+    paths["reference"] = str((ROOT / "notebooks" / stated["reference"]).resolve())
     demo |= {key: str(ROOT / demo[key]) for key in paths}
     mine = parse_config({**paths, "chains": stated["chains"], "stage_a": stated["stage_a"]}, "the notebook", {})
     assert mine == parse_config(demo, "demo.yaml", {})
@@ -97,6 +99,13 @@ def test_graphs_are_explored(finished, tmp_path):
     assert pictures(notebook) == 9
     assert "7daa_seed-1_sample-1" in texts(notebook)
     assert "\nTrue\n" in texts(notebook)  # the graph that is built from the file alone equals the run's
+
+
+def test_models_are_analysed_beside_the_known_complex(finished, tmp_path):
+    parameters = {"run_root": str(finished), "reference_path": str(finished.parent / "7DAA.pdb")}
+    notebook = run_notebook("analysis", tmp_path, **parameters)
+    assert pictures(notebook) == 4
+    assert "target_problem" in texts(notebook)
 
 
 def test_the_report_notebook_shows_the_run(finished, tmp_path):
