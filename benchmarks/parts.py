@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from stagea_mpi.antibody.chain_checking import CheckedChains, antibody_regions, check_numbered
+from stagea_mpi.antibody.chain_checking import CheckedChains, antibody_imgt, antibody_regions, check_numbered
 from stagea_mpi.antibody.complexes import Chains, Complex, merge_chains
 from stagea_mpi.demo.poses import COMPLEXES, POSES_PER_MISS, ShippedComplex, write_poses
 from stagea_mpi.errors import ModelError
@@ -226,7 +226,7 @@ def _features(models: Models) -> tuple[list[Any], Cost]:
     total = Cost()
     for model in models:
         clock = _CostClock()
-        build_graph(model.complex_, model.region, clock)
+        build_graph(model.complex_, model.region, antibody_imgt(model.complex_, model.checked), clock)
         total += clock.costs["edges"]
     return [], total
 

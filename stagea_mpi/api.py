@@ -13,7 +13,7 @@ from typing import Any
 
 import gemmi
 
-from .antibody.chain_checking import antibody_regions
+from .antibody.chain_checking import antibody_imgt, antibody_regions
 from .antibody.chain_rules import AUTO, ChainRule, ChainTable
 from .antibody.complexes import Chains
 from .config.chains import CHAIN_KEYS, check_chains, parse_chains
@@ -165,4 +165,4 @@ def _from_structure(structure: gemmi.Structure, model: str | int | None) -> tupl
 
 def _graph_of(atoms: AtomTable, rule: Chains | ChainRule, name: str) -> GraphArrays:
     complex_, checked = complex_of(atoms, rule, name)
-    return build_arrays(complex_, antibody_regions(complex_, checked))
+    return build_arrays(complex_, antibody_regions(complex_, checked), antibody_imgt(complex_, checked))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from shipped import FAB_CHAINS, STRUCTURES
 
-from stagea_mpi.antibody.chain_checking import CheckedChains, antibody_regions, role_domain
+from stagea_mpi.antibody.chain_checking import CheckedChains, antibody_imgt, antibody_regions, role_domain
 from stagea_mpi.antibody.chain_rules import ChainRule
 from stagea_mpi.antibody.complexes import Chains, Complex, merge_chains
 from stagea_mpi.antibody.numbering import Domain, find_domains
@@ -99,7 +99,8 @@ def checked(complex_: Complex) -> CheckedChains:
 def graph_of(path: str, chains: Chains = FAB_CHAINS) -> GraphArrays:
     """The graph of a file's first model."""
     complex_ = merge_chains(read(path), chains, path)
-    return build_graph(complex_, antibody_regions(complex_, checked(complex_)))
+    found = checked(complex_)
+    return build_graph(complex_, antibody_regions(complex_, found), antibody_imgt(complex_, found))
 
 
 def same_graphs(one: GraphArrays, other: GraphArrays) -> bool:

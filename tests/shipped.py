@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stagea_mpi.antibody.chain_checking import CheckedChains, antibody_regions, check_chains
+from stagea_mpi.antibody.chain_checking import CheckedChains, antibody_imgt, antibody_regions, check_chains
 from stagea_mpi.antibody.complexes import Chains, Complex, merge_chains
 from stagea_mpi.antibody.numbering import find_domains
 from stagea_mpi.demo import poses
@@ -23,12 +23,13 @@ NANOBODY_CHAINS = Chains("N", None, ("A", "B", "G", "R"))
 
 @dataclass(frozen=True)
 class Built:
-    """A model, its regions and its graph."""
+    """A model, its regions and IMGT numbers, and its graph."""
 
     name: str
     complex_: Complex
     checked: CheckedChains
     region: np.ndarray
+    imgt: np.ndarray
     graph: GraphArrays
 
 
@@ -61,5 +62,5 @@ def build_models(path: Path, chains: Chains) -> Iterator[Built]:
         sequences = {"heavy": complex_.heavy} | ({"light": complex_.light} if complex_.light else {})
         domains = dict(zip(sequences, find_domains(list(sequences.values())), strict=True))
         checked = check_chains(chains, domains, {})
-        region = antibody_regions(complex_, checked)
-        yield Built(ref.name, complex_, checked, region, build_graph(complex_, region))
+        region, imgt = antibody_regions(complex_, checked), antibody_imgt(complex_, checked)
+        yield Built(ref.name, complex_, checked, region, imgt, build_graph(complex_, region, imgt))

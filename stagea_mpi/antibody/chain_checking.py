@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import ModelError
 from .chain_geometry import LIGHT_TYPES
 from .complexes import Chains, Complex
-from .numbering import CDR_POSITIONS, Domain, regions
+from .numbering import CDR_POSITIONS, Domain, imgt_numbers, regions
 
 #: ANARCI's types of the domain that each role has.
 ROLE_TYPES = {"heavy": ("H",), "light": LIGHT_TYPES}
@@ -160,6 +160,24 @@ def _note(role: str, name: str, domain: Domain | None, domains: Sequence[Domain]
         listed = ", ".join(str(other) for other in others)
         return f"{role} chain {name} has more variable domains, which get no CDR: {listed}"
     return ""
+
+
+def antibody_imgt(complex_: Complex, checked: CheckedChains) -> np.ndarray:
+    """IMGT number of every residue of a complex's chain A, int32, shape=(length of its sequence,).
+
+    See `numbering.imgt_numbers`; 0 outside the labelled domains.
+    """
+    key = "imgt", checked.heavy, checked.light
+    if key not in complex_.findings:
+        in_file = np.zeros(len(complex_.sequences[0]), dtype=np.int32)
+        for domain, offset in ((checked.heavy, 0), (checked.light, len(complex_.heavy))):
+            if domain is not None:
+                in_file[offset + domain.start : offset + domain.stop] = imgt_numbers(domain)
+        found = in_file[complex_.sequence_place[: len(in_file)]]
+        found.setflags(write=False)  # others will get it, too
+        complex_.findings[key] = found
+    numbers: np.ndarray = complex_.findings[key]
+    return numbers
 
 
 def antibody_regions(complex_: Complex, checked: CheckedChains) -> np.ndarray:

@@ -53,6 +53,12 @@ class Chains:
     light_range: ResidueRange = WHOLE
     check: bool = True
 
+    @property
+    def merged(self) -> tuple[str, ...]:
+        """Names in the order in which the chains are merged: heavy, light, the antigen's."""
+        antibody = (self.heavy,) if self.light is None else (self.heavy, self.light)
+        return (*antibody, *self.antigen)
+
     def as_dict(self) -> dict[str, Any]:
         """In run.yaml's shape."""
         found = {"heavy": self.heavy, "light": self.light or "-", "antigen": list(self.antigen)}
@@ -95,6 +101,10 @@ class Complex:
         Of each residue of the complex its place, from 0, in the sequences as they run in the file: `heavy`, `light` and
         those of `antigen`, one behind the other. (Another than its index only where numbers do not ascend.)
     residue_name, atom_name : ndarray of bytes, shape=(n,)
+    input_chain : ndarray of uint16, shape=(n,)
+        Which of `Chains.merged` each atom is of.
+    author_number : ndarray of int64, shape=(n,)
+        As in `AtomTable`.
     is_hydrogen : ndarray of bool, shape=(n,)
     xyz : ndarray of float64, shape=(n, 3)
         Å.
@@ -120,6 +130,8 @@ class Complex:
     sequence_place: np.ndarray
     residue_name: np.ndarray
     atom_name: np.ndarray
+    input_chain: np.ndarray
+    author_number: np.ndarray
     is_hydrogen: np.ndarray
     xyz: np.ndarray
     b_factor: np.ndarray
@@ -169,8 +181,8 @@ def _known_or_merged(atoms: AtomTable, chains: Chains, source: str) -> tuple[Com
 
 
 def _merged(atoms: AtomTable, chains: Chains, source: str) -> tuple[Complex, np.ndarray]:
-    antibody = [chains.heavy] if chains.light is None else [chains.heavy, chains.light]
-    wanted = antibody + list(chains.antigen)
+    wanted = list(chains.merged)
+    antibody = wanted[: len(wanted) - len(chains.antigen)]
     present = chain_names(atoms)
     missing = [name for name in dict.fromkeys(wanted) if name not in present]
     if missing:
@@ -203,6 +215,8 @@ def _merged(atoms: AtomTable, chains: Chains, source: str) -> tuple[Complex, np.
         ),
         residue_name=atoms.residue_name[rows],
         atom_name=atoms.atom_name[rows],
+        input_chain=np.repeat(np.arange(len(parts), dtype=np.uint16), [len(part.rows) for part in parts]),
+        author_number=atoms.author_number[rows],
         is_hydrogen=atoms.is_hydrogen[rows],
         xyz=np.zeros((0, 3)),
         b_factor=np.zeros(0, dtype=np.float32),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import LaunchError, ModelError
+from ..structure.residue_numbers import MOST_AT_ONE_POSITION, encode_number
 from ..structure.residues import CONST, REGIONS
 from .hmm_search import anarci_module
 
@@ -20,6 +21,8 @@ WINDOW, OVERLAP = 5000, 1000
 CDR_POSITIONS = ((27, 38), (56, 65), (105, 117))
 #: IMGT positions: the cysteine before CDR3; the first of the last ones, where an alignment has the J region whole.
 _CYS, _J_END = 104, 126
+#: Positions before which residues are inserted; elsewhere these stand behind their position.
+_INSERTED_BEFORE = (33, 61, 112)
 #: Residues that a J region has at least; bits by which ANARCI takes one for found.
 _SHORTEST_J, _J_BITS = 10, 10
 
@@ -226,6 +229,50 @@ def regions(merged: str, chains: Sequence[tuple[str, str, Domain | None, int]]) 
             result[place] = _region(role, position)
             place += 1
     return result
+
+
+def imgt_numbers(domain: Domain) -> np.ndarray:
+    """IMGT numbers of a domain's residues, with their insertion letters.
+
+    What is inserted into a CDR stands in its middle: behind 32, 60 and 111 with letters that ascend, before 33, 61 and
+    112 with letters that descend. CDR3 is numbered by its length alone (Lefranc et al. 2003): of 15 residues the middle
+    ones are 111, 111A, 112A, 112. All numbers are those of ANARCI, which goes on with AA behind Z.
+
+    Parameters
+    ----------
+    domain : Domain
+
+    Returns
+    -------
+    numbers : ndarray of int32, shape=(stop - start,)
+        As `residue_numbers.encode_number` has them; 0 for a residue without a number, which is not counted
+        either, and where letters end, in a CDR3 of more than 117 residues.
+    """
+    positions = np.array(domain.positions, dtype=np.int32)
+    first, last = CDR_POSITIONS[2]
+    cdr3 = np.flatnonzero((positions >= first) & (positions <= last))
+    positions[cdr3] = _cdr3_positions(len(cdr3))  # where the J region was looked for, they are counted to the last
+    numbers = np.zeros(len(positions), dtype=np.int32)
+    for position in np.unique(positions[positions > 0]).tolist():
+        repeated = np.flatnonzero(positions == position)
+        order = repeated[::-1] if position in _INSERTED_BEFORE else repeated
+        known = order[:MOST_AT_ONE_POSITION]
+        numbers[known] = [encode_number(position, inserted) for inserted in range(len(known))]
+    return numbers
+
+
+def _cdr3_positions(n_residues: int) -> list[int]:
+    """Positions of a CDR3: from both ends to the middle, and what is too much at 112 and 111 in turn."""
+    first, last = CDR_POSITIONS[2]
+    usual = last - first + 1
+    ahead, behind = -(-min(n_residues, usual) // 2), min(n_residues, usual) // 2
+    inserted = max(0, n_residues - usual)
+    return [
+        *range(first, first + ahead),
+        *[first + ahead - 1] * (inserted // 2),
+        *[last - behind + 1] * (inserted - inserted // 2),
+        *range(last - behind + 1, last + 1),
+    ]
 
 
 def _region(role: str, position: int) -> int:

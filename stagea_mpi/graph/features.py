@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from ..antibody.complexes import Complex
+from ..structure.residue_numbers import author_texts, imgt_texts
 from ..structure.residues import ATOM_TYPES, HYDROPATHY, POLARITIES, POLARITY, REGIONS, RESIDUE_TYPES
 from .forcefield import COVALENT_CUTOFF, AtomParameters, atom_parameters, pair_energies
 from .orientation import backbone_atoms, backbone_rows, edge_orientations, residue_frames
@@ -46,6 +47,8 @@ class Feature:
     columns : tuple of str or None
         Headings in tables of nodes and edges, one for each number of a row; None: the feature's own name where it is
         one number.
+    text : callable or None
+        How tables write a number.
     since : int
         Version of packed.h5's schema that has brought it.
     name : str
@@ -60,6 +63,7 @@ class Feature:
     deeprank: Mapping[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
     codes: Sequence[str] = ()
     columns: tuple[str, ...] | None = None
+    text: Callable[[np.ndarray], np.ndarray] | None = None
     since: int = 2
     name: str = ""
 
@@ -89,6 +93,8 @@ class NodeInputs:
     residue_row : ndarray of int, shape=(n,)
         Where each node's residue is in `residues`.
     region : ndarray of uint8, shape=(all residues of the complex,)
+    imgt : ndarray of int32, shape=(all residues of the complex,)
+        IMGT numbers (`residue_numbers.encode_number`).
     bsa : ndarray of float64, shape=(k,)
         Buried areas, Å².
     """
@@ -100,6 +106,7 @@ class NodeInputs:
     residues: np.ndarray
     residue_row: np.ndarray
     region: np.ndarray
+    imgt: np.ndarray
     bsa: np.ndarray
 
     @functools.cached_property
@@ -163,6 +170,11 @@ def doubles(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float64)
 
 
+def fitting(numbers: np.ndarray) -> np.ndarray:
+    """Integers as int32, 0 for one that does not fit."""
+    return np.where(np.abs(numbers) < 2**31, numbers, 0).astype(np.int32)
+
+
 def one_hot(width: int) -> Callable[[np.ndarray], np.ndarray]:
     """As graphs.h5 has codes."""
     return lambda codes: np.eye(width, dtype=np.float32)[codes]
@@ -206,6 +218,19 @@ class NodeFeatures:
     bsa: Annotated[np.ndarray, Feature(
         "f4", (), "Å²", "buried surface area of the atom's residue", lambda nodes: nodes.bsa[nodes.residue_row],
         deeprank={"bsa": lambda areas: doubles(areas)[:, None]},
+    )]  # fmt: skip
+    input_chain: Annotated[np.ndarray, Feature(
+        "u2", (), "", "chain of the input: position in model/input_chains",
+        lambda nodes: nodes.complex_.input_chain[nodes.atoms], columns=(), since=3,
+    )]  # fmt: skip
+    author_number: Annotated[np.ndarray, Feature(
+        "i4", (), "", "number in the input · 256 + code of the insertion letter, a blank's without one; 0 if too large",
+        lambda nodes: fitting(nodes.complex_.author_number[nodes.atoms]), columns=("number",), text=author_texts,
+        since=3,
+    )]  # fmt: skip
+    imgt_number: Annotated[np.ndarray, Feature(
+        "i4", (), "", "IMGT number of a labelled domain's residue · 256 + code of the letter, likewise; else 0",
+        lambda nodes: nodes.imgt[nodes.complex_.residue[nodes.atoms]], columns=("imgt",), text=imgt_texts, since=3,
     )]  # fmt: skip
 
 
@@ -272,5 +297,6 @@ def table_columns(features: Iterable[Feature], values: Columns) -> dict[str, np.
         column = values.get(feature.name, np.zeros((n_rows, *feature.row), dtype=feature.dtype))
         parts = column.reshape(n_rows, len(feature.headings)).T if feature.headings else ()
         for heading, part in zip(feature.headings, parts, strict=True):
-            found[heading] = np.array(feature.codes)[part] if feature.codes else part
+            spelled = np.array(feature.codes)[part] if feature.codes else part
+            found[heading] = feature.text(part) if feature.text else spelled
     return found

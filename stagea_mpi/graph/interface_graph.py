@@ -94,7 +94,9 @@ def _have_equal_arrays(kind: type, one: object, other: object) -> bool:
     return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs if isinstance(a, np.ndarray))
 
 
-def build_graph(complex_: Complex, region: np.ndarray, clock: StageClock | None = None) -> GraphArrays:
+def build_graph(
+    complex_: Complex, region: np.ndarray, imgt: np.ndarray | None = None, clock: StageClock | None = None
+) -> GraphArrays:
     """The interface graph of a complex.
 
     Parameters
@@ -102,6 +104,8 @@ def build_graph(complex_: Complex, region: np.ndarray, clock: StageClock | None 
     complex_ : Complex
     region : ndarray of uint8, shape=(length of chain A's sequence,)
         Region of each residue of chain A (`numbering.regions`).
+    imgt : ndarray of int32, shape=(length of chain A's sequence,), optional
+        IMGT number of each of these residues (`chain_checking.antibody_imgt`); without them the nodes' are 0.
     clock : StageClock, optional
         Books the seconds of each stage.
 
@@ -132,6 +136,7 @@ def build_graph(complex_: Complex, region: np.ndarray, clock: StageClock | None 
         residues,
     )
     clock.lap("burial")
+    n_antibody, n_antigen = map(len, complex_.sequences)
     nodes = NodeInputs(
         complex_,
         atoms,
@@ -139,7 +144,8 @@ def build_graph(complex_: Complex, region: np.ndarray, clock: StageClock | None 
         atom_type[atoms],
         residues,
         residue_row,
-        np.append(region, np.full(len(complex_.sequences[1]), ANTIGEN, dtype=np.uint8)),
+        np.append(region, np.full(n_antigen, ANTIGEN, dtype=np.uint8)),
+        np.append(np.zeros(n_antibody, np.int32) if imgt is None else imgt, np.zeros(n_antigen, np.int32)),
         bsa,
     )
     n = len(contacts)

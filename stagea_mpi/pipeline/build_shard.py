@@ -13,6 +13,7 @@ from ..mpi.communicator import Communicator
 from ..mpi.shared_counter import SharedCounter
 from ..mpi.worker import InlineWorker, WorkerProcess
 from ..storage.packed_writer import ModelRecord, PackedWriter, as_bytes
+from ..storage.schema import joined_names
 from ..telemetry.events import EventLog, WriterLine
 from .compute_model import ModelResult, compute_model, not_compared
 from .context import TeamContext
@@ -141,6 +142,7 @@ class GraphBuilder:
             "model/name": max((len(as_bytes(entry.ref.name)) for entry in self._entries), default=1),
             "model/source": max((len(as_bytes(entry.ref.path)) for entry in self._entries), default=1),
             "model/target": max((len(as_bytes(entry.ref.place.target)) for entry in self._entries), default=1),
+            "model/input_chains": max((len(as_bytes(_input_chains(entry))) for entry in self._entries), default=1),
         }
 
     def build_round(self, indices: range) -> Round:
@@ -217,7 +219,8 @@ def build_model(
     record = ModelRecord(
         index, entry.ref.name, entry.ref.path, entry.digest, entry.n_atoms, rank, result.seconds, result.graph,
         failure.reason if failure else None, heavy_type=heavy, light_type=light, **asdict(result.quality),
-        target=place.target, seed=_or_none(place.seed), sample=_or_none(place.sample),
+        input_chains=_input_chains(entry), target=place.target, seed=_or_none(place.seed),
+        sample=_or_none(place.sample),
         scores={name: value for name, value in result.scores.items() if not math.isnan(value)},
         score_problem=result.score_problem,
         comparison=None if result.comparison is None else asdict(result.comparison),
@@ -229,6 +232,11 @@ def build_model(
 
 def _or_none(number: int | None) -> int:
     return -1 if number is None else number
+
+
+def _input_chains(entry: ModelEntry) -> str:
+    """Names of its chains, as packed.h5 has them; empty where they are not known."""
+    return "" if entry.chains is None else joined_names(entry.chains.merged)
 
 
 def _domain_types(entry: ModelEntry) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-from ..antibody.chain_checking import antibody_regions
+from ..antibody.chain_checking import antibody_imgt, antibody_regions
 from ..antibody.complexes import Complex, merge_chains
 from ..errors import LaunchError, ModelError
 from ..graph.interface_graph import GraphArrays, build_graph
@@ -82,7 +82,7 @@ def compute_model(
             said = program_scores(entry.ref, text)
             clock.lap("scores")
             region = antibody_regions(complex_, domains)
-            graph = build_graph(complex_, region, clock)
+            graph = build_graph(complex_, region, antibody_imgt(complex_, domains), clock)
             quality = assess(complex_, graph, domains, left_out(atoms, chains))
             clock.lap("edges")
             scores, problems = confidences_of(said, has_plddt(entry.ref), atoms, chains, complex_, graph, region)

@@ -39,6 +39,8 @@ class ModelRecord:
     heavy_type, light_type : str
         ANARCI's type of the chain's labelled domain; ``-`` where it has none, empty where there is no such chain, or
         nothing is known of it.
+    input_chains : str
+        Names of the input's chains (`schema.joined_names`); empty where they are not known.
     target : str
     seed, sample : int
         -1 where there is none.
@@ -67,6 +69,7 @@ class ModelRecord:
     modified_interface: bool = False
     heavy_type: str = ""
     light_type: str = ""
+    input_chains: str = ""
     dropped_locations: int = -1
     target: str = ""
     seed: int = -1
@@ -90,8 +93,8 @@ class PackedWriter:
     attributes : dict of str to str
         For the file's root; equal on all ranks.
     text_widths : dict of str to int
-        Bytes of the longest value of ``model/name``, ``model/source`` and ``model/target``, 1 where none is given;
-        equal on all ranks.
+        Bytes of the longest value of ``model/name``, ``model/source``, ``model/target`` and ``model/input_chains``, 1
+        where none is given; equal on all ranks.
     rounds : int
         How often `append` will be called. One round gives contiguous datasets of their final size.
     """

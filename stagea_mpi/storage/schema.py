@@ -5,6 +5,7 @@ k's nodes are rows `node_ptr[k]:node_ptr[k + 1]` of every `node` column, and lik
 stands once. Columns of nodes and edges are those of `graph.features`.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -79,6 +80,13 @@ COLUMNS = (
     Column("model/heavy_type", "S1", (), "", "ANARCI's type of the heavy chain's labelled domain; -: it has none"),
     Column("model/light_type", "S1", (), "", "likewise of the light chain; empty: there is no light chain"),
     Column(
+        "model/input_chains",
+        "S",
+        (),
+        "",
+        "its chains in the input (UTF-8): heavy, light, the antigen's, as H,L,A (`joined_names`); empty: not known",
+    ),
+    Column(
         "model/left_out",
         "i4",
         (),
@@ -144,6 +152,25 @@ B_FACTOR = Column(
 POINTERS = {"node": "model/node_ptr", "edge": "model/edge_ptr", "internal_edge": "model/internal_edge_ptr"}
 #: Added by clustering: labels of nodes (rows of `node`), labels of depth-0 clusters, and the pointers into these.
 CLUSTERS = ("cluster/depth_0", "cluster/depth_1", "model/depth_1_ptr")
+
+
+def joined_names(names: Iterable[str]) -> str:
+    r"""Names of chains in one text, with a backslash before a comma or a backslash of their own.
+
+    >>> joined_names(["H", "L", "a,b"])
+    'H,L,a\\,b'
+    """
+    return ",".join(name.replace("\\", "\\\\").replace(",", "\\,") for name in names)
+
+
+def split_names(text: str) -> list[str]:
+    r"""The names that `joined_names` has joined; of an empty text none.
+
+    >>> split_names("H,L,a\\,b")
+    ['H', 'L', 'a,b']
+    """
+    escaped = re.findall(r",((?:\\.|[^\\,])*)", f",{text}", re.DOTALL) if text else []
+    return [re.sub(r"\\(.)", r"\1", name, flags=re.DOTALL) for name in escaped]
 
 
 def root_attributes(versions: str, config_hash: str, input_hash: str, reference_hash: str = "") -> dict[str, str]:

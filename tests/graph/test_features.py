@@ -44,12 +44,13 @@ def test_what_internal_edges_do_not_have_is_0_there(built):
 def test_a_table_spells_codes_out_and_has_a_column_for_each_coordinate():
     values = {name: np.array([value]) for name, value in (
         ("chain", 1), ("residue_number", 7), ("residue_type", 1), ("atom_type", 2), ("region", 8), ("serial", 99),
-        ("position", (1.5, 2.5, 3.5)), ("bsa", 4.5),
+        ("position", (1.5, 2.5, 3.5)), ("bsa", 4.5), ("input_chain", 2), ("author_number", -3 * 256 + ord("B")),
+        ("imgt_number", 112 * 256 + ord(" ")),
     )}  # fmt: skip
     columns = {name: column.tolist() for name, column in table_columns(NODE_FEATURES, values).items()}
     assert columns == {
         "side": ["antigen"], "residue_number": [7], "residue": ["HIS"], "atom": ["C"], "region": ["AG"],
-        "x": [1.5], "y": [2.5], "z": [3.5], "bsa": [4.5],
+        "x": [1.5], "y": [2.5], "z": [3.5], "bsa": [4.5], "number": ["-3B"], "imgt": ["112"],
     }  # fmt: skip
 
 

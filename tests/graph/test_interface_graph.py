@@ -172,7 +172,7 @@ def test_a_graph_says_what_it_is_in_a_line():
 
 def test_graphs_are_equal_by_their_arrays():
     graph = fab().graph
-    copy = build_graph(fab().complex_, fab().region)
+    copy = build_graph(fab().complex_, fab().region, fab().imgt)
     assert graph == graph
     assert graph == copy
     assert graph.interface == copy.interface

@@ -48,7 +48,7 @@ def test_clusters_are_those_of_a_run_and_the_graph_without_them_stays(graph):
 def test_tables_have_readable_columns(graph):
     nodes = graph.nodes()
     assert nodes.columns.tolist() == [
-        "side", "residue_number", "residue", "atom", "region", "x", "y", "z", "bsa", "cluster",
+        "side", "residue_number", "residue", "atom", "region", "x", "y", "z", "bsa", "number", "imgt", "cluster",
     ]  # fmt: skip
     assert set(nodes["cluster"]) == {-1}
     assert set(graph.cluster().nodes()["cluster"]) == set(graph.cluster().clusters[0].tolist())

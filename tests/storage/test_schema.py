@@ -1,7 +1,8 @@
+import pytest
 from launching import ROOT
 
 from stagea_mpi.graph.features import EDGE_FEATURES, NODE_FEATURES
-from stagea_mpi.storage.schema import COLUMNS, SCHEMA_VERSION, features_table
+from stagea_mpi.storage.schema import COLUMNS, SCHEMA_VERSION, features_table, joined_names, split_names
 
 #: Columns of nodes and edges that files of version 2 have been published with.
 VERSION_2 = """
@@ -26,3 +27,10 @@ def test_the_version_is_not_older_than_any_feature():
 def test_the_documentation_has_the_table_of_features():
     documented = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
     assert features_table() in documented, f"docs/files.md should have this table:\n{features_table()}"
+
+
+@pytest.mark.parametrize(
+    "names", [["H", "L", "A"], ["", "B"], ["a,b", "c\\", "\\,"], ["H", "L", ""], ["a\nb,", " x"], []]
+)
+def test_joined_names_of_chains_are_split_again(names):
+    assert split_names(joined_names(names)) == names
