@@ -1,4 +1,4 @@
-"""Long runs, what listing, ``status``, ``verify`` and ``report`` take by numbers of files, shards and models:
+"""Long runs, what listing, ``status``, ``verify``, ``report`` and ``table`` take by numbers of files, shards and models:
 ``python -m benchmarks long-runs [--files 20000 100000] [--shards 100 1000] [--models 50]``.
 
 Files are empty; shards are copies of one that is computed, with events of their own. Each command is a process of its
@@ -57,10 +57,21 @@ def main(options: argparse.Namespace) -> None:
             _show(f"verify of {what}", *_run("-m", "stagea_mpi", "verify", str(run.root)))
             _show(f"tables of the report of {what}", *_run("-c", _LOAD, str(run.root)))
             _show(f"report of {what}", *_run("-m", "stagea_mpi", "report", str(run.root)))
+            _show_tables(run, what)
 
 
 def _show(what: str, seconds: float, peak_mb: float) -> None:
     print(f"{what:<55} {seconds:8.2f} s {peak_mb:6.0f} MB", flush=True)
+
+
+def _show_tables(run: RunFolder, what: str) -> None:
+    for rows in ("models", "residues", "contacts"):
+        for ending in ("parquet", "tsv.gz", "tsv"):
+            path = run.root / f"{rows}.{ending}"
+            option = () if rows == "models" else (f"--{rows}",)
+            cost = _run("-m", "stagea_mpi", "table", str(run.root), *option, "-o", str(path))
+            _show(f"table of {rows} in .{ending} of {what}", *cost)
+            print(f"{path.stat().st_size / 1e6:.1f} MB")
 
 
 def _run(*arguments: str) -> tuple[float, float]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("stagea_mpi")
 
-_COMMANDS = ("plan", "run", "submit", "status", "verify", "export", "score-reference", "report", "doctor")
+_COMMANDS = ("plan", "run", "submit", "status", "verify", "export", "score-reference", "table", "report", "doctor")
 
 
 def main(arguments: list[str] | None = None, stop: StopRequest | None = None) -> int:
@@ -143,6 +143,19 @@ def command_parser() -> argparse.ArgumentParser:
     score.add_argument("--shards", type=_shard_list, metavar="0,3-7", help="only these shards")
     score.set_defaults(command=_score_reference)
 
+    table = commands.add_parser("table", help="writes all models, interface residues or contacts as one table")
+    table.add_argument("run_root", help="output folder of a run, also of one that is not finished")
+    table.add_argument(
+        "-o", dest="output", metavar="FILE", help=".parquet, .csv, .tsv, .csv.gz or .tsv.gz; else .tsv is printed"
+    )
+    rows = table.add_mutually_exclusive_group()
+    for name, what in (
+        ("residues", "a row for each residue at the interface"),
+        ("contacts", "for each pair in contact"),
+    ):
+        rows.add_argument(f"--{name}", dest="rows", action="store_const", const=name, default="models", help=what)
+    table.set_defaults(command=_table)
+
     report_ = commands.add_parser("report", help="executes the telemetry notebook, writes it as one file of HTML")
     report_.add_argument("run_root", help="output folder of a run, also of one under way or interrupted")
     report_.add_argument("-o", dest="output", metavar="report.html", help="where to write it (RUN_ROOT/report.html)")
@@ -217,6 +230,12 @@ def _verify(parsed: argparse.Namespace) -> int:
 
     run_root = given(parsed.run_root, "RUN_ROOT")
     return verify(run_root, repair=parsed.repair, deep=parsed.deep, tell=lambda line: print(escape_unprintable(line)))
+
+
+def _table(parsed: argparse.Namespace) -> int:
+    from .notebook.table_files import main as write
+
+    return write(given(parsed.run_root, "RUN_ROOT"), parsed.output and given(parsed.output, "-o"), parsed.rows)
 
 
 def _report(parsed: argparse.Namespace) -> int:

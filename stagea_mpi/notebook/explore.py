@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import functools
 import gzip
+import math
 import numbers
 import re
 import zlib
@@ -22,17 +23,13 @@ from ..config.paths import given
 from ..errors import ConfigError, RunFolderError
 from ..rundir.folders import RunFolder, ShardFolder
 from ..storage.packed_reader import PackedFile, reading
-from ..storage.schema import CLUSTERS, POINTERS, SCORE_TABLE, SCORES, TARGETS
-from . import graph_tables
+from ..storage.schema import B_FACTOR, SCORES
+from . import graph_tables, interface_tables, model_table, run_rows
 from .model_graph import InterfaceGraph
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Columns of packed.h5 that flag a model (docs/inputs.md).
-QUALITY_FLAGS = ("low_heavy_light", "vdw_clash", "modified_interface")
-#: Targets that have another name in tables, where "problem" would say too little.
-_TARGET_NAMES = {"problem": "target_problem"}
 #: Names that one which is none is compared with.
 _MOST_COMPARED = 10_000
 
@@ -119,21 +116,33 @@ class Run(Mapping):
             Index: the name. `target` (what was predicted or docked), `seed` and `sample` (NaN where there is none) by
             the layout of the input folder, `shard`, `status` (ok, or why it has no graph), `n_atoms` of the complex,
             `dropped_locations` (atoms that gave way to another location of them), `heavy_type` and `light_type`
-            (ANARCI's, of the labelled domains), `n_nodes`, `n_edges` and `n_internal_edges` of the graph, `n_clusters`
-            (depth 0), `contact_area` (Å², Voronoi, over the interface), `elec` and `vdw` (kcal/mol, sums over the
-            interface), the flags `low_heavy_light`, `vdw_clash` and `modified_interface`, `left_out` (what of the
-            interface is in no graph, by name), `seconds` to build, `source`. Then the scores of
-            `storage.schema.SCORES`, those of one program alone as `score_<name>`, NaN where a model has none, and
-            `score_problem` (what could not be read). Then how near the model is to the run's reference, if it has one:
-            `dockq`, `fnat`, `fnonnat`, `irmsd` and `lrmsd` (Å), `capri_class` (0 incorrect to 3 high), `h3_rmsd` (Å),
-            NaN where it could not be compared, and `target_problem` (why not).
+            (ANARCI's, of the labelled domains), `input_chains` (as H,L,A: heavy, light, the antigen's), `n_nodes`,
+            `n_edges` and `n_internal_edges` of the graph, `n_clusters` (depth 0), `contact_area` (Å², Voronoi, over the
+            interface), `elec` and `vdw` (kcal/mol, sums over the interface), the flags `low_heavy_light`, `vdw_clash`
+            and `modified_interface`, `left_out` (what of the interface is in no graph, by name), `seconds` to build,
+            `source`. Then the scores of `storage.schema.SCORES`, those of one program alone as `score_<name>`, NaN
+            where a model has none, and `score_problem` (what could not be read). Then how near the model is to the
+            run's reference, if it has one: `dockq`, `fnat`, `fnonnat`, `irmsd` and `lrmsd` (Å), `capri_class`
+            (0 incorrect to 3 high), `h3_rmsd` (Å), NaN where it could not be compared, and `target_problem` (why not).
         """
-        pd = graph_tables.pandas_module()
-        table = pd.concat([_models_of(shard) for shard in self._shards.values()]).set_index("model")
-        others = sorted(name for name in table.columns if name.startswith("score_") and name != "score_problem")
-        targets = [_TARGET_NAMES.get(column.name, column.name) for column in TARGETS]
-        last = [*SCORES, *others, "score_problem", *targets]
-        return table.reindex(columns=[*(name for name in table.columns if name not in last), *last])
+        return graph_tables.pandas_module().concat(self.model_tables()).set_index("model")
+
+    def model_tables(self) -> Iterator[pd.DataFrame]:
+        """`models` shard by shard, all with the same columns, of which the name is the first."""
+        optional: dict[str, float | str] = dict.fromkeys(SCORES, math.nan)  # and what stands there without a value
+        optional |= model_table.NO_TARGETS
+        for shard in self._shards.values():
+            with reading(shard.packed) as packed:
+                for name, values in model_table.optional_columns(packed).items():
+                    optional[name] = math.nan if values.dtype.kind == "f" else ""
+        scores = [name for name in optional if name not in model_table.NO_TARGETS]
+        last = [*model_table.ordered_scores(scores), "score_problem", *model_table.NO_TARGETS]
+        for shard in self._shards.values():
+            with reading(shard.packed) as packed:
+                table = model_table.model_table(packed, shard.index)
+            first = [name for name in table if name not in last]
+            missing = {name: value for name, value in optional.items() if name not in table}
+            yield table.assign(**missing)[[*first, *last]]
 
     @overload
     def nodes(self, chunks: None = None) -> pd.DataFrame: ...
@@ -154,7 +163,7 @@ class Run(Mapping):
         table : DataFrame, or an iterator of them
             `model`, `node` (its number in the graph, as edges name it), and the columns of `InterfaceGraph.nodes`.
         """
-        return _whole_or_chunks(self._tables(_node_table, chunks), chunks)
+        return _whole_or_chunks(self._tables(run_rows.node_table, chunks), chunks)
 
     @overload
     def edges(self, internal: bool = False, chunks: None = None) -> pd.DataFrame: ...
@@ -177,8 +186,57 @@ class Run(Mapping):
         table : DataFrame, or an iterator of them
             `model`, and the columns of `InterfaceGraph.edges`.
         """
-        tables = self._tables(_internal_edge_table if internal else _interface_edge_table, chunks)
+        tables = self._tables(run_rows.internal_edge_table if internal else run_rows.interface_edge_table, chunks)
         return _whole_or_chunks(tables, chunks)
+
+    @overload
+    def residues(self, chunks: None = None) -> pd.DataFrame: ...
+
+    @overload
+    def residues(self, chunks: int) -> Iterator[pd.DataFrame]: ...
+
+    def residues(self, chunks: int | None = None) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """A row for each residue with an atom in contact, of all models.
+
+        Parameters
+        ----------
+        chunks : int, optional
+            As in `nodes`.
+
+        Returns
+        -------
+        table : DataFrame, or an iterator of them
+            `model`, `target`, `side` (antibody or antigen), `chain` and `number` (with insertion code) in the input,
+            `imgt` (IMGT number with insertion letter, empty outside the labelled domains), `residue`, `region`, `bsa`
+            (buried area, Å²), `n_contacts` (pairs of atoms in contact), `n_partners` (residues that it is in contact
+            with), and over its contacts the sums `contact_area` (Å², Voronoi), `elec` and `vdw` (kcal/mol). Where B
+            factors were kept (`stage_a.b_factors`) `b_factor`, the mean of its atoms in contact.
+        """
+        return _whole_or_chunks(self._tables(interface_tables.residue_table, chunks), chunks)
+
+    @overload
+    def contacts(self, chunks: None = None) -> pd.DataFrame: ...
+
+    @overload
+    def contacts(self, chunks: int) -> Iterator[pd.DataFrame]: ...
+
+    def contacts(self, chunks: int | None = None) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """A row for each pair of residues in contact across the interface, of all models.
+
+        Parameters
+        ----------
+        chunks : int, optional
+            As in `nodes`.
+
+        Returns
+        -------
+        table : DataFrame, or an iterator of them
+            `model`, `target`; of the antibody's residue `antibody_chain`, `antibody_number`, `antibody_imgt`,
+            `antibody_residue` and `antibody_region`, of the antigen's `antigen_chain`, `antigen_number` and
+            `antigen_residue`, as in `residues`; `n_contacts` (pairs of atoms), `distance` (Å, of the nearest pair), and
+            the sums `contact_area` (Å²), `elec` and `vdw` (kcal/mol) over these pairs.
+        """
+        return _whole_or_chunks(self._tables(interface_tables.contact_table, chunks), chunks)
 
     def _tables(
         self, table_of: Callable[[PackedFile, int, int], pd.DataFrame], chunks: int | None
@@ -194,11 +252,25 @@ class Run(Mapping):
         for shard in self._shards.values():
             with reading(shard.packed) as packed:
                 has_graph = np.flatnonzero(np.array(packed.statuses) == "ok")
-            for first in range(0, len(has_graph), chunks or len(has_graph)):
+            for first in range(0, len(has_graph), chunks or max(1, len(has_graph))):
                 part = has_graph[first:][:chunks]
                 with reading(shard.packed) as packed:
                     table = table_of(packed, int(part[0]), int(part[-1]) + 1)
                 yield table
+
+    @property
+    def n_shards(self) -> int:
+        """How many shards are published."""
+        return len(self._shards)
+
+    @property
+    def has_b_factors(self) -> bool:
+        """Whether B factors were kept in some shard, so that `residues` has them."""
+        for shard in self._shards.values():
+            with reading(shard.packed) as packed:
+                if B_FACTOR.name in packed.columns(B_FACTOR.table):
+                    return True
+        return False
 
     def similarity(self, names: Iterable[str]) -> pd.DataFrame:
         """How alike the interfaces of some models are.
@@ -241,37 +313,6 @@ def _whole_or_chunks(tables: Iterator[pd.DataFrame], chunks: int | None) -> pd.D
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
-def _node_table(packed: PackedFile, first: int, stop: int) -> pd.DataFrame:
-    """Nodes of the models from the first to the one before `stop`; those that failed have none."""
-    bounds = packed.bounds("node", first, stop)
-    columns = packed.rows("node", first, stop, graph_tables.NODE_COLUMNS)
-    cluster = packed.node_clusters(first, stop) if packed.is_clustered else None
-    table = graph_tables.node_table(columns, cluster)
-    table.insert(0, "model", _names_of_rows(packed, first, bounds))
-    table.insert(1, "node", np.arange(bounds[-1] - bounds[0]) - np.repeat(bounds[:-1] - bounds[0], np.diff(bounds)))
-    return table
-
-
-def _interface_edge_table(packed: PackedFile, first: int, stop: int) -> pd.DataFrame:
-    return _edge_table(packed, "edge", first, stop)
-
-
-def _internal_edge_table(packed: PackedFile, first: int, stop: int) -> pd.DataFrame:
-    return _edge_table(packed, "internal_edge", first, stop)
-
-
-def _edge_table(packed: PackedFile, table_name: str, first: int, stop: int) -> pd.DataFrame:
-    columns = packed.rows(table_name, first, stop, graph_tables.EDGE_COLUMNS)
-    table = graph_tables.edge_table(columns, internal=table_name == "internal_edge")
-    table.insert(0, "model", _names_of_rows(packed, first, packed.bounds(table_name, first, stop)))
-    return table
-
-
-def _names_of_rows(packed: PackedFile, first: int, bounds: np.ndarray) -> np.ndarray:
-    names = np.array(packed.names[first : first + len(bounds) - 1], dtype=object)
-    return np.repeat(names, np.diff(bounds))
-
-
 def _listed_names(shard: ShardFolder) -> list[str]:
     """Names of the models that have a graph: the manifest's, or where it cannot be read those of packed.h5."""
     try:
@@ -297,56 +338,3 @@ def _failures_of(shard: ShardFolder) -> dict[str, str]:
 
 def _near(name: str, names: list[str]) -> str:
     return ", ".join(difflib.get_close_matches(str(name), names[:_MOST_COMPARED], n=3) or names[:3])
-
-
-def _models_of(shard: ShardFolder) -> pd.DataFrame:
-    pd = graph_tables.pandas_module()
-    with reading(shard.packed) as packed:
-        pointers = {table: packed.column(pointer) for table, pointer in POINTERS.items()}
-        sums = {
-            name: _sums(packed.column(f"edge/{column}"), pointers["edge"])
-            for name, column in (("contact_area", "voro_area"), ("elec", "elec"), ("vdw", "vdw"))
-        }
-        n_clusters = np.diff(packed.column(CLUSTERS[2])) if packed.is_clustered else np.nan
-        return pd.DataFrame(
-            {
-                "model": packed.names,
-                "target": _as_text(packed.column("model/target")),
-                **{name: _or_nan(packed.column(f"model/{name}")) for name in ("seed", "sample")},
-                "shard": shard.index,
-                "status": packed.statuses,
-                "n_atoms": packed.column("model/n_atoms"),
-                "dropped_locations": packed.column("model/dropped_locations"),
-                **{role: _as_text(packed.column(f"model/{role}")) for role in ("heavy_type", "light_type")},
-                **{f"n_{table}s": np.diff(pointer) for table, pointer in pointers.items()},
-                "n_clusters": n_clusters,
-                **sums,
-                **{flag: packed.column(f"model/{flag}").astype(bool) for flag in QUALITY_FLAGS},
-                "left_out": _as_text(packed.column("model/left_out_names")),
-                "seconds": packed.column("model/seconds").sum(axis=1),
-                "source": _as_text(packed.column("model/source")),
-                **{name: packed.column(f"{SCORE_TABLE}/{name}") for name in packed.scores},
-                "score_problem": packed.score_problems,
-                "target_problem": "",
-                **{_TARGET_NAMES.get(name, name): _target(values) for name, values in packed.targets.items()},
-            }
-        )
-
-
-def _target(values: np.ndarray) -> np.ndarray | list[str]:
-    return _as_text(values) if values.dtype.kind == "S" else _or_nan(values) if values.dtype.kind == "i" else values
-
-
-def _or_nan(numbers: np.ndarray) -> np.ndarray:
-    """Numbers from 0 on, as floats where some are missing."""
-    return numbers if (numbers >= 0).all() else np.where(numbers < 0, np.nan, numbers)
-
-
-def _as_text(column: np.ndarray) -> list[str]:
-    return [value.decode(errors="replace") for value in column.tolist()]
-
-
-def _sums(values: np.ndarray, pointer: np.ndarray) -> np.ndarray:
-    """Sum of each model's rows."""
-    total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
-    return total[pointer[1:]] - total[pointer[:-1]]

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..report.figures import AS_IS, COLOURS, CYCLE, Missing, legend_above, picture
-from .explore import QUALITY_FLAGS, Run
+from .explore import Run
 from .graph_plots import AREA, MOST_NAMED, REGION_COLOURS
+from .model_table import QUALITY_FLAGS
 
 
 def ensemble(run: Run, axes: Sequence[Axes] | None = None) -> Figure:

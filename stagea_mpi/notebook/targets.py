@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from ..errors import ConfigError, listed
 from ..graph.interface_graph import GraphArrays
 from ..report.figures import AS_IS, COLOURS, CYCLE, Missing, legend_above, picture, title
-from .explore import QUALITY_FLAGS
+from .model_table import QUALITY_FLAGS
 
 #: DockQ from which a model is acceptable, of medium and of high quality (Basu & Wallner, PLoS ONE 11 (2016) e0161879).
 ACCEPTABLE, MEDIUM, HIGH = 0.23, 0.49, 0.80
