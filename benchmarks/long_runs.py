@@ -1,4 +1,4 @@
-"""Long runs, what listing, ``status``, ``verify``, ``report`` and ``table`` take by numbers of files, shards and models:
+"""Long runs, what listing, ``status``, ``verify``, ``report`` and ``table`` take by numbers of files, shards, models:
 ``python -m benchmarks long-runs [--files 20000 100000] [--shards 100 1000] [--models 50]``.
 
 Files are empty; shards are copies of one that is computed, with events of their own. Each command is a process of its

@@ -33,14 +33,14 @@ def model_table(packed: PackedFile, shard: int) -> pd.DataFrame:
         name: _sums(packed.column(f"edge/{column}"), pointers["edge"])
         for name, column in (("contact_area", "voro_area"), ("elec", "elec"), ("vdw", "vdw"))
     }
-    n_clusters = np.diff(packed.column(CLUSTERS[2])) if packed.is_clustered else np.nan
+    n_clusters = np.diff(packed.column(CLUSTERS[2])) if packed.is_clustered else np.full(packed.n_models, np.nan)
     return pd.DataFrame(
         {
-            "model": packed.names,
+            "model": _column(packed.names),
             "target": _as_text(packed.column("model/target")),
             **{name: _or_nan(packed.column(f"model/{name}")) for name in ("seed", "sample")},
-            "shard": shard,
-            "status": packed.statuses,
+            "shard": np.full(packed.n_models, shard),
+            "status": _column(packed.statuses),
             "n_atoms": packed.column("model/n_atoms"),
             "dropped_locations": packed.column("model/dropped_locations"),
             **{role: _as_text(packed.column(f"model/{role}")) for role in ("heavy_type", "light_type", "input_chains")},
@@ -52,7 +52,7 @@ def model_table(packed: PackedFile, shard: int) -> pd.DataFrame:
             "seconds": packed.column("model/seconds").sum(axis=1),
             "source": _as_text(packed.column("model/source")),
             **optional_columns(packed),
-            "score_problem": packed.score_problems,
+            "score_problem": _column(packed.score_problems),
         }
     )
 
@@ -94,8 +94,13 @@ def _or_nan(numbers: np.ndarray) -> np.ndarray:
     return numbers if (numbers >= 0).all() else np.where(numbers < 0, np.nan, numbers)
 
 
-def _as_text(column: np.ndarray) -> list[str]:
-    return [value.decode(errors="replace") for value in column.tolist()]
+def _as_text(column: np.ndarray) -> np.ndarray:
+    return _column([value.decode(errors="replace") for value in column.tolist()])
+
+
+def _column(texts: list[str]) -> np.ndarray:
+    """Texts as an array of objects, which says that they are texts where there are none, too."""
+    return np.array(texts, dtype=object)
 
 
 def _sums(values: np.ndarray, pointer: np.ndarray) -> np.ndarray:
