@@ -35,6 +35,7 @@ CONTENTS = {
         "docs/failures.md",
         "docs/files.md",
         "docs/json.md",
+        "docs/tables.md",
         "docs/python.md",
     ),
     "Background": ("docs/kernels.md", "stagea_mpi/data/SOURCES.md", "tests/data/SOURCES.md"),

@@ -51,7 +51,8 @@ def node_table(columns: Mapping[str, np.ndarray], cluster: np.ndarray | None = N
     Returns
     -------
     table : DataFrame
-        `side`, `residue_number`, `residue`, `atom`, `region`, `x`, `y`, `z` (Å), `bsa` (Å²), `cluster`.
+        `side`, `residue_number`, `residue`, `atom`, `region`, `x`, `y`, `z` (Å), `bsa` (Å²), `number`,
+        `imgt`, `cluster`.
     """
     pd = pandas_module()
     return pd.DataFrame(table_columns(NODE_FEATURES, columns) | {"cluster": -1 if cluster is None else cluster})

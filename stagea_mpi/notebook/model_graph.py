@@ -53,8 +53,10 @@ class InterfaceGraph(GraphArrays):
         Returns
         -------
         table : DataFrame
-            `side` (antibody or antigen), `residue_number`, `residue`, `atom`, `region`, `x`, `y`, `z` (Å), `bsa` (Å²,
-            of the atom's residue), `cluster` (depth 0; -1 without clusters).
+            `side` (antibody or antigen), `residue_number` (in the merged chain), `residue`, `atom`, `region`, `x`, `y`,
+            `z` (Å), `bsa` (Å², of the atom's residue), `number` (in the input, with insertion code), `imgt` (IMGT
+            number with insertion letter, empty outside the labelled domains), `cluster` (depth 0; -1 without
+            clusters).
         """
         return graph_tables.node_table(graph_tables.nodes_of(self), self.clusters and self.clusters[0])
 
