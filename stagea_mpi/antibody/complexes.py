@@ -1,5 +1,6 @@
 """One complex as two merged chains: the antibody (heavy, then light) is chain A, the antigen is chain B."""
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -75,6 +76,26 @@ class Chains:
             antibody.append(_named(self.light, self.light_range))
         return ",".join(antibody), ",".join(self.antigen)
 
+    @classmethod
+    def of_sides(cls, antibody: str, antigen: str) -> "Chains":
+        """The chains of which `sides` has given the names; they are not checked once more.
+
+        >>> Chains.of_sides("B:1-118,B:134-", "A,C") == Chains(
+        ...     "B", "B", ("A", "C"), ResidueRange(0, 118), ResidueRange(133), check=False
+        ... )
+        True
+
+        Raises
+        ------
+        ValueError
+            They are no names that `sides` gives.
+        """
+        named = [_part(name) for name in antibody.split(",")]
+        if len(named) > 2 or not all(name for name, _ in named) or not antigen:
+            raise ValueError(f"expected one or two chains of an antibody and an antigen, found {(antibody, antigen)}")
+        (heavy, heavy_range), (light, light_range) = named[0], named[1] if len(named) == 2 else (None, WHOLE)
+        return cls(heavy, light, tuple(antigen.split(",")), heavy_range, light_range, check=False)
+
     def __str__(self) -> str:
         return f"heavy {self.heavy}, light {self.light or 'none'}, antigen {', '.join(self.antigen)}"
 
@@ -83,6 +104,14 @@ def _named(name: str, part: ResidueRange) -> str:
     if part.first == 0 and part.stop is None:
         return name
     return f"{name}:{part.first + 1}-{'' if part.stop is None else part.stop}"
+
+
+def _part(text: str) -> tuple[str, ResidueRange]:
+    """A chain and the part of it that is meant, of `_named`'s text."""
+    match = re.fullmatch(r"(.+):(\d+)-(\d*)", text)
+    if match is None:
+        return text, WHOLE
+    return match[1], ResidueRange(int(match[2]) - 1, int(match[3]) if match[3] else None)
 
 
 @dataclass(frozen=True)

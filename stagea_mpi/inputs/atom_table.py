@@ -18,6 +18,8 @@ class AtomTable:
     author_number : ndarray of int64, shape=(n,)
         The residue's number and insertion code as one integer that sorts as they do.
     is_hetatm, is_hydrogen : ndarray of bool, shape=(n,)
+    element : ndarray of bytes, shape=(n,)
+        Chemical symbols, such as ``Cl``: the file's, or by the atoms' names where it has none; ``X`` where unknown.
     xyz : ndarray of float64, shape=(n, 3)
         Å, rounded to the three decimals of the PDB format.
     b_factor : ndarray of float32, shape=(n,)
@@ -40,6 +42,7 @@ class AtomTable:
     author_number: np.ndarray
     is_hetatm: np.ndarray
     is_hydrogen: np.ndarray
+    element: np.ndarray
     xyz: np.ndarray
     b_factor: np.ndarray
     dropped: np.ndarray

@@ -313,13 +313,13 @@ def _as_table(parts: list[_Columns], shared_chain: str | None) -> tuple[AtomTabl
     if is_water_name:
         dry = ~np.isin(columns["residue_name"], is_water_name)
         columns, part = {name: column[dry] for name, column in columns.items()}, part[dry]
-    element, altloc, occupancy = (columns.pop(name) for name in ("element", "altloc", "occupancy"))
+    altloc, occupancy = (columns.pop(name) for name in ("altloc", "occupancy"))
     begins = changes(part)
     residue = np.cumsum(begins | changes(columns["chain"], columns["author_number"], columns["residue_name"]))
     columns["residue_name"], columns["atom_name"], columns["is_hetatm"] = standard_names(
-        residue, columns["residue_name"], columns["atom_name"], element, columns["is_hetatm"]
+        residue, columns["residue_name"], columns["atom_name"], columns["element"], columns["is_hetatm"]
     )
-    columns["is_hydrogen"] = np.isin(element, (b"H", b"D")) | np.char.startswith(columns["atom_name"], b"H")
+    columns["is_hydrogen"] = np.isin(columns["element"], (b"H", b"D")) | np.char.startswith(columns["atom_name"], b"H")
     chosen = choose_locations(
         columns["chain"],
         columns["author_number"],

@@ -29,6 +29,7 @@ def _table(places):
         author_number=np.array(numbers) * 256,
         is_hetatm=np.zeros(n, dtype=bool),
         is_hydrogen=np.zeros(n, dtype=bool),
+        element=np.array(["C"] * n, dtype="S"),
         xyz=np.array([point for xyz in places.values() for point in xyz], dtype=float),
         b_factor=np.zeros(n, dtype=np.float32),
         dropped=np.zeros(0, dtype="S1"),
