@@ -29,7 +29,7 @@ main() {
     make_venv
     install_h5py
     say "installing the Python dependencies"
-    pip install -c "$CONSTRAINTS" --no-build-isolation -e '.[test,notebooks,table,docs]'
+    pip install -c "$CONSTRAINTS" --no-build-isolation -e '.[test,notebooks,table,view,docs]'
     stamp "$KERNELS_STAMP" "$(kernels_fingerprint)"
     stamp "$STAMP" "$wanted"
     say "ready: $VENV/bin/python"

@@ -123,10 +123,19 @@ def command_parser() -> argparse.ArgumentParser:
     verify.set_defaults(command=_verify)
 
     export = commands.add_parser(
-        "export", help="writes graphs.h5 of shards that are without (stage_a.write_graphs: 0); alone or on ranks"
+        "export",
+        help="writes graphs.h5 of shards that are without (stage_a.write_graphs: 0), alone or on ranks; or a model for "
+        "PyMOL or ChimeraX",
     )
     export.add_argument("run_root", help="the run folder")
-    export.add_argument("--shards", type=_shard_list, metavar="0,3-7", help="only these shards")
+    what = export.add_mutually_exclusive_group()
+    what.add_argument("--shards", type=_shard_list, metavar="0,3-7", help="only these shards")
+    what.add_argument("--pymol", metavar="MODEL", help="a structure, and a script that shows the interface")
+    what.add_argument("--chimerax", metavar="MODEL", help="the same for ChimeraX")
+    export.add_argument("-o", dest="output", metavar="FOLDER", help="where to write the model's files (this folder)")
+    export.add_argument(
+        "--colour", "--color", help="what colours the interface: contact_area (unless stated), bsa or b_factor"
+    )
     export.set_defaults(command=_export)
 
     score = commands.add_parser(
@@ -380,6 +389,15 @@ def _run_on(comm: Communicator, worker: "WorkerProcess", parsed: argparse.Namesp
 
 
 def _export(parsed: argparse.Namespace) -> int:
+    if parsed.pymol is not None or parsed.chimerax is not None:
+        from .notebook.export_model import main as write
+
+        parsed.stop.decline()
+        output = given(parsed.output, "-o") if parsed.output else "."
+        root = given(parsed.run_root, "RUN_ROOT")
+        return write(root, output, pymol=parsed.pymol, chimerax=parsed.chimerax, by=parsed.colour)
+    if parsed.output is not None or parsed.colour is not None:
+        raise ConfigError("export: -o and --colour are of --pymol MODEL and --chimerax MODEL; state one of these, too")
     return _on_ranks(lambda comm: _export_on(comm, parsed))
 
 

@@ -26,6 +26,7 @@ from ..storage.packed_reader import PackedFile, reading
 from ..storage.schema import B_FACTOR, SCORES
 from . import graph_tables, interface_tables, model_table, run_rows
 from .model_graph import InterfaceGraph
+from .run_sources import InRun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +66,7 @@ class Run(Mapping):
             index = names.index(name) if name in names else None
             if index is not None and statuses[index] == "ok":
                 clusters = packed.clusters(index) if packed.is_clustered else None
-                return InterfaceGraph.of(packed.graph(index), name, clusters)
+                return InterfaceGraph.of(packed.graph(index), name, clusters, InRun(self.root, shard))
         if index is None:
             raise KeyError(f"{name} is no model of shard {shard}; near are {_near(name, names)}")
         raise KeyError(f"{name} has no graph: {statuses[index]}")

@@ -14,22 +14,12 @@ from matplotlib.ticker import MaxNLocator
 
 from ..errors import ConfigError
 from ..graph.interface_graph import GraphArrays
-from ..report.figures import AS_IS, COLOURS, CYCLE, Missing, legend_above, picture, title
+from ..report.colours import COLOURS
+from ..report.figures import AS_IS, CYCLE, Missing, legend_above, picture, title
 from ..structure.residues import ANTIGEN, REGIONS
 from . import graph_tables
+from .colours import REGION_COLOURS
 
-#: Colour of each region: heavy CDRs warm, light CDRs cool, the rest grey.
-REGION_COLOURS = {
-    "H1": COLOURS["yellow"],
-    "H2": COLOURS["orange"],
-    "H3": COLOURS["vermilion"],
-    "L1": COLOURS["sky"],
-    "L2": COLOURS["blue"],
-    "L3": COLOURS["green"],
-    "FR": COLOURS["grey"],
-    "CONST": COLOURS["light"],
-    "AG": COLOURS["black"],
-}
 #: Colours of a contact area, or of a share.
 AREA = LinearSegmentedColormap.from_list("area", ("#FFFFFF", COLOURS["sky"], COLOURS["blue"], COLOURS["black"]))
 #: More residues or models than these on an axis are not named.

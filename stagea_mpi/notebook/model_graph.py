@@ -6,22 +6,29 @@ matplotlib, h5py and PyTorch are imported when they are asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from ..antibody.chain_rules import AUTO, ChainRule
 from ..config.paths import given
-from ..errors import LaunchError, StorageError
+from ..errors import ConfigError, LaunchError, StorageError
 from ..graph.interface_graph import Clusters, Edges, GraphArrays
 from ..rundir.folders import publish
 from . import graph_tables
+from .residues import ModelResidues, Origin
 
 if TYPE_CHECKING:
+    import gemmi
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from ..antibody.complexes import Chains
+    from .viewer import View
 
 #: Columns of the features that `InterfaceGraph.to_pyg` puts side by side, in this order.
 PYG_NODE_FEATURES = ("res_type", "charge", "polarity", "bsa", "atom_type", "region")
@@ -35,17 +42,26 @@ class InterfaceGraph(GraphArrays):
     Its arrays (`chain`, `position`, `interface.dist`, …) have a row each in `stagea_mpi.graph.features`.
     They are read-only, since the graphs that `cluster` and `dataclasses.replace` make of this one share them.
     `len(graph)` counts nodes, `==` compares all arrays, and as the last line of a notebook's cell it is a picture.
+
+    Attributes
+    ----------
+    origin : Origin or None
+        Where its structure can be read once more. It says nothing of the graph and is not compared.
     """
+
+    origin: Origin | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         for f in fields(self):
             object.__setattr__(self, f.name, _read_only(getattr(self, f.name)))
 
     @classmethod
-    def of(cls, graph: GraphArrays, name: str = "", clusters: Clusters | None = None) -> Self:
+    def of(
+        cls, graph: GraphArrays, name: str = "", clusters: Clusters | None = None, origin: Origin | None = None
+    ) -> Self:
         """The same arrays, under a model's name."""
         arrays = {f.name: getattr(graph, f.name) for f in fields(graph)}
-        return cls(**arrays | {"name": name, "clusters": clusters})
+        return cls(**arrays | {"name": name, "clusters": clusters, "origin": origin})
 
     def nodes(self) -> pd.DataFrame:
         """A row for each atom.
@@ -192,6 +208,92 @@ class InterfaceGraph(GraphArrays):
             library = (error.name or "matplotlib").split(".")[0]
             raise LaunchError(f"{library} is not installed; `pip install matplotlib pandas` installs it") from error
         return side_view(self, ax)
+
+    def residues(
+        self,
+        source: str | Path | gemmi.Structure | None = None,
+        *,
+        heavy: str = AUTO,
+        light: str | None = AUTO,
+        antigen: str | Iterable[str] = AUTO,
+        chains: str | dict[str, Any] | Chains | ChainRule | None = None,
+        model: str | int | None = None,
+    ) -> ModelResidues:
+        """The residues of the structure that the graph is of, under its own chains and numbers.
+
+        Parameters
+        ----------
+        source, heavy, light, antigen, chains, model
+            Those that the graph was built from, as `stagea_mpi.build_graph` takes them. None are needed of a graph that
+            it has just built from a file, nor of a run's: its structure is read from there once more.
+
+        Returns
+        -------
+        residues : ModelResidues
+            With region, contact area, buried area and B factor of each; `table()` gives them as a DataFrame.
+
+        Raises
+        ------
+        ConfigError
+            An argument is wrong, or the graph is of another structure or of other chains.
+        RunFolderError
+            The run's input is missing, or another one than it was.
+        ModelError, LaunchError
+            As `stagea_mpi.build_graph`.
+        """
+        from .sources import FromSource, rule_of
+
+        stated = rule_of(heavy, light, antigen, chains, "residues")
+        if source is not None:
+            return FromSource(source, stated, model).residues(self)
+        if self.origin is None:
+            raise ConfigError(
+                f"residues: {self.name or 'the graph'} does not know its structure; expected the file that it was "
+                "built from as source, and its chains"
+            )
+        if model is not None or stated != ChainRule():
+            raise ConfigError("residues: chains and model are those of a source; expected a source beside them")
+        return self.origin.residues(self)
+
+    def view(
+        self,
+        colour: str = "region",
+        *,
+        values: Mapping[tuple[str, str | int], float] | None = None,
+        source: str | Path | gemmi.Structure | ModelResidues | None = None,
+        **which: Any,
+    ) -> View:
+        """The model in space, to be turned with the mouse, as the last line of a notebook's cell.
+
+        Parameters
+        ----------
+        colour : str
+            ``region``, ``contact_area``, ``bsa`` (buried area), ``b_factor`` or ``plddt`` (B factors in AlphaFold's
+            classes). With `values`, what these are called.
+        values : mapping of (chain, number) to float, optional
+            A value for some residues, such as the distance from a reference, by the structure's chain and number with
+            insertion code: ``{("H", "52A"): 1.8}``.
+        source : path, gemmi.Structure or ModelResidues, optional
+            As in `residues`, or what that has given.
+        **which
+            `heavy`, `light`, `antigen`, `chains` and `model` of `residues`.
+
+        Returns
+        -------
+        view : View
+            It needs no network; its `save` writes it as a page.
+
+        Raises
+        ------
+        ConfigError, RunFolderError, ModelError
+            As `residues`, or there is no such colouring.
+        LaunchError
+            The viewer is not installed.
+        """
+        from .viewer import view_of
+
+        residues = source if isinstance(source, ModelResidues) else self.residues(source, **which)
+        return view_of(residues, colour, values)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         """The picture as the last line of a notebook's cell; in words where matplotlib is not installed."""

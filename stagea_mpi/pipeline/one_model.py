@@ -65,8 +65,8 @@ def _listed(names: Sequence[str], numbers: Sequence[int | None]) -> str:
     return listed(name if number is None else f"{name} ({number})" for name, number in pairs)
 
 
-def complex_of(atoms: AtomTable, rule: Chains | ChainRule, name: str) -> tuple[Complex, CheckedChains]:
-    """A model's merged complex and the domains of its antibody.
+def complex_of(atoms: AtomTable, rule: Chains | ChainRule, name: str) -> tuple[Chains, Complex, CheckedChains]:
+    """A model's chains, stated or found, the complex of them, and the domains of its antibody.
 
     Parameters
     ----------
@@ -86,9 +86,9 @@ def complex_of(atoms: AtomTable, rule: Chains | ChainRule, name: str) -> tuple[C
     if isinstance(chains, Chains):
         complex_ = merge_chains(atoms, chains, name)
         numbering.number(sequence for sequence in (complex_.heavy, complex_.light, *complex_.antigen) if sequence)
-        return complex_, check_numbered(chains, complex_.heavy, complex_.light, complex_.antigen, numbering)
+        return chains, complex_, check_numbered(chains, complex_.heavy, complex_.light, complex_.antigen, numbering)
     sequences = chain_sequences(atoms)
     numbering.number(sequences.values())
     domains = {sequence: numbering[sequence] for sequence in sequences.values()}
     choice = find_chains(chains, sequences, domains, lambda: atoms)
-    return merge_chains(atoms, choice.chains, name), choice.checked
+    return choice.chains, merge_chains(atoms, choice.chains, name), choice.checked

@@ -120,7 +120,7 @@ def read_reference(stated: StatedReference) -> Reference:
         with time_limit(_LONGEST_S, name):
             ref = chosen_model(str(stated.structure), stated.model or None, "model")
             rule = stated.chains.for_model(ref) if isinstance(stated.chains, ChainTable) else stated.chains
-            complex_, domains = complex_of(read_model(ref), rule, name)
+            _, complex_, domains = complex_of(read_model(ref), rule, name)
             return Reference.of(complex_, domains, name if not stated.model else f"{name} ({stated.model})")
     except StageAError:
         raise

@@ -11,23 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import ConfigError
+from .colours import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
-#: Okabe & Ito's palette (Color Universal Design, 2008).
-COLOURS = {
-    "blue": "#0072B2",
-    "orange": "#E69F00",
-    "green": "#009E73",
-    "vermilion": "#D55E00",
-    "purple": "#CC79A7",
-    "sky": "#56B4E9",
-    "yellow": "#F0E442",
-    "grey": "#999999",
-    "light": "#DDDDDD",
-    "black": "#222222",
-}
 #: The order in which lines and groups take colours.
 CYCLE = tuple(COLOURS[name] for name in ("blue", "orange", "green", "vermilion", "purple", "sky", "black", "grey"))
 
