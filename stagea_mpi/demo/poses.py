@@ -238,7 +238,7 @@ def write_poses(out_dir: Path, source: ShippedComplex, count: int = 96, seed: in
 
 
 def write_complex(path: Path, source: ShippedComplex) -> Path:
-    """Write the shipped complex itself, of which the poses are moves, as a PDB file: a reference to compare them with."""
+    """Write the shipped complex itself, of which the poses are moves, as a PDB file: what they are compared with."""
     path = Path(path)
     unmoved = Pose("reference", np.eye(3), np.zeros(3), touching=True)
     path.parent.mkdir(parents=True, exist_ok=True)
