@@ -46,6 +46,8 @@ TYPES = {
         "stagea_mpi.antibody.complexes.ResidueRange",
         "stagea_mpi.training.normalisation.Scaling",
         "stagea_mpi.training.sampling.ShardShuffle",
+        "stagea_mpi.notebook.residues.ModelResidues",
+        "stagea_mpi.notebook.viewer.View",
     ),
     "modules": (
         "stagea_mpi.config.run_config.RunConfig",

@@ -98,6 +98,9 @@ def test_graphs_are_explored(finished, tmp_path):
     notebook = run_notebook("explore_graphs", tmp_path, run_root=str(finished), predicted=str(tmp_path / "predicted"))
     assert pictures(notebook) == 9
     assert "7daa_seed-1_sample-1" in texts(notebook)
+    pages = [o.data.get("text/html", "") for cell in notebook.cells for o in cell.get("outputs", []) if "data" in o]
+    (view,) = [page for page in pages if page.startswith("<iframe srcdoc=")]
+    assert "data:text/plain;base64," in view  # the structure, in the page itself
     assert "\nTrue\n" in texts(notebook)  # the graph that is built from the file alone equals the run's
 
 
