@@ -21,7 +21,7 @@ pytestmark = pytest.mark.mpi
 
 @pytest.fixture
 def config(comm, shared_tmp_path, config_for):
-    """Of five poses in shards of two and one file that is no structure, with a reference; the first rank writes them."""
+    """Of five poses in shards of two and a file that is no structure, with a reference; the first rank writes them."""
     poses = shared_tmp_path / "poses"
     if comm.rank == 0:
         write_poses(poses, COMPLEXES["7DAA"], 5, seed=5)
