@@ -128,10 +128,10 @@ def command_parser() -> argparse.ArgumentParser:
         "PyMOL or ChimeraX",
     )
     export.add_argument("run_root", help="the run folder")
-    what = export.add_mutually_exclusive_group()
-    what.add_argument("--shards", type=_shard_list, metavar="0,3-7", help="only these shards")
-    what.add_argument("--pymol", metavar="MODEL", help="a structure, and a script that shows the interface")
-    what.add_argument("--chimerax", metavar="MODEL", help="the same for ChimeraX")
+    form = export.add_mutually_exclusive_group()
+    form.add_argument("--shards", type=_shard_list, metavar="0,3-7", help="only these shards")
+    form.add_argument("--pymol", metavar="MODEL", help="a structure, and a script that shows the interface")
+    form.add_argument("--chimerax", metavar="MODEL", help="the same for ChimeraX")
     export.add_argument("-o", dest="output", metavar="FOLDER", help="where to write the model's files (this folder)")
     export.add_argument(
         "--colour", "--color", help="what colours the interface: contact_area (unless stated), bsa or b_factor"
