@@ -11,7 +11,8 @@ from stagea_mpi.graph.interface_graph import GraphArrays
 from stagea_mpi.graph.timing import STAGES
 from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.rundir.folders import RunFolder
-from stagea_mpi.storage.packed_reader import PackedFile, write_clustered
+from stagea_mpi.storage.packed_copy import write_clustered
+from stagea_mpi.storage.packed_reader import PackedFile
 from stagea_mpi.storage.packed_writer import ModelRecord, PackedWriter, as_bytes
 from stagea_mpi.storage.schema import joined_names, root_attributes
 

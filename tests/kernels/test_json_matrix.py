@@ -62,11 +62,14 @@ def test_blocks_are_those_that_json_and_numpy_take_out(written, separators):
 
 
 @given(st.lists(st.one_of(
-    st.floats(width=32, allow_nan=False, allow_infinity=False), st.floats(-100, 100), st.integers(-(10**25), 10**25),
+    st.floats(-(2.0**127), 2.0**127, width=32), st.floats(-100, 100), st.integers(-(10**25), 10**25),
     st.floats(1e-60, 1e-30), st.none(),
 ), min_size=4, max_size=4))  # fmt: skip
 def test_numbers_are_those_of_python(four):
-    """Half a unit in a float's last place at most: all digits but those behind the 19th count."""
+    """Half a unit in a float's last place at most: all digits but those behind the 19th count.
+
+    (What is so near to the largest float that rounding decides has room or not.)
+    """
     text = json.dumps({"pae": [four[:2], four[2:]]}).encode()
     found = np.concatenate(blocks(text, 2, np.array([0]), np.array([1])))[:, 0].tolist()
     for ours, python in zip(found, (four[1], four[2]), strict=True):
