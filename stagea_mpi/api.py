@@ -5,6 +5,7 @@ once, on all ranks, is done here for one.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,9 @@ def build_graph(
         with time_limit(timeout, name, "timeout"):
             name, atoms = read_source(source, model, "build_graph")
             found, complex_, checked = complex_of(atoms, rule, name)
-            # A structure may be changed later on; a file is known by its path.
-            origin = None
+            origin = None  # of a structure, which may be changed later on; a file is known by its path
             if not isinstance(source, gemmi.Structure):
-                origin = FromSource(str(Path(source).absolute()), found, model)
+                origin = FromSource(str(Path(source).absolute()), replace(found, check=False), model)
             graph = build_arrays(complex_, antibody_regions(complex_, checked), antibody_imgt(complex_, checked))
             return InterfaceGraph.of(graph, name, origin=origin)
     except StageAError:
