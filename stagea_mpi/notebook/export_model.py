@@ -50,7 +50,7 @@ def export_model(run_root: Path, model: str, program: str, folder: Path, by: str
         The files cannot be written.
     """
     try:
-        residues = Run(run_root)[model].residues()
+        residues = Run(run_root)[model].in_structure()
     except KeyError as error:
         raise RunFolderError(f"{run_root}: {error.args[0]}") from error
     files = files_of(residues, program, by)

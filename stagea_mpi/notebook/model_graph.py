@@ -209,7 +209,7 @@ class InterfaceGraph(GraphArrays):
             raise LaunchError(f"{library} is not installed; `pip install matplotlib pandas` installs it") from error
         return side_view(self, ax)
 
-    def residues(
+    def in_structure(
         self,
         source: str | Path | gemmi.Structure | None = None,
         *,
@@ -243,16 +243,16 @@ class InterfaceGraph(GraphArrays):
         """
         from .sources import FromSource, rule_of
 
-        stated = rule_of(heavy, light, antigen, chains, "residues")
+        stated = rule_of(heavy, light, antigen, chains, "in_structure")
         if source is not None:
             return FromSource(source, stated, model).residues(self)
         if self.origin is None:
             raise ConfigError(
-                f"residues: {self.name or 'the graph'} does not know its structure; expected the file that it was "
+                f"in_structure: {self.name or 'the graph'} does not know its structure; expected the file that it was "
                 "built from as source, and its chains"
             )
         if model is not None or stated != ChainRule():
-            raise ConfigError("residues: chains and model are those of a source; expected a source beside them")
+            raise ConfigError("in_structure: chains and model are those of a source; expected a source beside them")
         return self.origin.residues(self)
 
     def view(
@@ -274,9 +274,9 @@ class InterfaceGraph(GraphArrays):
             A value for some residues, such as the distance from a reference, by the structure's chain and number with
             insertion code: ``{("H", "52A"): 1.8}``.
         source : path, gemmi.Structure or ModelResidues, optional
-            As in `residues`, or what that has given.
+            As in `in_structure`, or what that has given.
         **which
-            `heavy`, `light`, `antigen`, `chains` and `model` of `residues`.
+            `heavy`, `light`, `antigen`, `chains` and `model` of `in_structure`.
 
         Returns
         -------
@@ -286,13 +286,13 @@ class InterfaceGraph(GraphArrays):
         Raises
         ------
         ConfigError, RunFolderError, ModelError
-            As `residues`, or there is no such colouring.
+            As `in_structure`, or there is no such colouring.
         LaunchError
             The viewer is not installed.
         """
         from .viewer import view_of
 
-        residues = source if isinstance(source, ModelResidues) else self.residues(source, **which)
+        residues = source if isinstance(source, ModelResidues) else self.in_structure(source, **which)
         return view_of(residues, colour, values)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:

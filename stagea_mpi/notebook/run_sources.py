@@ -38,7 +38,7 @@ class InRun:
         RunFolderError
             A file of the run that tells where the model is cannot be read, or the input is missing or has changed.
         ModelError, LaunchError
-            As `InterfaceGraph.residues`.
+            As `InterfaceGraph.in_structure`.
         """
         folder, name = RunFolder(self.run_root), graph.name
         shard = folder.shard(self.shard)

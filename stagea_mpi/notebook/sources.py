@@ -40,9 +40,9 @@ class FromSource:
         Raises
         ------
         ConfigError, ModelError, LaunchError
-            As `InterfaceGraph.residues`.
+            As `InterfaceGraph.in_structure`.
         """
-        name, atoms = read_source(self.source, self.model, "residues")
+        name, atoms = read_source(self.source, self.model, "in_structure")
         chains, _, checked = complex_of(atoms, self.chains, name)
         return replace(residues_of(graph, atoms, chains, checked, name), name=graph.name or name)
 

@@ -125,11 +125,11 @@ def test_chimerax_gets_its_files_in_this_folder_where_none_is_named(finished, tm
 def test_graphs_of_a_run_know_their_structures(finished):
     run = Run(finished / "run")
     for key, name in names_of(finished).items():
-        residues = run[name].residues()
+        residues = run[name].in_structure()
         assert (residues.name, set(residues.role)) == (name, {"heavy", "light", "antigen"})
         assert set(residues.chain) == ({"Hv", "Lv", "Ag"} if key == "long" else {"H", "L", "A"})
     assert f"<title>{name}</title>" in run[name].view("contact_area").page
-    assert run[name].cluster().residues().table().equals(residues.table())
+    assert run[name].cluster().in_structure().table().equals(residues.table())
 
 
 @pytest.mark.parametrize(
@@ -183,17 +183,17 @@ def test_a_run_folder_that_lacks_what_tells_the_chains_is_told(finished, tmp_pat
     content = manifest.read_bytes()
     manifest.write_bytes(content[: len(content) // 2])
     with pytest.raises(RunFolderError, match="manifest.tsv.gz: does not tell the chains of plain"):
-        graph.residues()
+        graph.in_structure()
     manifest.write_bytes(content)
     (root / "shard_lists" / "shards.params").unlink()
     with pytest.raises(RunFolderError, match="shards.params: is missing, so where models are is not known"):
-        graph.residues()
+        graph.in_structure()
 
 
 def test_the_chains_are_those_that_the_run_has_found(finished):
     graph = Run(finished / "run")["plain"]
     path = str(finished / "input" / "plain.pdb")
-    assert graph.residues().table().equals(graph.residues(path, chains=FAB_CHAINS).table())
+    assert graph.in_structure().table().equals(graph.in_structure(path, chains=FAB_CHAINS).table())
 
 
 def test_where_files_cannot_be_written_is_told(finished, tmp_path, capsys):

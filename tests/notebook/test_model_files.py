@@ -169,9 +169,9 @@ def selected(files, program):
 def test_each_selection_names_the_residues_that_the_graph_has(case, program, tmp_path):
     path, chains = made(case, tmp_path)
     graph = build_graph(path, chains=chains)
-    files = files_of(graph.residues(), program, "contact_area")
+    files = files_of(graph.in_structure(), program, "contact_area")
     _, places, found = selected(files, program)
-    table = graph.residues().table()
+    table = graph.in_structure().table()
     keys = list(zip(table["chain"], table["number"], strict=True))
 
     def those(chosen):
@@ -193,7 +193,7 @@ def test_each_selection_names_the_residues_that_the_graph_has(case, program, tmp
 @pytest.mark.parametrize("by", ["contact_area", "bsa", "b_factor"])
 def test_pymol_gets_the_values_as_b_factors_and_loads_the_file_beside_its_script(by, tmp_path):
     path, chains = made("insertion codes", tmp_path)
-    residues = build_graph(path, chains=chains).residues()
+    residues = build_graph(path, chains=chains).in_structure()
     files = files_of(residues, "pymol", by)
     assert list(files) == ["codes.pdb", "codes.pml"]
     values = residues.table().set_index(["chain", "number"])[by].fillna(0.0).to_dict()
@@ -230,7 +230,7 @@ def test_pymol_gets_the_values_as_b_factors_and_loads_the_file_beside_its_script
 
 def test_chimerax_gets_areas_as_attributes_of_residues_and_the_files_own_b_factors(tmp_path):
     path, chains = made("insertion codes", tmp_path)
-    residues = build_graph(path, chains=chains).residues()
+    residues = build_graph(path, chains=chains).in_structure()
     files = files_of(residues, "chimerax", "bsa")
     assert list(files) == ["codes.pdb", "codes_contact_area.defattr", "codes_bsa.defattr", "codes.cxc"]
     opened = re.findall(r"^open (.*)$", files["codes.cxc"], re.MULTILINE)
@@ -257,7 +257,7 @@ def test_chains_of_several_letters_are_selected_in_mmcif(tmp_path):
     for short, name in names.items():
         text = text.replace(short, name)
     path = write(tmp_path / "long.cif", text.encode())
-    residues = build_graph(path, heavy="Hv-1", light="Lv", antigen="AgA").residues()
+    residues = build_graph(path, heavy="Hv-1", light="Lv", antigen="AgA").in_structure()
     for program in ("pymol", "chimerax"):
         structure, places, found = selected(files_of(residues, program, "bsa"), program)
         assert structure == "long.cif"
@@ -269,7 +269,7 @@ def test_chains_of_several_letters_are_selected_in_mmcif(tmp_path):
 
 def test_negative_numbers_are_selected(tmp_path):
     lines = [changed(line, 22, f"{int(line[22:26]) - 60:4d}") if line[21] == "A" else line for line in fv_lines()]
-    residues = build_graph(write(tmp_path / "low.pdb", lines), chains=FAB_CHAINS).residues()
+    residues = build_graph(write(tmp_path / "low.pdb", lines), chains=FAB_CHAINS).in_structure()
     for program in ("pymol", "chimerax"):
         _, places, found = selected(files_of(residues, program, "bsa"), program)
         assert any(number.startswith("-") for _, number in found["epitope"])
@@ -290,6 +290,6 @@ def test_chains_that_no_script_could_name_get_plain_names():
 
 def test_the_nanobodys_file_keeps_residues_that_are_no_part_of_the_complex():
     path = str(STRUCTURES / "7CFN.cif.gz")
-    residues = build_graph(path, chains=NANOBODY_CHAINS).residues()
+    residues = build_graph(path, chains=NANOBODY_CHAINS).in_structure()
     _, places, _ = selected(files_of(residues, "pymol", "bsa"), "pymol")
     assert len(places) == len(residues)

@@ -73,7 +73,7 @@ def atoms_by_place(path):
 def test_each_node_is_the_atom_of_the_file_at_its_coordinates(case, tmp_path):
     path, chains = made(case, tmp_path)
     graph, known = build_graph(path, chains=chains), atoms_by_place(path)
-    residues = graph.residues()
+    residues = graph.in_structure()
     atoms = residues.atoms
     rows = rows_of_nodes(graph, atoms, graph.origin.chains, "x")
     of_row = np.repeat(np.arange(len(residues)), np.diff(residues.first))
@@ -83,6 +83,7 @@ def test_each_node_is_the_atom_of_the_file_at_its_coordinates(case, tmp_path):
         assert known[tuple(graph.position[node].tolist())] == [told]
         assert told[2:] == (RESIDUE_TYPES[graph.residue_type[node]], ATOM_TYPES[graph.atom_type[node]])
         assert residues.is_interface[k]
+    assert [residues.label[k] for k in of_row[rows]] == graph.nodes()["number"].tolist()  # those of packed.h5
     assert residues.is_interface.sum() == len(set(of_row[rows].tolist()))
 
 
@@ -90,7 +91,7 @@ def test_each_node_is_the_atom_of_the_file_at_its_coordinates(case, tmp_path):
 def test_values_of_residues_are_sums_and_means_over_the_tables(case, tmp_path):
     path, chains = made(case, tmp_path)
     graph, known = build_graph(path, chains=chains), atoms_by_place(path)
-    residues = graph.residues(path, chains=chains)
+    residues = graph.in_structure(path, chains=chains)
     names = [known[tuple(xyz)][0][:2] for xyz in graph.position.tolist()]
     area, buried, region = defaultdict(float), {}, {}
     for a, b, value in graph.edges()[["antibody", "antigen", "voro_area"]].itertuples(index=False):
@@ -114,7 +115,7 @@ def test_values_of_residues_are_sums_and_means_over_the_tables(case, tmp_path):
 
 def test_roles_and_whole_cdrs_are_told_of_residues_that_are_not_in_contact(tmp_path):
     path, chains = made("scFv, two antigen chains", tmp_path)
-    table = build_graph(path, chains=chains).residues().table()
+    table = build_graph(path, chains=chains).in_structure().table()
     assert set(table["role"][table["chain"].isin(["B", "C"])]) == {"antigen"}
     single = table[table["chain"] == "S"]
     number = single["number"].astype(int)
@@ -128,7 +129,7 @@ def test_roles_and_whole_cdrs_are_told_of_residues_that_are_not_in_contact(tmp_p
 
 def test_what_is_no_part_of_the_complex_is_other(tmp_path):
     path = write(tmp_path / "fv.pdb", fv_lines())
-    table = build_graph(path, heavy="H", light=None, antigen="A").residues().table()
+    table = build_graph(path, heavy="H", light=None, antigen="A").in_structure().table()
     assert set(table["role"][table["chain"] == "L"]) == {"other"}
     assert set(table["region"][table["chain"] == "L"]) == {""}
 
@@ -141,13 +142,15 @@ def test_a_graph_is_not_placed_in_another_structure_or_other_chains(tmp_path):
     with pytest.raises(
         ConfigError, match=r"^other: atom \d+ of the complex of heavy H, light L, antigen A is not the gra"
     ):
-        graph.residues(other, chains=FAB_CHAINS)
+        graph.in_structure(other, chains=FAB_CHAINS)
     with pytest.raises(ConfigError, match="expected the structure and the chains that the graph was built from"):
-        graph.residues(path, heavy="H", light=None, antigen="A")
+        graph.in_structure(path, heavy="H", light=None, antigen="A")
     with pytest.raises(ModelError, match="no chain Z"):
-        graph.residues(path, heavy="Z", light="L", antigen="A")
-    with pytest.raises(ConfigError, match=r"^residues: expected the path of a file or a gemmi.Structure, found int"):
-        graph.residues(3)
+        graph.in_structure(path, heavy="Z", light="L", antigen="A")
+    with pytest.raises(
+        ConfigError, match=r"^in_structure: expected the path of a file or a gemmi.Structure, found int"
+    ):
+        graph.in_structure(3)
 
 
 def test_a_graph_of_a_structure_or_of_a_file_of_its_own_asks_for_its_source(tmp_path):
@@ -155,23 +158,23 @@ def test_a_graph_of_a_structure_or_of_a_file_of_its_own_asks_for_its_source(tmp_
     structure = gemmi.read_structure(path)
     graph = build_graph(structure, chains=FAB_CHAINS)
     with pytest.raises(ConfigError, match=r"does not know its structure; expected the file that it was built from"):
-        graph.residues()
+        graph.in_structure()
     with pytest.raises(ConfigError, match="expected a source beside them"):
-        build_graph(path, chains=FAB_CHAINS).residues(heavy="H")
-    table = graph.residues(structure, chains=FAB_CHAINS).table()
-    assert table.equals(graph.residues(path, chains=FAB_CHAINS).table())
+        build_graph(path, chains=FAB_CHAINS).in_structure(heavy="H")
+    table = graph.in_structure(structure, chains=FAB_CHAINS).table()
+    assert table.equals(graph.in_structure(path, chains=FAB_CHAINS).table())
 
 
 def test_the_graph_stays_the_same_whatever_its_origin(tmp_path):
     path = write(tmp_path / "fv.pdb", fv_lines())
     graph = build_graph(path, chains=FAB_CHAINS)
     assert graph == build_graph(gemmi.read_structure(path), chains=FAB_CHAINS)
-    assert graph.cluster().residues().table().equals(graph.residues().table())
+    assert graph.cluster().in_structure().table().equals(graph.in_structure().table())
 
 
 def test_values_are_given_by_chain_and_number(tmp_path):
     path, chains = made("insertion codes", tmp_path)
-    residues = build_graph(path, chains=chains).residues()
+    residues = build_graph(path, chains=chains).in_structure()
     values = residues.by_residue({("H", "93A"): 1.5, ("H", 93): 2.5})
     known = {(residues.chain[k], residues.label[k]): values[k] for k in np.flatnonzero(~np.isnan(values))}
     assert known == {("H", "93A"): 1.5, ("H", "93"): 2.5}

@@ -67,7 +67,7 @@ def test_the_structure_is_the_models_and_each_residue_of_it_has_a_colour(graph):
     }
     written = {(chain.name, str(residue.seqid)) for chain in structure_in(page)[0] for residue in chain}
     assert written == known == set(coloured(page, "cartoon"))
-    table = graph.residues().table()
+    table = graph.in_structure().table()
     inside = table[table["is_interface"]]
     assert set(coloured(page, "ball_and_stick")) == set(zip(inside["chain"], inside["number"], strict=True))
     assert ("H", "93A") in set(coloured(page, "cartoon"))
@@ -75,7 +75,7 @@ def test_the_structure_is_the_models_and_each_residue_of_it_has_a_colour(graph):
 
 def test_regions_have_the_colours_of_the_plots(graph):
     found = coloured(graph.view().page, "cartoon")
-    for row in graph.residues().table().itertuples():
+    for row in graph.in_structure().table().itertuples():
         cdr = row.region if row.region in ("H1", "H2", "H3", "L1", "L2", "L3") else None
         assert found[row.chain, row.number] == (REGION_COLOURS[cdr] if cdr else ROLE_COLOURS[row.role])
     legend = re.findall(r'background: (#\w+)"></i> (\w+)<', graph.view().page)
@@ -88,7 +88,7 @@ def test_regions_have_the_colours_of_the_plots(graph):
 
 @pytest.mark.parametrize("by", ["contact_area", "bsa", "b_factor"])
 def test_values_have_the_colours_of_the_ramp(graph, by):
-    page, table = graph.view(by).page, graph.residues().table()
+    page, table = graph.view(by).page, graph.in_structure().table()
     found = coloured(page, "cartoon")
     least = table[by].min() if by == "b_factor" else 0.0
     for row in table[table[by].notna()].itertuples():
@@ -107,7 +107,7 @@ def test_the_ramp_goes_through_its_colours():
 
 def test_plddt_is_shown_in_classes(graph):
     found = coloured(graph.view("plddt").page, "cartoon")
-    for row in graph.residues().table().itertuples():
+    for row in graph.in_structure().table().itertuples():
         expected = np.array(["vermilion", "yellow", "sky", "blue"])[
             np.searchsorted([50, 70, 90], row.b_factor, "right")
         ]
@@ -132,7 +132,7 @@ def test_residues_in_contact_say_what_the_graph_has_of_them(graph):
             if child["kind"] == "tooltip":
                 (selector,) = component["params"]["selector"]
                 told[residue_named(selector)] = child["params"]["text"]
-    table = graph.residues().table()
+    table = graph.in_structure().table()
     for row in table[table["is_interface"]].itertuples():
         assert told.pop((row.chain, row.number)) == (
             f"{row.residue} {row.chain} {row.number}, {row.region}: contact area {row.contact_area:.1f} Å², "
@@ -183,7 +183,7 @@ def test_chains_of_several_letters_and_names_with_markup_are_shown(tmp_path):
 
 
 def test_what_residues_has_given_is_shown_without_reading_the_source_again(graph):
-    assert graph.view("bsa", source=graph.residues()).page == graph.view("bsa").page
+    assert graph.view("bsa", source=graph.in_structure()).page == graph.view("bsa").page
 
 
 def test_wrong_arguments_are_told(graph, tmp_path):
