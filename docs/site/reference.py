@@ -46,7 +46,10 @@ TYPES = {
         "stagea_mpi.antibody.complexes.ResidueRange",
         "stagea_mpi.training.normalisation.Scaling",
         "stagea_mpi.training.sampling.ShardShuffle",
+        "stagea_mpi.inputs.atom_table.AtomTable",
+        "stagea_mpi.notebook.colours.Colouring",
         "stagea_mpi.notebook.residues.ModelResidues",
+        "stagea_mpi.notebook.residues.Origin",
         "stagea_mpi.notebook.viewer.View",
     ),
     "modules": (
