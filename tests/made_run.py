@@ -10,6 +10,7 @@ from shipped import fab, nanobody, three_poses
 from stagea_mpi.graph.interface_graph import GraphArrays
 from stagea_mpi.graph.timing import STAGES
 from stagea_mpi.mpi.teams import SerialComm
+from stagea_mpi.rundir.checksums import checksummed
 from stagea_mpi.rundir.folders import RunFolder
 from stagea_mpi.storage.packed_copy import write_clustered
 from stagea_mpi.storage.packed_reader import PackedFile
@@ -79,7 +80,5 @@ def write_run(root: Path, shards=("poses", "failed", "odd"), n_planned: int | No
                 write_clustered(packed, shard.packed, clusters)
             plain.unlink()
     if n_planned is not None:
-        from stagea_mpi.rundir.checksums import checksummed
-
         folder.params.write_text(json.dumps(checksummed({"n_shards": n_planned})), encoding="utf-8")
     return root

@@ -252,7 +252,7 @@ class Run(Mapping):
     ) -> Iterator[pd.DataFrame]:
         for shard in self._shards.values():
             with reading(shard.packed) as packed:
-                has_graph = np.flatnonzero(np.array(packed.statuses) == "ok")
+                has_graph = np.flatnonzero(np.array(packed.statuses, dtype=object) == "ok")
             for first in range(0, len(has_graph), chunks or max(1, len(has_graph))):
                 part = has_graph[first:][:chunks]
                 with reading(shard.packed) as packed:

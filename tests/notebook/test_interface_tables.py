@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from made_run import B_FACTORS, CHAIN_NAMES, ODD, write_run
 
-from stagea_mpi.graph.features import table_columns
+from stagea_mpi.graph.features import NODE_FEATURES, table_columns
 from stagea_mpi.notebook.explore import Run
 from stagea_mpi.notebook.interface_tables import CONTACT_COLUMNS, RESIDUE_COLUMNS
 
@@ -153,8 +153,6 @@ def test_names_of_chains_that_are_not_known_are_empty(tmp_path):
 
 def test_a_features_texts_are_those_of_its_numbers(run):
     """One row at a time gives what all give together."""
-    from stagea_mpi.graph.features import NODE_FEATURES
-
     graph = next(iter(run.values()))
     values = {f.name: getattr(graph, f.name) for f in NODE_FEATURES if f.headings}
     together = table_columns(NODE_FEATURES, values)["imgt"].tolist()

@@ -20,7 +20,7 @@ from stagea_mpi.notebook.explore import Run
 from stagea_mpi.notebook.interface_tables import CONTACT_COLUMNS, RESIDUE_COLUMNS
 
 TABLES = {"models": (), "residues": ("--residues",), "contacts": ("--contacts",)}
-#: Scores of the made run's models, by DuckDB's and pandas' names of types.
+#: Scores of the made run's models, each of some shards alone.
 SCORES = ("iptm", "pdockq2", "score_another", "score_own")
 
 
