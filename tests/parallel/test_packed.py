@@ -7,6 +7,7 @@ import pytest
 
 from stagea_mpi.graph.features import EDGE_FEATURES, NODE_FEATURES
 from stagea_mpi.graph.interface_graph import Edges, GraphArrays
+from stagea_mpi.graph.timing import STAGES
 from stagea_mpi.mpi import files
 from stagea_mpi.mpi.teams import SerialComm
 from stagea_mpi.storage import packed_writer
@@ -37,7 +38,7 @@ def made_record(index: int) -> ModelRecord:
         "0" * 64,
         n,
         0,
-        (0.0,) * 5,
+        (0.0,) * len(STAGES),
         None if failed else graph,
         "no_interface" if failed else None,
     )
