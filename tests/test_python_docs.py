@@ -1,5 +1,6 @@
-"""What README.md, docs/python.md and docs/predictors.md show of Python, tried."""
+"""What README.md and the pages in `docs` show of Python, tried."""
 
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -7,10 +8,12 @@ import sys
 import pytest
 from holding import HANG_S
 from launching import ROOT, launch_environment
+from shipped import FAB_CHAINS
 
 from stagea_mpi.antibody.chain_rules import ChainRule
+from stagea_mpi.config.references import parse_reference
 from stagea_mpi.config.run_config import RunConfig
-from stagea_mpi.demo.poses import COMPLEXES, write_poses
+from stagea_mpi.demo.poses import COMPLEXES, write_complex, write_poses
 from stagea_mpi.demo.predictions import write_predictions
 from stagea_mpi.mpi.guard import StopRequest
 from stagea_mpi.mpi.teams import SerialComm
@@ -26,7 +29,11 @@ def test_the_examples_print_what_the_docs_say(tmp_path):
     write_predictions(tmp_path / "predicted" / "7cfn", COMPLEXES["7CFN"])
     config = RunConfig(tmp_path / "results", tmp_path / "predicted", ChainRule(), collect_metrics=False)
     assert run(SerialComm(), config, Options(), StopRequest()).exit_code == 0
-    for path in ("README.md", "docs/python.md", "docs/predictors.md"):
+    scored = RunConfig(tmp_path / "scored", tmp_path / "demo" / "poses", FAB_CHAINS, collect_metrics=False)
+    native = write_complex(tmp_path / "native.pdb", COMPLEXES["7DAA"])
+    scored = dataclasses.replace(scored, reference=parse_reference(str(native), "reference"))
+    assert run(SerialComm(), scored, Options(), StopRequest()).exit_code == 0
+    for path in ("README.md", "docs/python.md", "docs/predictors.md", "docs/targets.md"):
         shutil.copy(ROOT / path, tmp_path)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
     options = ["--doctest-glob=*.md", "-o", "doctest_optionflags=NUMBER NORMALIZE_WHITESPACE", "-o", "addopts="]
@@ -39,4 +46,4 @@ def test_the_examples_print_what_the_docs_say(tmp_path):
         timeout=HANG_S,
     )
     assert done.returncode == 0, done.stdout
-    assert "3 passed" in done.stdout
+    assert "4 passed" in done.stdout

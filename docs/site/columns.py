@@ -24,6 +24,7 @@ from stagea_mpi.storage.schema import (
     SCORE_PROBLEM,
     SCORE_TABLE,
     SCORES,
+    TARGETS,
     Column,
     root_attributes,
 )
@@ -35,6 +36,7 @@ _ATTRIBUTES = {
     "schema_version": "of the columns; files of another version are refused",
     "versions": "JSON: of all that computes",
     "science_sha256": "hash of all settings that the numbers depend on",
+    "reference_sha256": "hash of what models were compared with; only there with a reference",
     "inputs_sha256": "hash of names and content of the inputs",
     "stages": "names of the stages in `model/seconds`",
     "status": "what the codes of `model/status` stand for",
@@ -166,7 +168,11 @@ _STAGES = {
     "voronoi": "contact areas, s",
     "burial": "buried areas, s",
     "edges": "features of the edges, s",
-    "scores": "what a program's files say of the model, and what follows from that, s",
+    "scores": "what a program's files say of the model and what follows from that, and how near its reference is, s",
+}
+_TARGETS = {
+    "dockq": "DockQ beside the model's reference, 0 to 1",
+    "capri_class": "CAPRI's class beside it: 0 incorrect, 1 acceptable, 2 medium, 3 high",
 }
 
 
@@ -188,7 +194,7 @@ def page() -> str:
             "`load(run_root)` gives what a run has noted as tables; these are its `models` and `shards`. The models of "
             "`stagea_mpi.Run` have the columns that [its page](python.rst) tells.\n",
             "### models\n",
-            _described(MODEL_COLUMNS, _MODELS | _STAGES | SCORES, "column"),
+            _described(MODEL_COLUMNS, _MODELS | _STAGES | SCORES | _TARGETS, "column"),
             "### shards\n",
             _described(SHARD_COLUMNS, _SHARDS, "column"),
         ]
@@ -198,7 +204,7 @@ def page() -> str:
 def _packed() -> Iterable[str]:
     yield "## packed.h5\n"
     yield "### Attributes of the file\n"
-    yield _described(root_attributes("", "", ""), _ATTRIBUTES, "attribute")
+    yield _described(root_attributes("", "", "", "-"), _ATTRIBUTES, "attribute")
     yield "### Models\n"
     yield table(("dataset", "dtype, row", "meaning"), (_row(c) for c in COLUMNS if c.table == "model"))
     pointers = ((f"`{path}`", f"Row pointers into the columns of `{name}`, int64.") for name, path in POINTERS.items())
@@ -210,6 +216,8 @@ def _packed() -> Iterable[str]:
     yield "Scores of models, float64 and NaN for none, where some model has one; others are there as `score_<name>`.\n"
     yield table(("dataset", "meaning"), ((f"`{SCORE_TABLE}/{name}`", meaning) for name, meaning in SCORES.items()))
     yield table(("dataset", "dtype, row", "meaning"), map(_row, (SCORE_PROBLEM, B_FACTOR)))
+    yield "How near the models are to their [reference](../docs/targets.md), a row for each, where the run has one.\n"
+    yield table(("dataset", "dtype, row", "meaning"), map(_row, TARGETS))
     yield "### Clusters\n"
     yield _described(CLUSTERS, _CLUSTERS, "dataset")
     yield "### Codes\n"
@@ -236,9 +244,10 @@ def _graphs() -> Iterable[str]:
         rows.append((f"`{path}`", f"{shape}, {dtype}", _in_graphs(path)))
     yield "## graphs.h5\n"
     yield (
-        "One group a model, under its name, with the datasets below and an empty group "
-        f"`{deeprank_writer.SCORE_GROUP}`, where Stage B adds its targets. There are n nodes, e interface edges, "
-        "i internal ones and c depth-0 clusters. Edges stand both ways: row 2k is the k-th, row 2k + 1 its reverse.\n"
+        "One group a model, under its name, with the datasets below and a group "
+        f"`{deeprank_writer.SCORE_GROUP}` with the [targets](../docs/targets.md#for-training) of a run that has a "
+        "reference, empty in others. There are n nodes, e interface edges, i internal ones and c depth-0 clusters. "
+        "Edges stand both ways: row 2k is the k-th, row 2k + 1 its reverse.\n"
     )
     yield table(("dataset", "shape, dtype", "meaning"), rows)
 

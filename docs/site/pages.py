@@ -30,6 +30,7 @@ CONTENTS = {
     "How to": (
         "docs/predictors.md",
         "docs/inputs.md",
+        "docs/targets.md",
         "docs/configuration.md",
         "jobs/README.md",
         "docs/failures.md",

@@ -14,6 +14,7 @@ import columns
 import stagea_mpi
 from stagea_mpi import cli, errors
 from stagea_mpi.config.chains import CHAIN_KEYS
+from stagea_mpi.config.references import REFERENCE_KEYS
 from stagea_mpi.config.run_config import RunConfig
 from stagea_mpi.config.settings import PHASES, StageA, as_documented, settings_of, variables_of
 from stagea_mpi.mpi.limits import LIMIT_VARIABLE
@@ -74,6 +75,12 @@ _CHAINS = {
     "copy": "Which of several copies of the complex in a file is taken: a number from 1 on.",
     "check": "0: nothing is refused, whatever is found in the stated chains.",
     "table": "Path of a table that says this for each model; it stands alone.",
+}
+_REFERENCE = {
+    "structure": "Path of the known complex that all models are compared with; `reference: PATH` says the same.",
+    "chains": "Its chains, as [above](#chains); found where nothing is stated.",
+    "model": "Name or number of the model that is meant, of a file with several.",
+    "table": "Path of a table of references by model or target; it stands alone.",
 }
 _OTHER_VARIABLES = {
     "STAGEA_PHASE": f"What a run does: {', '.join(f'`{phase}`' for phase in PHASES)}. `--phase` beats it.",
@@ -139,6 +146,9 @@ def run_yaml() -> str:
             *(_key(name, meaning) for name, meaning in _REQUIRED.items()),
             "## chains\n",
             *(_key(f"chains.{name}", _CHAINS[name]) for name in CHAIN_KEYS),
+            "## reference\n",
+            "Without one, nothing is compared; [Models beside a known complex](../docs/targets.md) says what is.\n",
+            *(_key(f"reference.{name}", _REFERENCE[name]) for name in REFERENCE_KEYS),
             "## With defaults\n",
             *_settings(RunConfig, ""),
             "## stage_a\n",

@@ -166,6 +166,7 @@ def describe_plan(plan: Plan, config: RunConfig, config_path: str) -> str:
         *_left_out_line(plan),
         f"models   about {plan.n_models}, of {plan.n_targets} target{'s' * (plan.n_targets != 1)}; "
         f"chains: {config.chains}",
+        *([] if config.reference is None else [f"reference {config.reference}"]),
         *([f"scores   {', '.join(sample.scores)}"] if sample.scores else []),
         f"shards   {len(plan.shard_files)} of {_range(plan.shard_files)} files, "
         f"{_bytes(min(plan.shard_bytes))} to {_bytes(max(plan.shard_bytes))}",

@@ -52,6 +52,7 @@ PANELS = (
     Panel("Collective writes", plots.collective_writes),
     Panel("Scores", scores.score_distributions),
     Panel("Scores", scores.best_of_targets),
+    Panel("Scores", scores.near_to_references),
     Panel("Slowest models", plots.slowest_models),
     Panel("Failures", plots.failures_by_reason),
     Panel("Failures", overview.failed_models),

@@ -12,11 +12,13 @@ from ..mpi.pool import on_all_cores
 from ..rundir.folders import RunFolder, ShardFolder
 from ..rundir.shard_state import Published, ShardState
 from ..storage.packed_reader import PackedFile, reading
-from ..storage.schema import POINTERS, SCORE_TABLE, SCORES, STATUS
+from ..storage.schema import POINTERS, SCORE_TABLE, SCORES, STATUS, TARGET_TABLE
 
+#: Of what a model's comparison with its reference gives.
+TARGETS = ("dockq", "capri_class")
 MODEL_COLUMNS = (
     "shard", "model", "status", "n_atoms", "n_nodes", "n_edges", "launch", "rank", "node", "start", "seconds", *STAGES,
-    "target", *SCORES,
+    "target", *SCORES, *TARGETS,
 )  # fmt: skip
 SHARD_COLUMNS = (
     "shard", "state", "n_inputs", "n_models", "n_ok", "n_fail", "prep_s", "annotate_s", "graphs_s", "cluster_s",
@@ -99,16 +101,15 @@ def _packed_models(shard: ShardFolder) -> dict[str, np.ndarray]:
 
 def _scores_of(packed: PackedFile) -> np.ndarray:
     """Those of the same name whatever program they are of; NaN where there is none. Most runs have none at all."""
-    known = packed.scores
-    if not known:
-        return np.broadcast_to(np.float32(np.nan), (packed.n_models, len(SCORES)))
-    columns = [
-        packed.column(f"{SCORE_TABLE}/{name}").astype(np.float32)
-        if name in known
-        else np.full(packed.n_models, np.nan, dtype=np.float32)
-        for name in SCORES
-    ]
-    return np.stack(columns, axis=1)
+    known = {name: f"{SCORE_TABLE}/{name}" for name in packed.scores}
+    if packed.reference_sha256:
+        known |= {name: f"{TARGET_TABLE}/{name}" for name in TARGETS}
+    found = np.full((packed.n_models, len(SCORES) + len(TARGETS)), np.float32(np.nan))
+    for place, name in enumerate((*SCORES, *TARGETS)):
+        if name in known:
+            found[:, place] = packed.column(known[name])
+    found[found[:, -1] < 0, -1] = np.nan  # CAPRI's class of what could not be compared
+    return found
 
 
 def _behind_each_other(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -125,7 +126,7 @@ def _model_table(parts: list[dict[str, np.ndarray]]) -> pd.DataFrame:
     columns["status"] = np.array(STATUS, dtype=object)[columns["status"]]
     columns["seconds"] = stages.sum(axis=1, dtype=float)
     columns |= zip(STAGES, stages.T.astype(float), strict=True)
-    columns |= zip(SCORES, scores.T, strict=True)
+    columns |= zip((*SCORES, *TARGETS), scores.T, strict=True)
     return pd.DataFrame(columns).reindex(columns=MODEL_COLUMNS)
 
 

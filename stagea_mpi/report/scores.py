@@ -9,6 +9,9 @@ from ..storage.schema import SCORES
 from .figures import AS_IS, COLOURS, Missing, picture
 from .tables import Telemetry
 
+NO_REFERENCE = "The models have no reference (docs/targets.md says how to state one)."
+#: CAPRI's classes, from 0 on.
+_CLASSES = ("incorrect", "acceptable", "medium", "high")
 NO_SCORES = "The models have no scores of a program that made them (docs/predictors.md says which are read)."
 #: Scores that share an axis, and what it says.
 _AXES = (
@@ -53,6 +56,20 @@ def best_of_targets(run: Telemetry) -> Styler | Missing:
     best = best.nlargest(_MOST_TARGETS, "ranking_score")
     counts = models["target"].value_counts()
     shown = pd.DataFrame({"target": best["target"], "models": best["target"].map(counts), "best": best["model"]})
-    known = [name for name in SCORES if best[name].notna().any()]
+    known = [name for name in (*SCORES, "dockq") if best[name].notna().any()]
     shown = shown.join(best[known].astype(float))
     return shown.style.format(precision=2, na_rep="").hide(axis="index")
+
+
+def near_to_references(run: Telemetry) -> Styler | Missing:
+    """Of each target how many models are how near to its reference, and its best DockQ."""
+    models = run.models[run.models["dockq"].notna()]
+    if models.empty:
+        return Missing(NO_REFERENCE)
+    by_target = models.groupby("target")
+    best = by_target["dockq"].max().nlargest(_MOST_TARGETS)
+    counts = pd.crosstab(models["target"], models["capri_class"].astype(int)).reindex(columns=range(4), fill_value=0)
+    shown = counts.loc[best.index].set_axis(_CLASSES, axis="columns").iloc[:, ::-1]
+    shown.insert(0, "models", by_target.size().loc[best.index])
+    shown["best DockQ"] = best
+    return shown.rename_axis(None, axis="columns").reset_index().style.format(precision=2).hide(axis="index")

@@ -120,3 +120,14 @@ def test_approach_is_the_last_offset_at_which_one_pair_too_many_is_close():
     assert poses.approach(fixed, moving, up, 2.0, 1) == pytest.approx(-9.0 + np.sqrt(3.0))
     with pytest.raises(ValueError, match="2 pairs meet"):
         poses.approach(fixed, moving, up, 2.0, 2)
+
+
+def test_the_reference_is_the_complex_that_is_moved(tmp_path):
+    """Each pose's antibody, and its antigen moved back."""
+    assert poses.main([str(tmp_path / "poses"), "--count", "1", "--reference", str(tmp_path / "native.pdb")]) == 0
+    both = [gemmi.read_structure(str(path))[0] for path in (tmp_path / "native.pdb", *tmp_path.glob("poses/*"))]
+    (move,) = poses.make_poses(FAB, 1)
+    for chain in "HLA":
+        before, after = (np.array([atom.pos.tolist() for residue in m[chain] for atom in residue]) for m in both)
+        moved = before @ move.rotation.T + move.translation if chain == "A" else before
+        assert np.abs(after - moved).max() < 2 * ROUNDING
