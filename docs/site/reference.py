@@ -56,6 +56,8 @@ TYPES = {
     "modules": (
         "stagea_mpi.config.run_config.RunConfig",
         "stagea_mpi.config.settings.StageA",
+        "stagea_mpi.config.references.ReferenceTable",
+        "stagea_mpi.config.references.StatedReference",
         "stagea_mpi.rundir.folders.RunFolder",
         "stagea_mpi.report.figures.Missing",
         "stagea_mpi.mpi.team_sizes.TeamCosts",
