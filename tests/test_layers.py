@@ -14,7 +14,7 @@ PACKAGE = ROOT / "stagea_mpi"
 LAYERS = (
     "errors", "system", "kernels", "scheduler", "structure", "mpi", "telemetry", "inputs", "antibody", "graph",
     "config", "storage", "rundir", "slurm", "pipeline", "report", "checks", "notebook", "training", "api", "demo",
-    "cli", "__main__",
+    "command_line", "cli", "__main__",
 )  # fmt: skip
 #: Arrays in, arrays out: what kernels may not know.
 NOT_FOR_KERNELS = ("mpi4py", "h5py", "subprocess", "multiprocessing", "socket", "yaml", "stagea_mpi.mpi")

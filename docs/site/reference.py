@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import columns
 
 import stagea_mpi
-from stagea_mpi import cli, errors
+from stagea_mpi import command_line, errors
 from stagea_mpi.config.chains import CHAIN_KEYS
 from stagea_mpi.config.references import REFERENCE_KEYS
 from stagea_mpi.config.run_config import RunConfig
@@ -194,7 +194,7 @@ def _variables() -> Iterable[tuple[str, str]]:
 
 def commands() -> str:
     """Every command with its arguments, as the parser has them."""
-    parser = cli.command_parser()
+    parser = command_line.command_parser()
     parts = [
         "# Commands\n",
         "`stagea-mpi COMMAND …` is the same as `python -m stagea_mpi COMMAND …`. A file's name instead of a command is "
