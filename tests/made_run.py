@@ -1,7 +1,7 @@
 """A run folder whose shards are written by hand: graphs of real complexes, other scores in each, odd names."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from shipped import fab, nanobody, three_poses
 from stagea_mpi.graph.interface_graph import GraphArrays
 from stagea_mpi.graph.timing import STAGES
 from stagea_mpi.mpi.teams import SerialComm
+from stagea_mpi.pipeline.comparison import Comparison
 from stagea_mpi.rundir.checksums import checksummed
 from stagea_mpi.rundir.folders import RunFolder
 from stagea_mpi.storage.packed_copy import write_clustered
@@ -51,8 +52,12 @@ def records() -> dict[str, list[ModelRecord]]:
             record(
                 0, ODD, odd, input_chains=joined_names(CHAIN_NAMES), light_type="", target="nano,body",
                 scores={"score_another": 3.0, "pdockq2": 0.125}, seed=1, sample=4,
+                comparison=asdict(Comparison(0.9, 0.8, 0.1, 0.5, 1.5, 3, 0.25)),
             ),
-            record(1, B_FACTORS, replace(fab().graph, b_factor=b_factor), seed=1, sample=5),
+            record(
+                1, B_FACTORS, replace(fab().graph, b_factor=b_factor), seed=1, sample=5,
+                comparison=asdict(Comparison(0.5, 0.4, 0.6, 2.5, 4.5, 2, 1.25)),
+            ),
         ],
         "unknown": [record(0, "pose_z", poses[2], input_chains="")],
         "none": [],
@@ -71,7 +76,9 @@ def write_run(root: Path, shards=("poses", "failed", "odd"), n_planned: int | No
             for column in ("name", "source", "target", "input_chains")
         }
         plain = shard.path / "plain.h5" if index == len(shards) - 1 else shard.packed
-        writer = PackedWriter(str(plain), SerialComm(), root_attributes("{}", "", ""), widths, rounds=1)
+        reference = "0" * 64 if any(model.comparison for model in models) else ""
+        attributes = root_attributes("{}", "", "", reference)
+        writer = PackedWriter(str(plain), SerialComm(), attributes, widths, rounds=1)
         writer.append(models)
         writer.close()
         if plain != shard.packed:

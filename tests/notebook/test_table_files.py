@@ -87,12 +87,14 @@ def test_duckdb_finds_types_and_missing_values_in_the_models(table):
     duckdb = pytest.importorskip("duckdb")
     path = table("models.parquet")
     types = {name: kind for name, kind, *_ in duckdb.sql(f"DESCRIBE SELECT * FROM '{path}'").fetchall()}
-    assert {types[name] for name in ("model", "status", "source", "input_chains", "score_problem")} == {"VARCHAR"}
-    assert {types[name] for name in ("seed", "sample", "shard", "n_atoms", "n_clusters")} == {"BIGINT"}
+    assert {
+        types[name] for name in ("model", "status", "source", "input_chains", "score_problem", "target_problem")
+    } == {"VARCHAR"}
+    assert {types[name] for name in ("seed", "sample", "shard", "n_atoms", "n_clusters", "capri_class")} == {"BIGINT"}
     assert {types[name] for name in ("vdw_clash", "low_heavy_light")} == {"BOOLEAN"}
     assert {types[name] for name in ("contact_area", *SCORES)} == {"DOUBLE"}
-    query = f"SELECT count(*), count(seed), count(iptm), count(score_own), avg(iptm) FROM '{path}'"
-    assert duckdb.sql(query).fetchall() == [(7, 4, 2, 1, 0.375)]
+    query = f"SELECT count(*), count(seed), count(iptm), count(score_own), avg(iptm), avg(capri_class) FROM '{path}'"
+    assert duckdb.sql(query).fetchall() == [(7, 4, 2, 1, 0.375, 2.5)]
     clustered = duckdb.sql(f"SELECT model FROM '{path}' WHERE n_clusters IS NOT NULL ORDER BY model").fetchall()
     assert clustered == [("fab_with_b_factors",), (ODD,)]
 
