@@ -1,5 +1,9 @@
 """The list of panels: its order, that each says so where nothing was noted, and that one which fails is named."""
 
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
 import pytest
 from test_report import SECTIONS
 
@@ -7,11 +11,12 @@ from stagea_mpi.report import load
 from stagea_mpi.report.figures import Missing
 from stagea_mpi.report.notes import Notes
 from stagea_mpi.report.panels import PANELS, Panel, PanelError, shown
+from stagea_mpi.report.scores import near_to_references
 
 ORDER = """
 starts shards versions configuration notes rank_timeline time_by_stage load_balance throughput node_cpu node_memory
-node_disk node_network collective_writes score_distributions best_of_targets slowest_models failures_by_reason
-failed_models predicted
+node_disk node_network collective_writes score_distributions best_of_targets near_to_references slowest_models
+failures_by_reason failed_models predicted
 """.split()
 
 
@@ -43,6 +48,19 @@ def test_a_panel_without_data_says_so(panel, empty_run):
     else:
         assert isinstance(found, Missing)
         assert found.endswith(".")
+
+
+def test_models_are_counted_by_capris_classes_and_those_that_were_not_compared_do_not_count():
+    models = pd.DataFrame(
+        {
+            "target": ["a", "a", "a", "b", "b"],
+            "dockq": [0.9, 0.1, np.nan, 0.3, 0.6],
+            "capri_class": [3.0, 0.0, np.nan, 1.0, 2.0],
+        }
+    )
+    table = near_to_references(SimpleNamespace(models=models)).data
+    assert table.columns.tolist() == ["target", "models", "high", "medium", "acceptable", "incorrect", "best DockQ"]
+    assert table.to_numpy().tolist() == [["a", 2, 1, 0, 0, 1, 0.9], ["b", 2, 0, 1, 1, 0, 0.6]]
 
 
 def test_a_panel_that_fails_is_named(empty_run):
