@@ -20,6 +20,7 @@ from unittest import mock
 from mpi4py import MPI
 
 from stagea_mpi.config.run_config import load_config
+from stagea_mpi.graph.timing import STAGES
 from stagea_mpi.inputs import ModelRef
 from stagea_mpi.inputs.containers import FileListing
 from stagea_mpi.mpi.guard import StopRequest
@@ -121,11 +122,11 @@ class WaitingWorker:
         listing = FileListing([ModelRef(path, names.base)], entry.digest)
         return listing, None, ({name: getattr(entry, name) for name in known}, None)
 
-    def _compute(self, entry: ModelEntry, timeout: float) -> ModelResult:
+    def _compute(self, entry: ModelEntry, *further: Any) -> ModelResult:
         # Its file is named by its place in its shard.
         seconds = self._factor * self._costs.seconds_of(int(Path(entry.ref.path).stem.rpartition("_")[2]))
         sleep(seconds)
-        return replace(self._template.result, seconds=(seconds, 0.0, 0.0, 0.0, 0.0))
+        return replace(self._template.result, seconds=(seconds, *(0.0,) * (len(STAGES) - 1)))
 
 
 def _taking_longer(owner: Any, name: str, seconds: Callable[..., float], factor: float) -> Any:
