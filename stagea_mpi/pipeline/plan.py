@@ -36,6 +36,8 @@ class Plan:
         The programs whose output the input is.
     left_out : dict of str to int
         By endings, files that could be read and are no models of these.
+    said_of_left_out : str
+        The same for people.
     n_targets : int
     shard_files, shard_bytes : list of int
         Of each shard.
@@ -59,6 +61,7 @@ class Plan:
     n_models: int
     layouts: tuple[str, ...]
     left_out: dict[str, int]
+    said_of_left_out: str
     n_targets: int
     shard_files: list[int]
     shard_bytes: list[int]
@@ -108,6 +111,7 @@ def plan_run(config: RunConfig) -> Plan:
         n_models=n_models,
         layouts=tuple(plan.params["layouts"]),
         left_out=plan.left_out,
+        said_of_left_out=plan.said_of_left_out,
         n_targets=len({names.of(path).place.target for path in plan.shards.paths}),
         shard_files=files,
         shard_bytes=plan.sizes,
@@ -163,7 +167,7 @@ def describe_plan(plan: Plan, config: RunConfig, config_path: str) -> str:
     lines = [
         f"input    {plan.n_files} files, {_bytes(plan.input_bytes)}, below {config.pdb_root} "
         f"({_chosen_by(plan, stage)})",
-        *_left_out_line(plan),
+        *([f"left out {plan.said_of_left_out}"] if plan.left_out else []),
         f"models   about {plan.n_models}, of {plan.n_targets} target{'s' * (plan.n_targets != 1)}; "
         f"chains: {config.chains}",
         *([] if config.reference is None else [f"reference {config.reference}"]),
@@ -258,13 +262,6 @@ def _chosen_by(plan: Plan, stage: StageA) -> str:
     if stage.glob:
         return ", ".join(stage.glob) + (f"; output of {programs}" if programs else "")
     return f"models of {programs}" if programs else ", ".join(USUAL_PATTERNS)
-
-
-def _left_out_line(plan: Plan) -> list[str]:
-    if not plan.left_out:
-        return []
-    kinds = ", ".join(f"{n} {ending}" for ending, n in sorted(plan.left_out.items(), key=lambda item: -item[1]))
-    return [f"left out {kinds}: copies, inputs or of another origin; stage_a.glob can name them"]
 
 
 def _useful(useful: UsefulRanks) -> str:

@@ -130,6 +130,8 @@ def _prepare_run(folder: RunFolder, config: RunConfig, options: Options) -> tupl
     folder.create()
     folder.remove_drafts()
     plan = ensure_shard_plan(folder, config, options.force, trust_list=options.share is not None)
+    if plan.left_out:
+        log.info("of pdb_root are left out %s", plan.said_of_left_out)
     folder.write_config({**config.as_dict(), "versions": versions()})
     return plan.params, plan.sizes
 

@@ -90,6 +90,13 @@ class ShardPlan:
     params: dict[str, Any]
     left_out: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def said_of_left_out(self) -> str:
+        """How many files are no models of the program whose output the folder is, by their endings; empty for none."""
+        kinds = sorted(self.left_out.items(), key=lambda item: -item[1])
+        listed = ", ".join(f"{n} {ending}" for ending, n in kinds)
+        return f"{listed}: copies, inputs or of another origin; stage_a.glob can name them" if kinds else ""
+
 
 def plan_shards(config: RunConfig) -> ShardPlan:
     """Splits the files that are there now; writes nothing.
@@ -235,7 +242,7 @@ def ensure_shard_plan(folder: RunFolder, config: RunConfig, force: bool, trust_l
     if known is not None:
         changed = [key for key in plan.params if plan.params[key] != known.get(key)]
         if not changed:
-            return ShardPlan(plan.shards, plan.sizes, known)
+            return ShardPlan(plan.shards, plan.sizes, known, plan.left_out)
         if not force:
             told = [key for key in changed if key not in _DERIVED] or changed
             what = "; ".join(f"{key} was {known.get(key)!r}, is {plan.params[key]!r}" for key in told)

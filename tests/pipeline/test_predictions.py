@@ -193,6 +193,12 @@ def test_scores_in_a_tar_archive_are_said_not_to_be_read(made, tmp_path):
     assert "tar archive" in models["score_problem"].iloc[0]
 
 
+def test_a_run_says_what_it_leaves_out(made, tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        run_of(config_of(made, tmp_path / "run", max_per_shard=3, min_per_shard=1), shards=(0,))
+    assert "of pdb_root are left out 2 .cif: copies, inputs or of another origin" in caplog.text
+
+
 def test_another_layout_needs_force(finished, made):
     other = dataclasses.replace(finished.stage_a, layout="files", glob=("**/*.cif",))
     other = dataclasses.replace(finished, stage_a=other)
