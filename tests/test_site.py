@@ -174,10 +174,10 @@ def test_what_the_notebooks_import_is_in_the_reference(pages):
 
 def test_every_command_that_the_readme_shows_is_in_the_reference(pages):
     text = (ROOT / "README.md").read_text(encoding="utf-8") + (ROOT / "jobs" / "README.md").read_text(encoding="utf-8")
-    commands = set(re.findall(r"python -m stagea_mpi (\w+)", text))
+    commands = set(re.findall(r"python -m stagea_mpi ([\w-]+)", text))
     assert {"plan", "run", "submit", "doctor"} <= commands
     assert commands - pages["reference/commands.html"].anchors == set()
-    options = set(re.findall(r"python -m stagea_mpi \w+ [^\n`#|]*?(--[a-z-]+)", text))
+    options = set(re.findall(r"python -m stagea_mpi [\w-]+ [^\n`#|]*?(--[a-z-]+)", text))
     assert "--dry-run" in options
     assert lacking(options, pages["reference/commands.html"]) == []
 

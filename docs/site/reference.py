@@ -36,6 +36,7 @@ MODULES = (
     "stagea_mpi.storage.packed_reader",
     "stagea_mpi.demo.poses",
     "stagea_mpi.demo.predictions",
+    "stagea_mpi.notebook.targets",
 )
 #: What these functions, and the package's own, take and give beside them.
 TYPES = {
@@ -149,6 +150,7 @@ def run_yaml() -> str:
             "## chains\n",
             *(_key(f"chains.{name}", _CHAINS[name]) for name in CHAIN_KEYS),
             "## reference\n",
+            _key("reference", "Path of the known complex, or a mapping with keys as below."),
             "Without one, nothing is compared; [Models beside a known complex](../docs/targets.md) says what is.\n",
             *(_key(f"reference.{name}", _REFERENCE[name]) for name in REFERENCE_KEYS),
             "## With defaults\n",

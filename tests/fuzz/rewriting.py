@@ -188,6 +188,7 @@ def is_kept(outcomes: list[str]) -> bool:
 
 
 def _equal(one: GraphArrays, other: GraphArrays) -> bool:
-    """Whether all numbers are equal, but for serial numbers."""
+    """Whether all numbers are equal, but for serial numbers and those that residues have in the file."""
+    others = ("serial", "author_number")
     pairs = [(f.name, getattr(one, f.name), getattr(other, f.name)) for f in fields(one)]
-    return all(_equal(a, b) if is_dataclass(a) else name == "serial" or np.array_equal(a, b) for name, a, b in pairs)
+    return all(_equal(a, b) if is_dataclass(a) else name in others or np.array_equal(a, b) for name, a, b in pairs)

@@ -221,7 +221,8 @@ def test_the_extra_names_all_that_the_report_and_the_notebooks_import(wheel):
         extra = re.search(r"extra == ['\"](\w+)['\"]", line)
         required.setdefault(extra[1] if extra else "", set()).add(normal(re.match(r"[\w.-]+", line)[0]))
     distributions = importlib.metadata.packages_distributions()
-    optional = {"torch", "torch_geometric"}  # of a conversion, which says so itself
+    # Of conversions and files, which say so themselves.
+    optional = {"torch", "torch_geometric", "pyarrow", "ipymolstar"}
     wanted = {name for name in imported() if name not in sys.stdlib_module_names | optional | {"stagea_mpi"}}
     lacking = {
         name

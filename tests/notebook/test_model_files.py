@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from made import changed, cif_of, fv_lines, read, write
 from shipped import FAB_CHAINS, NANOBODY_CHAINS, STRUCTURES
-from test_residues import CASES, made
+from test_residues_in_structure import CASES, made
 
 from stagea_mpi import build_graph
 from stagea_mpi.notebook.export_model import files_of

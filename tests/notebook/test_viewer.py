@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from made import cif_of, fv_lines, write
 from shipped import FAB_CHAINS
-from test_residues import made, with_insertion_codes
+from test_residues_in_structure import made, with_insertion_codes
 
 from stagea_mpi import build_graph
 from stagea_mpi.errors import ConfigError, LaunchError, StorageError
