@@ -135,7 +135,7 @@ class Run(Mapping):
         for shard in self._shards.values():
             with reading(shard.packed) as packed:
                 for name, values in model_table.optional_columns(packed).items():
-                    optional[name] = math.nan if values.dtype.kind == "f" else ""
+                    optional[name] = "" if values.dtype.kind == "O" else math.nan
         scores = [name for name in optional if name not in model_table.NO_TARGETS]
         last = [*model_table.ordered_scores(scores), "score_problem", *model_table.NO_TARGETS]
         for shard in self._shards.values():

@@ -37,7 +37,7 @@ _MODELS_AT_ONCE = 2000
 #: Rows that a group of rows of a Parquet file has at least; readers skip groups, and each costs some kB at the end.
 _GROUP_ROWS = 65_536
 #: Whole numbers of models that some models may not have.
-_COUNTS = ("seed", "sample", "n_clusters")
+_COUNTS = ("seed", "sample", "n_clusters", "capri_class")
 #: Columns by which an earlier table of the same rows is known.
 _FIRST_COLUMNS = 3
 
