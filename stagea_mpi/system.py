@@ -23,6 +23,10 @@ SHM = "/dev/shm" if sys.platform != "darwin" else None
 
 #: Of prctl(2).
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+#: Of mallopt(3), and what they are set to (bytes): freed memory beyond the first goes back to the system, and what is
+#: larger than the second is never kept. (glibc takes no more for this.)
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_MOST_KEPT, _LARGEST_KEPT = 2**27, 2**25
 #: Files that a process may have open and that are closed one by one where nobody lists them.
 _MOST_FILES = 2**16
 
@@ -133,6 +137,17 @@ def die_with_parent(number: int, name: bytes) -> None:
         libc = ctypes.CDLL(None)
         libc.prctl(_PR_SET_NAME, name)
         libc.prctl(_PR_SET_PDEATHSIG, number)
+
+
+def keep_freed_memory() -> None:
+    """Has this process keep up to 128 MB that it has freed, for what it asks for next; where the C library is glibc.
+
+    By default glibc gives pages back when some MB are free, and the kernel clears them anew for the next model.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT)
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
 
 
 def answered(ask: Callable[[ModuleType], Value]) -> Value | None:

@@ -207,6 +207,7 @@ def serve(imports: Sequence[str] | None = None) -> None:
     imports : sequence of str, optional
         Modules to be loaded first; this process's arguments by default.
     """
+    system.keep_freed_memory()
     for module in sys.argv[1:] if imports is None else imports:
         importlib.import_module(module)
     source = os.fdopen(os.dup(0), "rb")

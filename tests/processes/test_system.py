@@ -1,5 +1,6 @@
 """What other systems than Linux answer. Where macOS has something of its own, its manual says what."""
 
+import ctypes
 import json
 import os
 import resource
@@ -126,3 +127,23 @@ def test_no_folder_of_shared_memory_is_looked_at_where_there_is_none(monkeypatch
     assert resources.needs({}, "MPICH Version: 4.2", 4) == []
     folders = {need.folder for need in resources.needs({"TMPDIR": "/"}, "Open MPI v5.0.3", 4)}
     assert folders == {"/"}  # Open MPI keeps its shared memory in the session's folder where there is no /dev/shm
+
+
+FREED = """
+import psutil
+from stagea_mpi import system
+{keep}
+before = psutil.Process().memory_info().rss
+blocks = [b"1" * 2**23 for _ in range(4)]
+del blocks
+print(psutil.Process().memory_info().rss - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library is not glibc")
+def test_freed_memory_is_kept():
+    given, kept = (
+        int(subprocess.check_output([sys.executable, "-c", FREED.format(keep=keep)], timeout=HANG_S))
+        for keep in ("", "system.keep_freed_memory()")
+    )
+    assert kept > 3 * 2**23 > 2**23 > given  # some of the 32 MB the heap had before
