@@ -3,14 +3,20 @@
 import functools
 import os
 import stat
+import struct
 import zipfile
 from pathlib import PurePosixPath
-from typing import IO
+from typing import BinaryIO
 
 from ..errors import ModelError
+from .compression import inflated
 from .unpacking import MAX_MODEL_BYTES, check_member_size, open_regular, read_up_to
 
 _IS_ENCRYPTED = 0x1
+#: The header before a member: its signature, and the lengths of its name and of what follows that.
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+#: Bytes that packing may add to what cannot be packed, and more.
+_MOST_ADDED = 2**20
 
 
 def zip_members(path: str) -> list[zipfile.ZipInfo]:
@@ -62,23 +68,48 @@ def read_zip_member(path: str, header: int, where: str, most: int = MAX_MODEL_BY
     ModelError
         ``too_large``.
     """
-    with _open_archive(path, os.stat(path).st_mtime_ns).member(header) as file:
-        content = read_up_to(file, most + 1)
-    check_member_size(len(content), where, most)
-    return content
+    return _open_archive(path, os.stat(path).st_mtime_ns).content(header, where, most)
+
+
+def deflated_member(file: BinaryIO, member: zipfile.ZipInfo) -> bytearray | None:
+    """Content of a member, unpacked at once: in half the time that `zipfile` takes; None where that is not to be done.
+
+    Raises
+    ------
+    zlib.error, zipfile.BadZipFile
+        It is damaged.
+    """
+    is_deflated = member.compress_type == zipfile.ZIP_DEFLATED and not member.flag_bits & _IS_ENCRYPTED
+    if not is_deflated or member.compress_size > member.file_size + _MOST_ADDED:
+        return None
+    file.seek(member.header_offset)
+    header = file.read(_LOCAL_HEADER.size)
+    if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\x03\x04"):
+        raise zipfile.BadZipFile("a member's header is not where the archive says")
+    _, n_name, n_extra = _LOCAL_HEADER.unpack(header)
+    file.seek(n_name + n_extra, os.SEEK_CUR)
+    return inflated(file.read(member.compress_size), member.file_size, member.CRC)
 
 
 class _Archive:
     """An archive whose list of members has been read."""
 
     def __init__(self, path: str):
-        self._archive = zipfile.ZipFile(open_regular(path))
+        self._file = open_regular(path)
+        self._archive = zipfile.ZipFile(self._file)
         self._members = {member.header_offset: member for member in self._archive.infolist()}
 
-    def member(self, header: int) -> IO[bytes]:
+    def content(self, header: int, where: str, most: int) -> bytes:
         if header not in self._members:
             raise ValueError(f"has no member at byte {header}; it has changed since it was listed")
-        return self._archive.open(self._members[header])
+        member = self._members[header]
+        check_member_size(member.file_size, where, most)
+        if (content := deflated_member(self._file, member)) is not None:
+            return bytes(content)
+        with self._archive.open(member) as file:
+            found = read_up_to(file, most + 1)
+        check_member_size(len(found), where, most)
+        return found
 
 
 @functools.lru_cache(maxsize=1)

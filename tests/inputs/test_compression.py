@@ -12,7 +12,7 @@ import pytest
 from made import fv_lines, graph_of, moved, refusal, same_graphs, text_of, write
 
 from stagea_mpi.inputs import compression, list_models, read_model, stem
-from stagea_mpi.inputs.compression import BZIP2, XZ, ZSTD, StreamRanges, zstd
+from stagea_mpi.inputs.compression import BZIP2, XZ, ZSTD, StreamRanges, unpacked_stream, zstd
 
 pytestmark = pytest.mark.slow
 
@@ -94,6 +94,15 @@ def test_streams_that_follow_each_other_are_one_content(ending, tmp_path, plain)
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         archive.add(path, f"fv.pdb.{ending}")
     assert same_graphs(graph_of(str(tmp_path / "a.tar")), plain)
+
+
+def test_two_streams_of_one_content_are_not_one():
+    once = gzip.compress(b"a line\n" * 100)
+    assert unpacked_stream(io.BytesIO(once)).read(9999) == b"a line\n" * 100
+    assert unpacked_stream(io.BytesIO(once + once)).read(9999) == b"a line\n" * 200
+    assert unpacked_stream(io.BytesIO(once + bytes(40))).read(9999) == b"a line\n" * 100
+    with pytest.raises(gzip.BadGzipFile, match="Not a gzipped file"):
+        unpacked_stream(io.BytesIO(once + b"what does not belong here")).read(9999)
 
 
 def test_zeros_between_streams_of_xz_and_notes_before_a_stream_of_zstd_do_not_count(tmp_path, plain):
