@@ -1,12 +1,15 @@
 """Members of a zip archive: which it has, and the content of one, unpacked in memory."""
 
+import contextlib
 import functools
+import io
 import os
 import stat
 import struct
 import zipfile
+from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from ..errors import ModelError
 from .compression import inflated
@@ -71,6 +74,16 @@ def read_zip_member(path: str, header: int, where: str, most: int = MAX_MODEL_BY
     return _open_archive(path, os.stat(path).st_mtime_ns).content(header, where, most)
 
 
+@contextlib.contextmanager
+def open_zip_member(path: str, header: int) -> Iterator[BinaryIO]:
+    """Content of the member whose header is at a byte of the archive, to be read in order or from its beginning again.
+
+    Its checksum is checked at its end.
+    """
+    with _open_archive(path, os.stat(path).st_mtime_ns).open(header) as file:
+        yield file
+
+
 def deflated_member(file: BinaryIO, member: zipfile.ZipInfo) -> bytearray | None:
     """Content of a member, unpacked at once: in half the time that `zipfile` takes; None where that is not to be done.
 
@@ -100,9 +113,7 @@ class _Archive:
         self._members = {member.header_offset: member for member in self._archive.infolist()}
 
     def content(self, header: int, where: str, most: int) -> bytes:
-        if header not in self._members:
-            raise ValueError(f"has no member at byte {header}; it has changed since it was listed")
-        member = self._members[header]
+        member = self._member(header)
         check_member_size(member.file_size, where, most)
         if (content := deflated_member(self._file, member)) is not None:
             return bytes(content)
@@ -110,6 +121,17 @@ class _Archive:
             found = read_up_to(file, most + 1)
         check_member_size(len(found), where, most)
         return found
+
+    def open(self, header: int) -> BinaryIO:
+        member = self._member(header)
+        if member.file_size <= MAX_MODEL_BYTES and (content := deflated_member(self._file, member)) is not None:
+            return io.BytesIO(content)
+        return cast(BinaryIO, self._archive.open(member))
+
+    def _member(self, header: int) -> zipfile.ZipInfo:
+        if header not in self._members:
+            raise ValueError(f"has no member at byte {header}; it has changed since it was listed")
+        return self._members[header]
 
 
 @functools.lru_cache(maxsize=1)

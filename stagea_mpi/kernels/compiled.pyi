@@ -8,13 +8,15 @@ def json_key(text: bytes, key: bytes, start: int, /) -> int: ...
 def json_matrix_blocks(
     text: bytes,
     start: int,
+    is_whole: bool,
+    row: int,
     n: int,
     first: np.ndarray,
     second: np.ndarray,
     forward: np.ndarray,
     backward: np.ndarray,
     /,
-) -> None: ...
+) -> tuple[int, int]: ...
 def lee_richards(
     xyz: np.ndarray, radii: np.ndarray, of: np.ndarray, probe: float, n_slices: int, area: np.ndarray, /
 ) -> None: ...

@@ -238,47 +238,84 @@ static bool read_row(const char *start, const char *end, const char *stop, ptrdi
 
 /* ---- The matrix ------------------------------------------------------------------------------------------------ */
 
-Status json_matrix_blocks(const char *text, ptrdiff_t n_bytes, ptrdiff_t from, ptrdiff_t n, const int64_t *first,
-                          ptrdiff_t n_first, const int64_t *second, ptrdiff_t n_second, float *forward,
-                          float *backward, ptrdiff_t *row, JsonFault *fault, Checkpoint *checkpoint)
+/* Rows of a side: those before `next` have been read. */
+typedef struct {
+    const int64_t *row;
+    ptrdiff_t n, next;
+    float *number;         /* of each row as many as the other side has columns */
+} Side;
+
+static Side side_from(const int64_t *of_row, ptrdiff_t n, float *number, ptrdiff_t row)
 {
-    const char *stop = text + n_bytes, *at = behind_blanks(text + from, stop);
-    ptrdiff_t next_first = 0, next_second = 0;
-    *row = 0;
-    *fault = (JsonFault){NO_LIST, 0, at};
-    if (at == stop || *at != '[')
-        return DONE;
-    at++;
-    for (; *row < n; ++*row) {
+    Side side = {of_row, n, 0, number};
+    while (side.next < n && of_row[side.next] < row)
+        side.next++;
+    return side;
+}
+
+static bool is_next(const Side *side, ptrdiff_t row)
+{
+    return side->next < side->n && side->row[side->next] == row;
+}
+
+typedef enum { READ, RAN_OUT, WRONG } Found;
+
+/* The row that begins at `at`, with what is behind it: a comma or the matrix' bracket; before the first row stands the
+   matrix' own. `at` moves behind these where it was read. */
+static Found read_next(const char **from, const char *stop, ptrdiff_t row, ptrdiff_t n, Side *first, Side *second,
+                       JsonFault *fault)
+{
+    const char *at = *from;
+    for (int depth = row ? 1 : 0; depth < 2; depth++) {
         at = behind_blanks(at, stop);
         *fault = (JsonFault){NO_LIST, 0, at};
-        if (at == stop || *at != '[')
-            return DONE;
-        at++;
-        const char *end = memchr(at, ']', (size_t)(stop - at));
-        *fault = (JsonFault){NO_END, 0, stop};
-        if (!end)
-            return DONE;
-        bool of_first = next_first < n_first && first[next_first] == *row;
-        bool of_second = next_second < n_second && second[next_second] == *row;
-        if (of_first && !read_row(at, end, stop, n, second, n_second, forward + next_first++ * n_second, fault))
-            return DONE;
-        if (of_second && !read_row(at, end, stop, n, first, n_first, backward + next_second++ * n_first, fault))
-            return DONE;
-        if (!of_first && !of_second && !read_row(at, end, stop, n, NULL, 0, NULL, fault))
-            return DONE;
-        if (is_interrupted(checkpoint, 1 + (end - at) / (of_first || of_second ? 1 : 16)))
-            return INTERRUPTED;
-        at = behind_blanks(end + 1, stop);
-        *fault = (JsonFault){NO_END, 0, stop};
         if (at == stop)
-            return DONE;
-        if (*at != (*row + 1 < n ? ',' : ']')) {
-            *fault = (JsonFault){*at == ',' || *at == ']' ? WRONG_HEIGHT : NO_LIST, *row + 1, at};
-            return DONE;
-        }
-        at++;
+            return RAN_OUT;
+        if (*at++ != '[')
+            return WRONG;
     }
+    *fault = (JsonFault){NO_END, 0, stop};
+    const char *end = memchr(at, ']', (size_t)(stop - at));
+    const char *behind = end ? behind_blanks(end + 1, stop) : stop;
+    if (behind == stop)
+        return RAN_OUT;
+    bool of_first = is_next(first, row), of_second = is_next(second, row);
+    if (of_first && !read_row(at, end, stop, n, second->row, second->n, first->number + first->next * second->n, fault))
+        return WRONG;
+    if (of_second && !read_row(at, end, stop, n, first->row, first->n, second->number + second->next * first->n, fault))
+        return WRONG;
+    if (!of_first && !of_second && !read_row(at, end, stop, n, NULL, 0, NULL, fault))
+        return WRONG;
+    if (*behind != (row + 1 < n ? ',' : ']')) {
+        *fault = (JsonFault){*behind == ',' || *behind == ']' ? WRONG_HEIGHT : NO_LIST, row + 1, behind};
+        return WRONG;
+    }
+    first->next += of_first;
+    second->next += of_second;
+    *from = behind + 1;
+    return READ;
+}
+
+Status json_matrix_blocks(const char *text, ptrdiff_t n_bytes, ptrdiff_t from, bool is_whole, ptrdiff_t n,
+                          const int64_t *first, ptrdiff_t n_first, const int64_t *second, ptrdiff_t n_second,
+                          float *forward, float *backward, ptrdiff_t *row, ptrdiff_t *behind, JsonFault *fault,
+                          Checkpoint *checkpoint)
+{
+    const char *stop = text + n_bytes, *at = text + from;
+    Side one = side_from(first, n_first, forward, *row), other = side_from(second, n_second, backward, *row);
     fault->kind = NO_FAULT;
+    for (; *row < n; ++*row) {
+        const char *begin = at;
+        Found found = read_next(&at, stop, *row, n, &one, &other, fault);
+        if (found != READ) {
+            if (found == RAN_OUT && !is_whole)
+                fault->kind = NO_FAULT;
+            break;
+        }
+        fault->kind = NO_FAULT;
+        if (is_interrupted(checkpoint, 1 + (at - begin) / 4))
+            return INTERRUPTED;
+    }
+    *behind = at - text;
     return DONE;
 }

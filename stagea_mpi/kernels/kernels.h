@@ -156,11 +156,14 @@ typedef struct {
 Status json_key(const char *text, ptrdiff_t n_bytes, ptrdiff_t from, const char *key, ptrdiff_t n_key,
                 ptrdiff_t *behind, Checkpoint *checkpoint);
 
-/* Of a matrix of n rows and columns, whose first bracket comes next from a byte on, the numbers of the rows `first` in
-   the columns `second`, shape (n_first, n_second), and of the rows `second` in the columns `first`; both ascend. Ends
-   early, DONE as well, where it finds a fault, of which `row` is the row. */
-Status json_matrix_blocks(const char *text, ptrdiff_t n_bytes, ptrdiff_t from, ptrdiff_t n, const int64_t *first,
-                          ptrdiff_t n_first, const int64_t *second, ptrdiff_t n_second, float *forward,
-                          float *backward, ptrdiff_t *row, JsonFault *fault, Checkpoint *checkpoint);
+/* Of a matrix of n rows and columns the numbers of the rows `first` in the columns `second`, shape (n_first, n_second),
+   and of the rows `second` in the columns `first`; both ascend. A text may hold a piece of the matrix: `row` is the row
+   that comes next from a byte on, with the matrix' bracket before the first one. It becomes the row behind the last one
+   that is there with what follows it, n when all are, and `behind` is where this row begins. Ends early, DONE as well,
+   where it finds a fault, of which `row` is the row; that there is not all is one in a text that is whole. */
+Status json_matrix_blocks(const char *text, ptrdiff_t n_bytes, ptrdiff_t from, bool is_whole, ptrdiff_t n,
+                          const int64_t *first, ptrdiff_t n_first, const int64_t *second, ptrdiff_t n_second,
+                          float *forward, float *backward, ptrdiff_t *row, ptrdiff_t *behind, JsonFault *fault,
+                          Checkpoint *checkpoint);
 
 #endif

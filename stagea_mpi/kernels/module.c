@@ -498,48 +498,50 @@ static void set_fault(const char *text, Py_ssize_t n_bytes, Py_ssize_t n, Py_ssi
     } else if (fault.kind == NO_END) {
         PyErr_Format(PyExc_ValueError, "the text ends in row %zd of %zd", row + 1, n);
     } else {
-        Py_ssize_t place = fault.at - text, n_left = n_bytes - place;
+        Py_ssize_t n_left = text + n_bytes - fault.at;
         PyObject *found = PyBytes_FromStringAndSize(fault.at, n_left < MOST_SHOWN ? n_left : MOST_SHOWN);
         if (found && fault.kind == NO_LIST)
-            PyErr_Format(PyExc_ValueError, "at byte %zd, row %zd, stands %R, expected a list of lists of numbers", place,
-                         row + 1, found);
+            PyErr_Format(PyExc_ValueError, "in row %zd stands %R, expected a list of lists of numbers", row + 1, found);
         else if (found)
-            PyErr_Format(PyExc_ValueError, "at byte %zd, row %zd, column %zd, stands %R, expected a%s number", place,
-                         row + 1, fault.n + 1, found, fault.kind == NOT_FINITE ? " finite" : "");
+            PyErr_Format(PyExc_ValueError, "in row %zd, column %zd, stands %R, expected a%s number", row + 1, fault.n + 1,
+                         found, fault.kind == NOT_FINITE ? " finite" : "");
         Py_XDECREF(found);
     }
 }
 
 PyDoc_STRVAR(json_matrix_blocks_doc,
-             "json_matrix_blocks(text, start, n, first, second, forward, backward, /)\n--\n\n"
-             "Of a matrix of n rows and columns that begins at a byte of a JSON text (bytes), writes the numbers of the\n"
-             "rows `first` in the columns `second` into `forward` (float32), and those of the rows `second` in the columns\n"
-             "`first` into `backward`; null is NaN. Raises ValueError, with what was found, where there is no such matrix;\n"
-             "numbers of no block are counted, but not looked at.");
+             "json_matrix_blocks(text, start, is_whole, row, n, first, second, forward, backward, /)\n--\n\n"
+             "Of a matrix of n rows and columns in a JSON text (bytes) writes the numbers of the rows `first` in the\n"
+             "columns `second` into `forward` (float32), and those of the rows `second` in the columns `first` into\n"
+             "`backward`; null is NaN. The text may be a piece, where a row begins at a byte of it; before the first one is\n"
+             "the matrix' bracket. Gives the row that comes next, n when all were there, and the byte where it begins.\n"
+             "Raises ValueError, with what was found, where there is no such matrix, or where a text that is whole does\n"
+             "not hold all of it; numbers of no block are counted, but not looked at.");
 
 static PyObject *call_json_matrix_blocks(PyObject *module, PyObject *const *argument, Py_ssize_t n_arguments)
 {
     Arrays arrays = {.n = 0};
     const Py_buffer *text, *first, *second, *forward, *backward;
-    long from, n;
+    long from, is_whole, row, n;
     PyObject *result = NULL;
-    if (has_arguments("json_matrix_blocks", n_arguments, 7) &&
+    if (has_arguments("json_matrix_blocks", n_arguments, 9) &&
         (text = take_list(&arrays, argument[0], "text", UINT8, READ, -1)) &&
-        take_count(argument[1], "start", 0, (long)text->len, &from) && take_count(argument[2], "n", 1, INT32_MAX, &n) &&
-        (first = take_ascending(&arrays, argument[3], "first", n)) &&
-        (second = take_ascending(&arrays, argument[4], "second", n)) &&
-        (forward = take_rows(&arrays, argument[5], "forward", FLOAT32, WRITE, first->shape[0], second->shape[0])) &&
-        (backward = take_rows(&arrays, argument[6], "backward", FLOAT32, WRITE, second->shape[0], first->shape[0]))) {
-        ptrdiff_t row;
+        take_count(argument[1], "start", 0, (long)text->len, &from) &&
+        take_count(argument[2], "is_whole", 0, 1, &is_whole) && take_count(argument[4], "n", 1, INT32_MAX, &n) &&
+        take_count(argument[3], "row", 0, n, &row) && (first = take_ascending(&arrays, argument[5], "first", n)) &&
+        (second = take_ascending(&arrays, argument[6], "second", n)) &&
+        (forward = take_rows(&arrays, argument[7], "forward", FLOAT32, WRITE, first->shape[0], second->shape[0])) &&
+        (backward = take_rows(&arrays, argument[8], "backward", FLOAT32, WRITE, second->shape[0], first->shape[0]))) {
+        ptrdiff_t next = row, behind;
         JsonFault fault;
         Run run = start(module);
-        if (finish(&run, json_matrix_blocks(text->buf, text->len, from, n, first->buf, first->shape[0], second->buf,
-                                            second->shape[0], forward->buf, backward->buf, &row, &fault,
-                                            &run.checkpoint))) {
+        if (finish(&run, json_matrix_blocks(text->buf, text->len, from, is_whole, n, first->buf, first->shape[0],
+                                            second->buf, second->shape[0], forward->buf, backward->buf, &next, &behind,
+                                            &fault, &run.checkpoint))) {
             if (fault.kind != NO_FAULT)
-                set_fault(text->buf, text->len, n, row, fault);
+                set_fault(text->buf, text->len, n, next, fault);
             else
-                result = Py_NewRef(Py_None);
+                result = Py_BuildValue("nn", next, behind);
         }
     }
     release(&arrays);

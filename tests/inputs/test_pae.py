@@ -1,5 +1,6 @@
 """Aligned errors as programs write them."""
 
+import functools
 import gzip
 import io
 import json
@@ -11,12 +12,23 @@ from made import refusal
 from predicted import prediction
 
 from stagea_mpi.inputs.compression import zstd
-from stagea_mpi.inputs.layouts import beside as beside_module
+from stagea_mpi.inputs.layouts import pae as pae_module
+from stagea_mpi.inputs.layouts import passing_text
 from stagea_mpi.inputs.layouts.beside import FolderBeside, ZipBeside
 from stagea_mpi.inputs.layouts.pae import from_json, from_npz
 
 PAE = [[0.5, 1.25, 30.0], [2.0, 0.5, 4.5], [31.75, 5.0, 0.5]]
 FIRST, SECOND = np.array([0, 2]), np.array([1])
+
+
+@pytest.fixture(autouse=True, params=["held", "passing"])
+def pieces(request, monkeypatch):
+    """As it is, and with pieces of a few bytes, as large files have many."""
+    if request.param == "passing":
+        monkeypatch.setattr(passing_text, "_PIECE", 32)
+        monkeypatch.setattr(passing_text, "_LONGEST_KEY", 30)
+        monkeypatch.setattr(pae_module, "_MOST_HELD", 0)
+        monkeypatch.setattr(pae_module, "_PIECE", 1)
 
 
 def beside(tmp_path, **contents):
@@ -71,7 +83,7 @@ def test_errors_are_those_of_the_file(content, read, tmp_path):
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress], ids=["plain", "gz", "zst"])
 def test_tokens_of_alphafold_3_have_chains_and_numbers(pack, tmp_path):
     made = prediction("modified")
-    found = from_json(beside(tmp_path, errors=pack(made.alphafold3())), "errors")
+    found = from_json(beside(tmp_path, errors=pack(made.alphafold3())), "errors", has_tokens=True)
     assert found.n_tokens == len(made.tokens)
     assert [name.decode() for name in found.chain.tolist()] == [atom.chain for atom in made.tokens]
     assert found.number.tolist() == [atom.number for atom in made.tokens]
@@ -84,7 +96,7 @@ def test_tokens_of_alphafold_3_have_chains_and_numbers(pack, tmp_path):
 
 def test_tokens_may_stand_before_the_errors(tmp_path):
     content = as_json({"token_res_ids": [1, 2, 3], "token_chain_ids": ["A", "A", "B"], "pae": PAE})
-    found = from_json(beside(tmp_path, errors=content), "errors")
+    found = from_json(beside(tmp_path, errors=content), "errors", has_tokens=True)
     assert (found.chain.tolist(), found.number.tolist()) == ([b"A", b"A", b"B"], [1, 2, 3])
 
 
@@ -114,7 +126,8 @@ TOKENS = {"token_chain_ids": ["A", "A", "B"], "token_res_ids": [1, 2, 3]}
     (as_json({"pae": []}), "pae begins with []}, expected a list of lists of numbers"),
 ])  # fmt: skip
 def test_a_json_file_that_has_no_errors_is_told(content, says, tmp_path):
-    failure = refusal(from_json, beside(tmp_path, errors=content), "errors")
+    read = functools.partial(from_json, has_tokens=True)
+    failure = refusal(read, beside(tmp_path, errors=content), "errors")
     assert failure.reason == "unreadable"
     assert str(failure).startswith("errors: ")
     assert says in str(failure)
@@ -129,7 +142,7 @@ def test_a_json_file_that_has_no_errors_is_told(content, says, tmp_path):
     (as_json({"pae": PAE, "token_chain_ids": ["A", "B"], "token_res_ids": [1, 2]}), "row 1 has 3 numbers, expected 2"),
 ])  # fmt: skip
 def test_damaged_errors_are_told_when_they_are_read(content, says, tmp_path):
-    found = from_json(beside(tmp_path, errors=content), "errors")
+    found = from_json(beside(tmp_path, errors=content), "errors", has_tokens=True)
     failure = refusal(found.read, np.array([0]), np.array([1]))
     assert failure.reason == "unreadable"
     assert says in str(failure)
@@ -147,7 +160,7 @@ GOOD = NPZ["Boltz"]
     (npz(pae=np.zeros((0, 0))), "has the shape (0, 0)"),
     (npz(pae=np.zeros((2, 2), dtype=int)), "int64, expected a square of floats"),
     (npz(pae=np.array([[None]])), "Python's objects"),
-    (stored(pae=np.zeros((2, 2))).replace(b"NUMPY", b"NUMPX"), "Bad CRC-32"),
+    (stored(pae=np.zeros((2, 2))).replace(b"NUMPY", b"NUMPX"), "pae: "),
 ])  # fmt: skip
 def test_an_archive_without_errors_is_told(content, says, tmp_path):
     failure = refusal(from_npz, beside(tmp_path, errors=content), "errors")
@@ -176,11 +189,20 @@ def test_a_file_that_is_not_there_is_missing(tmp_path):
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress], ids=["plain", "gz", "zst"])
 def test_errors_may_be_larger_than_a_model_but_not_without_end(pack, tmp_path, monkeypatch):
-    content = b" " * 40 * 2**20 + as_json({"pae": PAE})
+    monkeypatch.setattr(passing_text, "_PIECE", 2**16)
+    content = b" " * 40 * 2**20 + as_json({**TOKENS, "pae": PAE})
     files = beside(tmp_path, errors=pack(content))
     assert refusal(files.read, "errors").reason == "too_large"
-    assert len(files.read("errors", beside_module.MAX_PAE_BYTES)) == len(content)
-    assert from_json(files, "errors").n_tokens == 3
-    failure = refusal(files.read, "errors", 36 * 2**20)
+    found = from_json(files, "errors", has_tokens=True)
+    assert found.chain.tolist() == [b"A", b"A", b"B"]
+    assert found.read(FIRST, SECOND)[0].tolist() == [[1.25], [5.0]]
+    monkeypatch.setattr(passing_text, "MAX_PAE_BYTES", 36 * 2**20)
+    failure = refusal(from_json, files, "errors")
     assert failure.reason == "too_large"
-    assert "is over 36 MB" in str(failure)
+    assert "errors: is over 36 MB" in str(failure)
+
+
+def test_an_array_may_not_be_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(pae_module, "MAX_PAE_BYTES", 100)
+    failure = refusal(from_npz, beside(tmp_path, errors=npz(pae=np.zeros((9, 9)))), "errors")
+    assert (failure.reason, str(failure)) == ("too_large", "errors: pae is over 0 MB")

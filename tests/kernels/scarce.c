@@ -90,7 +90,9 @@ static Status run(int kernel, Checkpoint *checkpoint)
     case 6:
         return json_key(MATRIX, n_bytes, 0, "pae", 3, &place, checkpoint);
     case 7:
-        return json_matrix_blocks(MATRIX, n_bytes, 7, 3, of, 2, of + 2, 1, forward, backward, &row, &fault, checkpoint);
+        row = 0;
+        return json_matrix_blocks(MATRIX, n_bytes, 7, true, 3, of, 2, of + 2, 1, forward, backward, &row, &place,
+                                  &fault, checkpoint);
     default:
         return markov_clusters(N, edges, 2 * N, clusters, checkpoint);
     }

@@ -18,7 +18,24 @@ def blocks(text, n, first, second, key=b"pae"):
     forward, backward = (
         np.full(shape, np.inf, dtype=np.float32) for shape in ((len(first), len(second)), (len(second), len(first)))
     )
-    compiled.json_matrix_blocks(text, compiled.json_key(text, key, 0), n, first, second, forward, backward)
+    start, sides = compiled.json_key(text, key, 0), (first, second, forward, backward)
+    assert compiled.json_matrix_blocks(text, start, True, 0, n, *sides)[0] == n
+    return forward, backward
+
+
+def blocks_of_pieces(text, n, first, second, n_bytes, key=b"pae"):
+    """The same of a text that comes by so many bytes at a time."""
+    forward, backward = (
+        np.full(shape, np.inf, dtype=np.float32) for shape in ((len(first), len(second)), (len(second), len(first)))
+    )
+    place, row, end = compiled.json_key(text, key, 0), 0, 0
+    while row < n:
+        end = min(max(end, place) + n_bytes, len(text))
+        is_whole = end == len(text)
+        row, behind = compiled.json_matrix_blocks(
+            text[place:end], 0, is_whole, row, n, first, second, forward, backward
+        )
+        place += behind
     return forward, backward
 
 
@@ -59,6 +76,8 @@ def test_blocks_are_those_that_json_and_numpy_take_out(written, separators):
     second = np.setdiff1d(np.arange(n), first)[::2].copy()
     found = blocks(text.encode(), n, first, second)
     assert same_bits(found, expected(json.loads(text)["pae"], first, second))
+    for n_bytes in (100, 1111, 10_000):
+        assert same_bits(blocks_of_pieces(text.encode(), n, first, second, n_bytes), found)
 
 
 @given(st.lists(st.one_of(
@@ -89,6 +108,13 @@ def test_null_and_nan_are_nan():
 def test_a_row_may_be_on_both_sides():
     both = np.array([1, 2])
     assert same_bits(blocks(SMALL, 3, both, both), expected(json.loads(SMALL)["pae"], both, both))
+
+
+@pytest.mark.parametrize("n_bytes", range(1, 40))
+def test_a_matrix_may_come_in_pieces_that_end_anywhere(n_bytes):
+    wanted = expected(json.loads(SMALL)["pae"], FIRST, SECOND)
+    assert same_bits(blocks_of_pieces(SMALL, 3, FIRST, SECOND, n_bytes), wanted)
+    assert same_bits(blocks_of_pieces(SMALL.replace(b"]", b"\n ]\n"), 3, FIRST, SECOND, n_bytes), wanted)
 
 
 def test_no_rows_are_wanted_of_a_side_without_any():
@@ -130,18 +156,18 @@ def test_a_key_is_looked_for_from_a_byte_on():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (b'{"pae": 3}', r"at byte 8, row 1, stands b'3}', expected a list of lists"),
-        (b'{"pae": [1, 2]}', r"at byte 9, row 1, stands b'1, 2\]}', expected a list of lists"),
+        (b'{"pae": 3}', r"in row 1 stands b'3}', expected a list of lists"),
+        (b'{"pae": [1, 2]}', r"in row 1 stands b'1, 2\]}', expected a list of lists"),
         (b'{"pae": [[1,2,3],[1,2],[1,2,3]]}', r"row 2 has 2 numbers, expected 3"),
         (b'{"pae": [[1,2,3],[1,2,3],[1,2,3,4]]}', r"row 3 has 4 numbers, expected 3"),
         (b'{"pae": [[1,2,3,4],[1,2,3],[1,2,3]]}', r"row 1 has 4 numbers, expected 3"),
         (b'{"pae": [[1,2],[1,2,3],[1,2,3]]}', r"row 1 has 2 numbers, expected 3"),
         (b'{"pae": [[1,2,3],[1,2,3]]}', r"there are 2 rows, expected 3"),
-        (b'{"pae": []}', r"at byte 9, row 1, stands b'\]}', expected a list of lists"),
+        (b'{"pae": []}', r"in row 1 stands b'\]}', expected a list of lists"),
         (b'{"pae": [[1,2,3],[1,2,3],[1,2,3],[1,2,3]]}', r"there are 3 rows and more, expected 3"),
-        (b'{"pae": [[1,2,3],[1,2,3] 5', r"at byte 25, row 2, stands b'5', expected a list of lists"),
+        (b'{"pae": [[1,2,3],[1,2,3] 5', r"in row 2 stands b'5', expected a list of lists"),
         (b'{"pae": [[1,2,3],[1,x,3],[1,2,3]]}', None),  # in no block
-        (b'{"pae": [[1,x,3],[1,2,3],[1,2,3]]}', r"at byte 12, row 1, column 2, stands b'x,3\],\[1,2,3\],.*a number"),
+        (b'{"pae": [[1,x,3],[1,2,3],[1,2,3]]}', r"in row 1, column 2, stands b'x,3\],\[1,2,3\],.*a number"),
         (b'{"pae": [[1,2 2,3],[1,2,3],[1,2,3]]}', r"row 1, column 2, stands b'2 2,3.*expected a number"),
         (b'{"pae": [[1,-,3],[1,2,3],[1,2,3]]}', r"column 2, stands b'-,3.*expected a number"),
         (b'{"pae": [[1,2.,3],[1,2,3],[1,2,3]]}', r"column 2, stands b'2.,3.*expected a number"),

@@ -42,9 +42,9 @@ def test_calls_leave_no_memory_behind():
         compiled.lee_richards(xyz, np.ones(n), np.arange(20), 1.4, 20, area)
         compiled.markov_clusters(edges, labels)
         compiled.contact_areas(xyz, np.ones(n), edges[:300], contacts)
-        compiled.json_matrix_blocks(text, compiled.json_key(text, b"pae", 0), 90, *sides, *blocks)
+        compiled.json_matrix_blocks(text, compiled.json_key(text, b"pae", 0), True, 0, 90, *sides, *blocks)
         with pytest.raises(ValueError, match="expected 91"):
-            compiled.json_matrix_blocks(text, 8, 91, *sides, *blocks)
+            compiled.json_matrix_blocks(text, 8, True, 0, 91, *sides, *blocks)
         with pytest.raises(ValueError, match="nan"):
             compiled.lee_richards(xyz * np.nan, np.ones(n), np.arange(20), 1.4, 20, area)
 

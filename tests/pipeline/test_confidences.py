@@ -32,7 +32,7 @@ class Read:
         self.made = prediction(case)
         self.model, errors = self.made.files(folder)
         self.files = FolderBeside(str(folder))
-        self.pae = from_json(self.files, errors)
+        self.pae = from_json(self.files, errors, has_tokens=True)
         self.atoms = read(str(folder / self.model))
         self.complex_ = merge_chains(self.atoms, self.made.chains, case)
         self.region = antibody_regions(self.complex_, checked(self.complex_))

@@ -5,6 +5,7 @@ are often deleted: then that copy is the model.)
 """
 
 import csv
+import functools
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -25,6 +26,7 @@ _DATE = re.compile(r"_\d{8}_\d{6}")
 _INPUTS = frozenset({"templates", "msas"})
 #: Boltz, which calls its models as the server does, has them in folders of this name.
 _OF_BOLTZ = "predictions"
+_READ_PAE = functools.partial(pae.from_json, has_tokens=True)
 _NAMES = {name: name for name in ("ptm", "iptm", "ranking_score")}
 
 
@@ -119,7 +121,7 @@ def _scores(beside: Beside, path: str) -> Scores:
     names = summary.content.get("chain_ids")
     if pair_iptm is not None and isinstance(names, list) and len(set(map(str, names))) == len(names) == len(pair_iptm):
         chains = tuple(map(str, names))
-    errors = files.pae(f"{base}{detailed}{behind}.json", pae.from_json)
+    errors = files.pae(f"{base}{detailed}{behind}.json", _READ_PAE)
     return files.scores(values, pair_iptm=pair_iptm, pair_chains=chains, pae=errors)
 
 

@@ -1,12 +1,15 @@
 """Files that lie beside a model: in its folder and those around it, or in its archive."""
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from ..unpacking import MAX_MODEL_BYTES, read_whole, unpacked
-from ..zipped import read_zip_member, zip_members
+from ..compression import Readable
+from ..unpacking import MAX_MODEL_BYTES, open_unpacked, read_whole, unpacked, unpacked_stream
+from ..zipped import open_zip_member, read_zip_member, zip_members
 
 #: The largest file of aligned errors: 10,000 tokens in JSON. Larger ones cost a model its scores by them.
 MAX_PAE_BYTES = 2**30
@@ -16,8 +19,7 @@ class Beside(Protocol):
     """Files by their paths below the input folder (or the members of an archive), with / between their parts."""
 
     def read(self, path: str, most: int = MAX_MODEL_BYTES) -> bytes:
-        """Content of a file, unpacked where it is compressed: `most` bytes of it, in which files of aligned errors have
-        a limit of their own, `MAX_PAE_BYTES`.
+        """Content of a file, unpacked where it is compressed: `most` bytes of it.
 
         Raises
         ------
@@ -25,6 +27,16 @@ class Beside(Protocol):
             FileNotFoundError where there is none.
         ModelError
             It is damaged or too large.
+        """
+        ...
+
+    def open(self, path: str) -> AbstractContextManager[Readable]:
+        """The same of a file that is too large to be held, to be read in order.
+
+        Raises
+        ------
+        OSError
+            FileNotFoundError where there is none.
         """
         ...
 
@@ -57,6 +69,9 @@ class FolderBeside:
     def read(self, path: str, most: int = MAX_MODEL_BYTES) -> bytes:
         return read_whole(os.path.join(self._root, path), most)
 
+    def open(self, path: str) -> AbstractContextManager[Readable]:
+        return open_unpacked(os.path.join(self._root, path))
+
     def names(self, folder: str) -> frozenset[str]:
         whole = os.path.join(self._root, folder)
         try:
@@ -82,11 +97,13 @@ class ZipBeside:
         self._archive = archive
 
     def read(self, path: str, most: int = MAX_MODEL_BYTES) -> bytes:
-        header = self._headers().get(path)
-        if header is None:
-            raise FileNotFoundError(2, "no such member", f"{self._archive}: {path}")
-        where = f"{self._archive}: {path}"
+        header, where = self._header(path), f"{self._archive}: {path}"
         return unpacked(read_zip_member(self._archive, header, where, most), where, most)
+
+    @contextlib.contextmanager
+    def open(self, path: str) -> Iterator[Readable]:
+        with open_zip_member(self._archive, self._header(path)) as file:
+            yield unpacked_stream(file)
 
     def names(self, folder: str) -> frozenset[str]:
         return _names_within(self._archive, os.stat(self._archive).st_mtime_ns).get(folder, frozenset())
@@ -94,8 +111,11 @@ class ZipBeside:
     def parsed(self, path: str, parse: Callable[[bytes], Any]) -> Any:
         return parse(self.read(path))
 
-    def _headers(self) -> dict[str, int]:
-        return _headers_of(self._archive, os.stat(self._archive).st_mtime_ns)
+    def _header(self, path: str) -> int:
+        header = _headers_of(self._archive, os.stat(self._archive).st_mtime_ns).get(path)
+        if header is None:
+            raise FileNotFoundError(2, "no such member", f"{self._archive}: {path}")
+        return header
 
 
 # By `mtime_ns`, what was replaced is read anew.

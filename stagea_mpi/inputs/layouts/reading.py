@@ -3,25 +3,25 @@
 Nothing is unpickled: what a program keeps in pickles alone is not read.
 """
 
+import contextlib
 import functools
 import io
 import json
 import math
-import re
 import struct
 import zipfile
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from ...errors import ModelError, listed
-from ...kernels import compiled
-from ..compression import DAMAGE
+from ..compression import DAMAGE, Readable
 from ..header_scores import score_name
-from ..unpacking import MAX_MODEL_BYTES
+from ..unpacking import MAX_MODEL_BYTES, read_up_to
 from .beside import MAX_PAE_BYTES, Beside
 from .layout import Pae, Scores
+from .passing_text import is_seekable, without_matrix
 
 #: What damaged files make readers raise. (RecursionError is a RuntimeError, JSONDecodeError a ValueError.)
 _FAULTS = (
@@ -34,8 +34,6 @@ _PACKED = ("", ".zst", ".gz")
 _MOST_CHAINS = 1000
 #: More numbers than any program gives of a model.
 _MOST_NUMBERS = 200
-#: How a matrix in JSON begins, and what ends it behind a row.
-_MATRIX, _LIST_END = re.compile(rb"\s*\[\s*\["), re.compile(rb"\s*\]")
 _NPY_MAGIC = b"\x93NUMPY"
 
 
@@ -56,7 +54,7 @@ class ScoreFiles:
 
     def __init__(self, beside: Beside, path: str):
         self.problems: list[str] = []
-        self._beside, self._folder = _LastRead(beside), path.rpartition("/")[0]
+        self._beside, self._folder = _LastUnpacked(beside), path.rpartition("/")[0]
 
     def json(self, name: str, *, without: str = "", is_shared: bool = False) -> "ScoreFile":
         """A file that holds one JSON object.
@@ -70,7 +68,7 @@ class ScoreFiles:
         is_shared : bool
             Whether other models are told of in it, too: then it is kept.
         """
-        return self._file(name, functools.partial(_parse_json, without) if without else _parse_object, is_shared)
+        return self._file(name, _parse_object, is_shared, without)
 
     def npz(self, name: str) -> "ScoreFile":
         """An archive of arrays, by their names; arrays of Python's objects are not opened."""
@@ -102,19 +100,27 @@ class ScoreFiles:
         """These values, whatever else there is, and all problems."""
         return Scores(values=values, problems=tuple(self.problems), **rest)
 
-    def _file(self, name: str, parse: Callable[[bytes], Mapping[Any, Any]], is_shared: bool = False) -> "ScoreFile":
+    def _file(
+        self, name: str, parse: Callable[[bytes], Mapping[Any, Any]], is_shared: bool = False, without: str = ""
+    ) -> "ScoreFile":
         for packed in _PACKED:
             path = self._path(name + packed)
             try:
                 if is_shared:
                     return ScoreFile(path, self._beside.parsed(path, parse), self.problems)
-                return ScoreFile(path, parse(self._beside.read(path, MAX_PAE_BYTES)), self.problems)
+                return ScoreFile(path, parse(self._content(path, without)), self.problems)
             except FileNotFoundError:
                 continue
             except _FAULTS as fault:
                 self.problems.append(_said(path, fault))
                 return ScoreFile(path, None, self.problems)
         return ScoreFile(self._path(name), None, self.problems, is_missing=True)
+
+    def _content(self, path: str, without: str) -> bytes:
+        if not without:
+            return self._beside.read(path)
+        with self._beside.open(path) as file:
+            return without_matrix(file, path, without)
 
     def _path(self, name: str) -> str:
         folder = self._folder
@@ -123,18 +129,39 @@ class ScoreFiles:
         return f"{folder}/{name}" if folder else name
 
 
-class _LastRead:
-    """Files, of which the one that was read last is kept: ColabFold's has scores and aligned errors."""
+class _LastUnpacked:
+    """Files, of which the compressed one that was opened last is kept: ColabFold's has scores and aligned errors."""
 
     def __init__(self, beside: Beside):
-        self._beside, self.names, self.parsed = beside, beside.names, beside.parsed
-        self._asked, self._content = ("", 0), b""
+        self._beside, self.read, self.names, self.parsed = beside, beside.read, beside.names, beside.parsed
+        self._path, self._content = "", b""
 
-    def read(self, path: str, most: int = MAX_MODEL_BYTES) -> bytes:
-        if self._asked != (path, most):
-            self._content = self._beside.read(path, most)
-            self._asked = path, most
-        return self._content
+    @contextlib.contextmanager
+    def open(self, path: str) -> Iterator[Readable]:
+        if path == self._path:
+            yield io.BytesIO(self._content)
+            return
+        with self._beside.open(path) as file:
+            if is_seekable(file):
+                yield file
+                return
+            begin = read_up_to(file, MAX_MODEL_BYTES)
+            if len(begin) < MAX_MODEL_BYTES:
+                self._path, self._content = path, begin
+                yield io.BytesIO(begin)
+            else:
+                yield _Continued(begin, file)
+
+
+class _Continued:
+    """A content of which the beginning has been read."""
+
+    def __init__(self, begin: bytes, file: Readable):
+        self._begin, self._file = io.BytesIO(begin), file
+
+    def read(self, size: int) -> bytes:
+        found = self._begin.read(size)
+        return found if len(found) == size else found + self._file.read(size - len(found))
 
 
 class ScoreFile:
@@ -268,21 +295,6 @@ def _parse_object(content: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"holds {_shortly(found)}, expected an object of names and scores")
     return found
-
-
-def _parse_json(without: str, content: bytes) -> dict[str, Any]:
-    return _parse_object(_without_matrix(content, without))
-
-
-def _without_matrix(content: bytes, key: str) -> bytes:
-    """A JSON text with null for a matrix: parsing that of a thousand residues takes 0.1 s, and finding its end 1 ms."""
-    start = compiled.json_key(content, key.encode(), 0)
-    if start < 0 or _MATRIX.match(content, start) is None:
-        return content
-    row_end, end = content.find(b"]", start), None  # row by row: a text is searched for one byte faster than for two
-    while row_end >= 0 and (end := _LIST_END.match(content, row_end + 1)) is None:
-        row_end = content.find(b"]", row_end + 1)
-    return content if end is None else content[:start] + b" null" + content[end.end() :]
 
 
 def _parse_npz(content: bytes) -> dict[str, np.ndarray]:
