@@ -262,8 +262,11 @@ def _merged(atoms: AtomTable, chains: Chains, source: str) -> tuple[Complex, np.
 
 def chain_names(atoms: AtomTable) -> list[str]:
     """Chains of a model, in file order."""
-    names, first = np.unique(atoms.chain, return_index=True)
-    return [name.decode(errors="replace") for name in names[np.argsort(first)].tolist()]
+    key = "chains"
+    if key not in atoms.findings:
+        names, first = np.unique(atoms.chain, return_index=True)
+        atoms.findings[key] = [name.decode(errors="replace") for name in names[np.argsort(first)].tolist()]
+    return list(atoms.findings[key])
 
 
 def said_of_segments(atoms: AtomTable) -> str:

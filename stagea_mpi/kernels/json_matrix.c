@@ -132,7 +132,7 @@ static ptrdiff_t usual_numbers(const char **from, const char *stop, ptrdiff_t n,
         const char *point = begin + 2 - is_short;
         unsigned tens = (unsigned char)(begin[0] - '0'), ones = (unsigned char)(point[-1] - '0');
         unsigned tenths = (unsigned char)(point[1] - '0'), hundredths = (unsigned char)(point[2] - '0');
-        if ((*point != '.') | (tens > 9) | (ones > 9) | (tenths > 9))
+        if ((*point != '.') | (tens > 9) | (ones > 9) | (tenths > 9) | (gap & (*at != ' ')))
             break;
         unsigned value = ((100 * tens) & (is_short - 1u)) + 10 * ones + tenths;
         if (point[2] == ',') {

@@ -155,23 +155,19 @@ class _Residues:
         return _Residues(self.chain[rows], self.ca[rows], self.cb[rows], self.names)
 
 
-def _side_residues(atoms: AtomTable, chains: Chains) -> tuple[_Residues, _Residues]:
-    key = "residues of sides", chains
-    if key not in atoms.findings:
-        atom = encode(atoms.atom_name, ("CA", "CB"))
-        ca, with_cb = np.flatnonzero(atom == 0), np.flatnonzero(atom == 1)
-        is_amino = encode(atoms.residue_name[ca], RESIDUE_TYPES) != UNKNOWN
-        for other in np.flatnonzero(~is_amino):  # a modified residue, or calcium
-            is_amino[other] = is_amino_acid(atoms.residue_name[ca[other]].decode(errors="replace"))
-        ca = ca[is_amino]
-        ca = ca[np.diff(atoms.residue[ca], prepend=-1) > 0]
-        row_of = np.full(int(atoms.residue[-1]) + 1, -1)
-        row_of[atoms.residue[with_cb]] = with_cb
-        cb = row_of[atoms.residue[ca]]
-        cb = np.where(cb < 0, ca, cb)
-        atoms.findings[key] = tuple(_in_chains(atoms, names, ca, cb) for names in _sides(chains))
-    found: tuple[_Residues, _Residues] = atoms.findings[key]
-    return found
+def _side_residues(atoms: AtomTable, chains: Chains) -> list[_Residues]:
+    atom = encode(atoms.atom_name, ("CA", "CB"))
+    ca, with_cb = np.flatnonzero(atom == 0), np.flatnonzero(atom == 1)
+    is_amino = encode(atoms.residue_name[ca], RESIDUE_TYPES) != UNKNOWN
+    for other in np.flatnonzero(~is_amino):  # a modified residue, or calcium
+        is_amino[other] = is_amino_acid(atoms.residue_name[ca[other]].decode(errors="replace"))
+    ca = ca[is_amino]
+    ca = ca[np.diff(atoms.residue[ca], prepend=-1) > 0]
+    row_of = np.full(int(atoms.residue[-1]) + 1, -1)
+    row_of[atoms.residue[with_cb]] = with_cb
+    cb = row_of[atoms.residue[ca]]
+    cb = np.where(cb < 0, ca, cb)
+    return [_in_chains(atoms, names, ca, cb) for names in _sides(chains)]
 
 
 def _in_chains(atoms: AtomTable, names: list[str], ca: np.ndarray, cb: np.ndarray) -> _Residues:
@@ -185,15 +181,7 @@ def _from_pae(
     pae: Pae, has_plddt: bool, atoms: AtomTable, chains: Chains, graph: GraphArrays | None
 ) -> dict[str, float]:
     """Scores that come of aligned errors."""
-    sides, tokens = [], []
-    for side in _side_residues(atoms, chains):
-        found = _tokens(pae, atoms, side)
-        order = np.argsort(found)
-        sides.append(side.of(order))
-        tokens.append(found[order])
-    first, second = sides
-    if any((np.diff(found) == 0).any() for found in tokens):
-        raise _MismatchError("PAE: two residues of a chain have one number, so that their tokens cannot be told apart")
+    (first, second), tokens = _aligned_sides(pae, atoms, chains)
     errors = AlignedErrors(*pae.read(*tokens), first.chain, second.chain)
     values = {"ipsae": ipsae(errors), "lis": lis(errors)}
     if has_plddt:
@@ -219,6 +207,33 @@ def _place_of(atoms: AtomTable, side: _Residues) -> np.ndarray:
     return place
 
 
+def _aligned_sides(
+    pae: Pae, atoms: AtomTable, chains: Chains
+) -> tuple[tuple[_Residues, _Residues], tuple[np.ndarray, np.ndarray]]:
+    """Residues of both sides in the order of their tokens, and these. Samples of one target mostly have the same."""
+    key, asked = ("aligned sides", chains), (pae.n_tokens, pae.chain, pae.number)
+    known = atoms.findings.get(key)
+    if known is None or any(one is not other for one, other in zip(known[0], asked, strict=True)):
+        known = asked, _side_by_side(pae, atoms, chains)
+        atoms.findings[key] = known
+    found: tuple[tuple[_Residues, _Residues], tuple[np.ndarray, np.ndarray]] = known[1]
+    return found
+
+
+def _side_by_side(
+    pae: Pae, atoms: AtomTable, chains: Chains
+) -> tuple[tuple[_Residues, _Residues], tuple[np.ndarray, np.ndarray]]:
+    sides, tokens = [], []
+    for side in _side_residues(atoms, chains):
+        found = _tokens(pae, atoms, side)
+        order = np.argsort(found)
+        sides.append(side.of(order))
+        tokens.append(found[order])
+    if any((np.diff(found) == 0).any() for found in tokens):
+        raise _MismatchError("PAE: two residues of a chain have one number, so that their tokens cannot be told apart")
+    return (sides[0], sides[1]), (tokens[0], tokens[1])
+
+
 def _tokens(pae: Pae, atoms: AtomTable, side: _Residues) -> np.ndarray:
     """The token of each residue of a side; of a modified one, which has a token for each atom, its Cα's."""
     if pae.chain is None or pae.number is None:
@@ -232,13 +247,10 @@ def _tokens(pae: Pae, atoms: AtomTable, side: _Residues) -> np.ndarray:
 
 def _tokens_in_order(n_tokens: int, atoms: AtomTable) -> np.ndarray:
     """The token of each atom, as tokens follow the model's residues and atoms."""
-    key = "tokens"
-    if key not in atoms.findings:
-        names = atoms.residue_name[np.flatnonzero(np.diff(atoms.residue, prepend=-1))].tolist()
-        is_one = np.array([name.decode(errors="replace") in _ONE_TOKEN for name in names], dtype=bool)[atoms.residue]
-        begins = np.diff(atoms.residue, prepend=-1) > 0
-        atoms.findings[key] = np.cumsum(np.where(is_one, begins, ~atoms.is_hydrogen)) - 1
-    token: np.ndarray = atoms.findings[key]
+    names = atoms.residue_name[np.flatnonzero(np.diff(atoms.residue, prepend=-1))].tolist()
+    is_one = np.array([name.decode(errors="replace") in _ONE_TOKEN for name in names], dtype=bool)[atoms.residue]
+    begins = np.diff(atoms.residue, prepend=-1) > 0
+    token: np.ndarray = np.cumsum(np.where(is_one, begins, ~atoms.is_hydrogen)) - 1
     if token[-1] + 1 != n_tokens:
         raise _MismatchError(
             f"PAE is of {n_tokens} tokens, the model has {token[-1] + 1}: a token is an amino acid or nucleotide, or a "

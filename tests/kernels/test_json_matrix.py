@@ -190,6 +190,12 @@ def test_a_text_without_such_a_matrix_is_told(text, says):
         blocks(text, 3, FIRST, SECOND)
 
 
+def test_what_stands_in_the_place_of_a_blank_is_told():
+    text = b'{"pae": [[1.0, 2.5,x3.5, 4.5],[1.0, 2.0, 3.0, 4.0],[1.0, 2.0, 3.0, 4.0],[1.0, 2.0, 3.0, 4.0]]}'
+    with pytest.raises(ValueError, match=r"row 1, column 3, stands b'x3.5, 4.5.*expected a number"):
+        blocks(text, 4, FIRST, np.array([1, 2, 3]))
+
+
 @pytest.mark.parametrize("stop", range(8, len(SMALL) - 1))
 def test_a_text_that_is_cut_short_is_told_wherever_it_ends(stop):
     with pytest.raises(ValueError, match=r"ends in row|expected a list of lists"):

@@ -60,42 +60,56 @@ def from_json(beside: Beside, path: str, *, has_tokens: bool = False) -> Pae:
     """
     with beside.open(path) as file, readable(path):
         text = PassingText(file, path)
-        text.more()
-        begin = text.text
         key = text.find(*_KEYS)
         if not key:
-            found, expected = _ANY_KEY.findall(begin), " or ".join(name.decode() for name in _KEYS)
-            raise ValueError(f"no key {expected}; its first keys: {listed(k.decode() for k in dict.fromkeys(found))}")
+            raise ValueError(f"no key {' or '.join(k.decode() for k in _KEYS)}; its first keys: {_first_keys(file)}")
         if not text.begins_matrix():
-            stands = text.text[text.place : text.place + 20].strip().decode(errors="replace")
+            stands = bytes(text.text[text.place : text.place + 20]).strip().decode(errors="replace")
             raise ValueError(f"{key.decode()} begins with {stands}, expected a list of lists of numbers")
         start, n = text.offset, text.to_bracket().count(b",") + 1
         tokens = _tokens_at_end(file, path, n if has_tokens else 0)
-    if has_tokens and not tokens:
+    if has_tokens and tokens is None:
         with beside.open(path) as file, readable(path):
-            tokens = PassingText(file, path).lists_by(*_TOKEN_KEYS)
+            tokens = _tokens_of(PassingText(file, path))
     read = functools.partial(_read_json, beside, path, key.decode(), start)
-    if len(tokens) < len(_TOKEN_KEYS):
+    if tokens is None:
         return Pae(functools.partial(read, n), n)
-    with readable(path):
-        chain, number = _as_arrays(tokens[_CHAINS], tokens[_NUMBERS])
+    chain, number = tokens
     return Pae(functools.partial(read, len(chain)), len(chain), chain, number)
 
 
-def _tokens_at_end(file: Readable, path: str, n: int) -> dict[bytes, list]:
-    """Lists of so many tokens, where they are the last in a file and its end is at hand."""
+def _first_keys(file: Readable) -> str:
     if not is_seekable(file):
-        return {}
+        return "not looked for"
+    cast(BinaryIO, file).seek(0)
+    return listed(dict.fromkeys(name.decode() for name in _ANY_KEY.findall(file.read(100_000))))
+
+
+def _tokens_at_end(file: Readable, path: str, n: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Chains and residue numbers of so many tokens, where they are the last in a file and its end is at hand."""
+    if not is_seekable(file):
+        return None
     seekable = cast(BinaryIO, file)
     size = seekable.seek(0, os.SEEK_END)
-    text = PassingText(file, path, max(0, size - _END - n * _A_TOKEN))
-    tokens = text.lists_by(*_TOKEN_KEYS) if n else {}
-    if text.is_cut_short():
+    seekable.seek(max(0, size - _END - n * _A_TOKEN))
+    content = seekable.read()
+    if content.rstrip()[-1:] not in (b"}", b"]"):
         raise ValueError("is cut short: it ends within a list or object")
-    return tokens if len(tokens) == len(_TOKEN_KEYS) else {}
+    begin = min((content.find(b'"%b"' % key) for key in _TOKEN_KEYS), default=-1) if n else -1
+    return _tokens_in(content[begin:]) if begin >= 0 else None
 
 
-def _as_arrays(chains: list, numbers: list) -> tuple[np.ndarray, np.ndarray]:
+@functools.lru_cache(maxsize=16)
+def _tokens_in(content: bytes) -> tuple[np.ndarray, np.ndarray] | None:
+    """Of the samples of one target all are the same, and they are the same arrays then."""
+    return _tokens_of(PassingText(io.BytesIO(content), ""))
+
+
+def _tokens_of(text: PassingText) -> tuple[np.ndarray, np.ndarray] | None:
+    lists = text.lists_by(*_TOKEN_KEYS)
+    if len(lists) < len(_TOKEN_KEYS):
+        return None
+    chains, numbers = (lists[key] for key in _TOKEN_KEYS)
     if len(chains) != len(numbers) or not chains:
         raise ValueError(f"{len(chains)} token_chain_ids and {len(numbers)} token_res_ids, expected as many")
     try:

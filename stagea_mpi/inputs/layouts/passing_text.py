@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, BinaryIO, cast
 
 from ...errors import ModelError
@@ -32,7 +33,7 @@ class PassingText:
 
     Attributes
     ----------
-    text : bytes
+    text : memoryview
         The piece that is held, with what is left of the one before.
     place : int
         The byte in it that comes next; what is before may be forgotten.
@@ -42,7 +43,8 @@ class PassingText:
 
     def __init__(self, file: Readable, path: str, start: int = 0):
         self._file, self._path, self._begin = file, path, start
-        self.text, self.place, self.is_whole = b"", 0, False
+        self._room = bytearray(2 * _PIECE)
+        self.text, self.place, self.is_whole = memoryview(b""), 0, False
         if is_seekable(file):
             cast(BinaryIO, file).seek(start)
         else:
@@ -64,14 +66,34 @@ class PassingText:
         """
         if self.offset > MAX_PAE_BYTES:
             raise ModelError("too_large", f"{self._path}: is over {MAX_PAE_BYTES // 2**20} MB", "read")
-        piece = self._file.read(_PIECE)
+        left = bytes(self.text[self.place :])
+        if len(left) + _PIECE > len(self._room):  # a row that is longer than a piece
+            self._room = bytearray(2 * len(left) + _PIECE)
+        stop, self.is_whole = self._filled(left)
         self._begin += self.place
-        self.text, self.place, self.is_whole = self.text[self.place :] + piece, 0, len(piece) < _PIECE
+        self.text, self.place = memoryview(self._room)[:stop], 0
+
+    def _filled(self, left: bytes) -> tuple[int, bool]:
+        """Where what is left and the next piece behind it end in the room, and whether that is the last one."""
+        begin = len(left)
+        self._room[:begin] = left
+        room = memoryview(self._room)[begin : begin + _PIECE]
+        if isinstance(self._file, io.BufferedIOBase):
+            n_read = self._file.readinto(room)
+        else:
+            content = self._file.read(_PIECE)
+            n_read = len(content)
+            room[:n_read] = content
+        return begin + n_read, n_read < _PIECE
+
+    def index(self, part: bytes) -> int:
+        """Where in the piece that is held some bytes stand that come next; -1 where they do not."""
+        return self._room.find(part, self.place, len(self.text))
 
     def find(self, *keys: bytes) -> bytes:
         """The first of some keys from here on: the text goes on behind its colon. Empty, at its end, without any."""
         while True:
-            behind = {key: place for key in keys if (place := compiled.json_key(self.text, key, self.place)) >= 0}
+            behind = self._behind(keys) if self.index(b'"') >= 0 else {}
             if behind:
                 key = min(behind, key=behind.__getitem__)
                 self.place = behind[key]
@@ -82,6 +104,9 @@ class PassingText:
             self.place = max(self.place, len(self.text) - _LONGEST_KEY)
             self.more()
 
+    def _behind(self, keys: Iterable[bytes]) -> dict[bytes, int]:
+        return {key: place for key in keys if (place := compiled.json_key(self.text, key, self.place)) >= 0}
+
     def begins_matrix(self) -> bool:
         """Whether a list of lists comes next."""
         while len(self.text) - self.place < _BEGINNING and not self.is_whole:
@@ -90,9 +115,9 @@ class PassingText:
 
     def to_bracket(self) -> bytes:
         """What comes next, to the first bracket that ends a list, with it; all where there is none. Is not passed."""
-        while (end := self.text.find(b"]", self.place)) < 0 and not self.is_whole:
+        while (end := self.index(b"]")) < 0 and not self.is_whole:
             self.more()
-        return self.text[self.place : end + 1 if end >= 0 else None]
+        return bytes(self.text[self.place : end + 1 if end >= 0 else None])
 
     def lists_by(self, *keys: bytes) -> dict[bytes, list[Any]]:
         """Lists of no lists, by those of some keys that are there from here on.
@@ -113,17 +138,10 @@ class PassingText:
             found[key] = value
         return found
 
-    def is_cut_short(self) -> bool:
-        """Whether it ends within a list or object; passes all of it."""
-        while not self.is_whole:
-            self.place = max(self.place, len(self.text) - _LONGEST_KEY)  # blanks at the end do not count
-            self.more()
-        return self.text.rstrip()[-1:] not in (b"}", b"]")
-
     def pass_matrix(self) -> None:
         """Passes a matrix that comes next, or all that is left where it has no end."""
         while True:  # row by row: a text is searched for one byte faster than for two
-            row_end = self.text.find(b"]", self.place)
+            row_end = self.index(b"]")
             end = _LIST_END.match(self.text, row_end + 1) if row_end >= 0 else None
             if end is not None:
                 self.place = end.end()
@@ -149,26 +167,25 @@ def without_matrix(file: Readable, path: str, key: str) -> bytes:
     key : str
         The matrix'.
     """
-    text, before = PassingText(file, path), []
-    while True:
-        behind = compiled.json_key(text.text, key.encode(), text.place)
-        if behind >= 0 or text.is_whole:
-            break
-        stop = max(text.place, len(text.text) - _LONGEST_KEY)
-        before.append(text.text[text.place : stop])
+    text, rest = PassingText(file, path), []
+
+    def keep(stop: int) -> None:
+        rest.append(bytes(text.text[text.place : stop]))
         text.place = stop
+
+    while (behind := compiled.json_key(text.text, key.encode(), text.place)) < 0 and not text.is_whole:
+        keep(max(text.place, len(text.text) - _LONGEST_KEY))
         text.more()
     if behind >= 0:
-        before.append(text.text[text.place : behind])
-        text.place = behind
+        keep(behind)
         if text.begins_matrix():
             text.pass_matrix()
-            before.append(b" null")
+            rest.append(b" null")
     while not text.is_whole:
-        before.append(text.text[text.place :])
-        text.place = len(text.text)
+        keep(len(text.text))
         text.more()
-    return b"".join([*before, text.text[text.place :]])
+    keep(len(text.text))
+    return b"".join(rest)
 
 
 def is_seekable(file: Readable) -> bool:
