@@ -12,9 +12,11 @@ from ..config.values import duration, time_limit_seconds
 from ..inputs import RunNames
 from ..inputs.discovery import USUAL_PATTERNS
 from ..inputs.layouts import layout
+from ..mpi.teams import SerialComm
 from ..rundir.folders import RunFolder
 from ..rundir.sharding import ShardPlan, plan_shards
 from .forecast import UsefulRanks, file_system_of, nodes_of, team_sizes, useful_ranks
+from .references import references_of
 from .sample import Sample, take_sample
 from .simulation import Schedule, StageCosts, simulate
 from .team_choice import TeamChoice, choose, survey
@@ -85,13 +87,14 @@ class Plan:
 
 
 def plan_run(config: RunConfig) -> Plan:
-    """Lists the input, cuts it into shards, computes a few models, and simulates the run.
+    """Reads the references, lists the input, cuts it into shards, computes a few models, and simulates the run.
 
     Raises
     ------
     ConfigError
-        There is nothing to run.
+        There is nothing to run, or a reference cannot be used.
     """
+    references_of(SerialComm(), config)  # a run that cannot use them ends before its first shard
     plan, stage = plan_shards(config), config.stage_a
     sample, names = take_sample(config, plan), RunNames(plan.params)
     a_file = sample.n_models / max(sample.n_files, 1)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..antibody.chain_rules import ChainTable
 from ..config.references import ReferenceTable, StatedReference
+from ..config.run_config import RunConfig
 from ..errors import ConfigError, ModelError, StageAError
 from ..inputs import ModelRef, read_model
 from ..mpi.communicator import Communicator
@@ -90,6 +91,19 @@ def prepare(comm: Communicator, table: ReferenceTable, worker: WorkerProcess | N
     raise_on_any_rank(comm, error)
     everyones = {one: reference for part in comm.allgather(found) for one, reference in part.items()}
     return References(table, everyones)
+
+
+def references_of(comm: Communicator, config: RunConfig, worker: WorkerProcess | None = None) -> References | None:
+    """The references that a configuration states, prepared; collective. None where no model is compared.
+
+    Raises
+    ------
+    ConfigError
+        As `prepare`.
+    """
+    if config.reference is None or config.phase == "cluster_only":  # which compares nothing
+        return None
+    return prepare(comm, config.reference, worker)
 
 
 def _read_or_say_why(worker: WorkerProcess, stated: StatedReference) -> Reference:

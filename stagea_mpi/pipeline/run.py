@@ -23,7 +23,7 @@ from ..rundir.sharding import ensure_shard_plan, read_params
 from ..telemetry.recording import recording
 from .context import Options, RunContext
 from .finish_shard import Outcome
-from .references import prepare
+from .references import references_of
 from .shard import no_graphs
 from .team import Team
 from .team_choice import chosen_teams
@@ -81,8 +81,7 @@ def run(
     if config.phase == "cluster_only":  # which is the work of first ranks
         stated = 1
     divided = split_into_teams(comm, stated) if stated != "auto" else None
-    known = config.reference if config.phase != "cluster_only" else None  # which compares nothing
-    references = prepare(comm, known, worker) if known is not None else None
+    references = references_of(comm, config, worker)
     error, prepared = None, None
     if comm.rank == 0:
         try:

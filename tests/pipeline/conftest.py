@@ -1,13 +1,19 @@
-"""A run with graphs.h5 and one without, for tests of what finishes and exports them."""
+"""Finished runs: with graphs.h5 and without, with a reference and without."""
 
 import dataclasses
 import shutil
+from pathlib import Path
 
 import pytest
+from compared_runs import FAB, with_reference
+from dockq_cases import atom_lines, shifted
+from made import write
+from shipped import FAB_CHAINS
 from without_graphs import start
 
 from stagea_mpi.antibody.complexes import Chains
 from stagea_mpi.config.run_config import RunConfig, StageA
+from stagea_mpi.demo.poses import COMPLEXES, read_complex, write_poses
 
 
 @pytest.fixture(scope="session")
@@ -23,11 +29,44 @@ def finished(poses, tmp_path_factory):
 
 
 @pytest.fixture
-def copied(finished, tmp_path):
+def copy(tmp_path):
+    """Makes a copy of a run that a test may change; its configuration."""
+
+    def of(config: RunConfig) -> RunConfig:
+        shutil.copytree(config.run_root, tmp_path / "run")
+        return dataclasses.replace(config, run_root=tmp_path / "run")
+
+    return of
+
+
+@pytest.fixture
+def copied(finished, copy):
     """A copy of one of the two, to be run again; its configuration."""
+    return lambda graphs: copy(finished[graphs])
 
-    def copy(graphs: bool):
-        shutil.copytree(finished[graphs].run_root, tmp_path / "run")
-        return dataclasses.replace(finished[graphs], run_root=tmp_path / "run")
 
-    return copy
+@pytest.fixture(scope="session")
+def fab_poses(tmp_path_factory) -> Path:
+    """The poses of which DockQ's numbers are known, one that touches nothing, and one file that is no structure."""
+    folder = tmp_path_factory.mktemp("targets") / "poses"
+    write_poses(folder, COMPLEXES["7DAA"], 6, seed=5)
+    write(folder / "far.pdb", shifted(atom_lines(read_complex(COMPLEXES["7DAA"])), "A", 300.0))
+    (folder / "odd.pdb").write_text("no structure\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plain(fab_poses) -> RunConfig:
+    """A finished run without a reference."""
+    stage_a = StageA(glob=("*.pdb",), max_per_shard=5, min_per_shard=1, max_failed_fraction=0.9)
+    config = RunConfig(fab_poses.parent / "plain", fab_poses, FAB_CHAINS, stage_a, collect_metrics=False)
+    assert start(config, graphs=True).exit_code == 0
+    return config
+
+
+@pytest.fixture(scope="session")
+def compared(plain) -> RunConfig:
+    """A finished run with the shipped complex as the reference of all models."""
+    config = with_reference(plain, str(FAB), plain.run_root.with_name("compared"))
+    assert start(config, graphs=True).exit_code == 0
+    return config

@@ -2,6 +2,7 @@
 ``python -m tests.pipeline.dockq_cases PYTHON OUT`` writes tests/data/dockq.tsv, where PYTHON is one that has DockQ.
 """
 
+import csv
 import json
 import math
 import subprocess
@@ -19,6 +20,13 @@ from stagea_mpi.inputs import list_models, read_model
 
 #: What is compared, as DockQ calls it.
 MEASURES = ("DockQ", "fnat", "fnonnat", "iRMSD", "LRMSD")
+_TABLE = Path(__file__).parents[1] / "data" / "dockq.tsv"
+
+
+def said_by_dockq() -> dict[str, list[float]]:
+    """By name of the case what DockQ has said of it, in the order of `MEASURES`."""
+    with _TABLE.open() as file:
+        return {row["case"]: [float(row[key]) for key in MEASURES] for row in csv.DictReader(file, delimiter="\t")}
 
 
 @dataclass(frozen=True)
