@@ -11,8 +11,6 @@ from stagea_mpi.config.run_config import RunConfig
 from stagea_mpi.storage.packed_reader import PackedFile
 
 FAB, NANOBODY = STRUCTURES / "7DAA_model.pdb.gz", STRUCTURES / "7CFN.cif.gz"
-#: Measures of DockQ as tables call them.
-COLUMNS = ("dockq", "fnat", "fnonnat", "irmsd", "lrmsd")
 #: Chains of the nanobody's complex, in run.yaml's shape.
 NANOBODY_STATED = {"heavy": "N", "light": "-", "antigen": ["A", "B", "G", "R"]}
 

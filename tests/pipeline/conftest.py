@@ -1,4 +1,4 @@
-"""Finished runs: with graphs.h5 and without, with a reference and without."""
+"""Finished runs: with graphs.h5 and without, with a reference and without; complexes to compare."""
 
 import dataclasses
 import shutil
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from compared_runs import FAB, with_reference
-from dockq_cases import atom_lines, shifted
-from made import write
+from dockq_cases import atom_lines, read_lines, shifted
+from made import fv_lines, write
 from shipped import FAB_CHAINS
 from without_graphs import start
 
@@ -70,3 +70,15 @@ def compared(plain) -> RunConfig:
     config = with_reference(plain, str(FAB), plain.run_root.with_name("compared"))
     assert start(config, graphs=True).exit_code == 0
     return config
+
+
+@pytest.fixture(scope="session")
+def fv(tmp_path_factory):
+    """The Fv of the shipped Fab and its antigen."""
+    return read_lines(tmp_path_factory.mktemp("fv"), fv_lines(), FAB_CHAINS)
+
+
+@pytest.fixture
+def of_lines(tmp_path):
+    """Makes the complex of ATOM lines."""
+    return lambda lines, chains=FAB_CHAINS: read_lines(tmp_path, lines, chains)

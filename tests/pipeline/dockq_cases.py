@@ -20,6 +20,8 @@ from stagea_mpi.inputs import list_models, read_model
 
 #: What is compared, as DockQ calls it.
 MEASURES = ("DockQ", "fnat", "fnonnat", "iRMSD", "LRMSD")
+#: As columns and comparisons call it.
+COLUMNS = ("dockq", "fnat", "fnonnat", "irmsd", "lrmsd")
 _TABLE = Path(__file__).parents[1] / "data" / "dockq.tsv"
 
 

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from compared_runs import COLUMNS, FAB, NANOBODY, NANOBODY_STATED, with_reference
-from dockq_cases import said_by_dockq, shifted
+from compared_runs import FAB, NANOBODY, NANOBODY_STATED, with_reference
+from dockq_cases import COLUMNS, said_by_dockq, shifted
 from made import changed, entries_of, fv_lines, write
 from without_graphs import contents, start, verified
 

@@ -6,8 +6,8 @@ import shutil
 import h5py
 import numpy as np
 import pytest
-from compared_runs import COLUMNS, same_targets, with_reference
-from dockq_cases import said_by_dockq
+from compared_runs import same_targets, with_reference
+from dockq_cases import COLUMNS, said_by_dockq
 from made import fv_lines, write
 from without_graphs import stamps, start, verified
 
