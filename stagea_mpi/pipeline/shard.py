@@ -28,6 +28,7 @@ from ..rundir.shard_state import ShardState
 from ..storage.schema import root_attributes
 from .build_shard import BuildReport, Failure, GraphBuilder
 from .context import TeamContext
+from .finish_queue import FinishQueue
 from .finish_shard import Outcome, finish_shard, lists_of
 from .inventory import ModelEntry, list_shard, with_domains
 from .progress import Progress, job_of_this_process
@@ -70,7 +71,7 @@ class Shard:
         On the first rank, where the shard does not come to its last step.
     """
 
-    def __init__(self, context: TeamContext, folder: ShardFolder, queue: "FinishQueue"):
+    def __init__(self, context: TeamContext, folder: ShardFolder, queue: FinishQueue):
         self.context, self.folder, self._queue = context, folder, queue
         self.lock = ShardLock(folder.path)
         every_s = context.config.stage_a.graph_writer_log_every_s
@@ -309,37 +310,6 @@ class Shard:
             self.folder.progress.unlink(missing_ok=True)
             self.lock.release()
         return outcome
-
-
-class FinishQueue:
-    """The shard that waits for its last step, one at most; it is empty on all ranks but a team's first.
-
-    Attributes
-    ----------
-    outcomes : list of Outcome
-        Of the shards that have been finished.
-    """
-
-    def __init__(self) -> None:
-        self.outcomes: list[Outcome] = []
-        self._waiting: Shard | None = None
-
-    def root_put(self, shard: Shard) -> None:
-        """Has a shard wait; one that waits already is finished first."""
-        self.root_finish()
-        self._waiting = shard
-
-    def root_finish(self) -> None:
-        """Finishes the shard that waits, if there is one; on other ranks nothing happens."""
-        if self._waiting is None:
-            return
-        shard, self._waiting = self._waiting, None
-        self.outcomes.append(shard.root_finish())
-
-    def root_release(self) -> None:
-        """Gives back the lock of a shard that waits and will not be finished."""
-        if self._waiting is not None:
-            self._waiting.lock.release()
 
 
 def _made(folder: Path) -> bool:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from ..mpi.communicator import Communicator
 from .context import RunContext, TeamContext
+from .finish_queue import FinishQueue
 from .finish_shard import Outcome
-from .shard import FinishQueue, Shard
+from .shard import Shard
 
 
 class Team:
