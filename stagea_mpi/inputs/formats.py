@@ -36,8 +36,8 @@ class Format:
         (`ensembles.find_models`). Of an archive: from the stream, the path and a `FileNames` to a `FileListing`
         (`containers.list_models`).
     atoms : str
-        From one model's text and its serial number or None to a list of `atoms.ModelPart` (`atoms.read_model`). Empty
-        for an archive, whose members are of the other formats.
+        From one model's text and its serial number or None to a list of `ModelPart` (`model_parts`). Empty for an
+        archive, whose members are of the other formats.
     skeleton : str
         From one model's text to its `skeletons.Skeleton`, or None where it has none. Empty where no text has one.
     names_models : bool
@@ -100,16 +100,16 @@ FORMATS = (
     ),
     Format(
         "Quiver", (".qv",), _begins_quiver,
-        models=".ensembles:models_of_quiver", atoms=".atoms:parts_of_pdb", skeleton=".skeletons:skeleton_of_pdb",
+        models=".ensembles:models_of_quiver", atoms=".model_parts:parts_of_pdb", skeleton=".skeletons:skeleton_of_pdb",
         names_models=True,
     ),
     Format(
         "mmCIF", (".cif", ".mmcif"), lambda head: _DATA_BLOCK.match(head) is not None,
-        models=".ensembles:models_of_mmcif", atoms=".atoms:parts_of_mmcif", gives_way=True,
+        models=".ensembles:models_of_mmcif", atoms=".model_parts:parts_of_mmcif", gives_way=True,
     ),
     Format(
         "PDB", (".pdb", ".ent", ".pdb1"), lambda head: False,  # other texts have lines of it, too
-        models=".ensembles:models_of_pdb", atoms=".atoms:parts_of_pdb", skeleton=".skeletons:skeleton_of_pdb",
+        models=".ensembles:models_of_pdb", atoms=".model_parts:parts_of_pdb", skeleton=".skeletons:skeleton_of_pdb",
     ),
 )  # fmt: skip
 #: By ending.

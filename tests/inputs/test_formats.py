@@ -10,9 +10,9 @@ from launching import ROOT
 from made import fv_lines, read, refusal, text_of, write
 
 from stagea_mpi.inputs import formats, list_models
-from stagea_mpi.inputs.atoms import parts_of_pdb
 from stagea_mpi.inputs.ensembles import Span
 from stagea_mpi.inputs.formats import FORMATS, Format, expected, format_of, format_of_name
+from stagea_mpi.inputs.model_parts import parts_of_pdb
 
 TAR_HEAD = b"x.pdb".ljust(257, b"\0") + b"ustar\0"
 

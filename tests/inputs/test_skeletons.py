@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made import changed, cif_of, fv_lines, moved, read, refusal, text_of, write
 
-from stagea_mpi.inputs import atoms, list_models, read_model, skeletons
+from stagea_mpi.inputs import atoms, list_models, model_parts, read_model, skeletons
 from stagea_mpi.inputs.skeletons import Memory, skeleton_of_pdb
 
 SHIFT = (-11.25, 0.5, 103.125)
@@ -21,8 +21,13 @@ def memory(monkeypatch):
 @pytest.fixture
 def parsed(monkeypatch):
     """The texts that are parsed."""
-    texts, parse = [], atoms.parts_of_pdb
-    monkeypatch.setattr(atoms, "parts_of_pdb", lambda content, serial: texts.append(content) or parse(content, serial))
+    texts, parse = [], model_parts.parts_of_pdb
+
+    def parts_of_pdb(content, serial):
+        texts.append(content)
+        return parse(content, serial)
+
+    monkeypatch.setattr(model_parts, "parts_of_pdb", parts_of_pdb)
     return texts
 
 
