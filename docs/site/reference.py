@@ -29,6 +29,7 @@ MODULES = (
     "stagea_mpi.report.tables",
     "stagea_mpi.report.panels",
     "stagea_mpi.report.plots",
+    "stagea_mpi.report.node_plots",
     "stagea_mpi.report.scaling",
     "stagea_mpi.report.stage_costs",
     "stagea_mpi.pipeline.forecast",

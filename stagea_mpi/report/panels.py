@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import StageAError
-from . import overview, plots, scores
+from . import node_plots, overview, plots, scores
 from .notes import notes
 from .tables import Telemetry
 
@@ -45,10 +45,10 @@ PANELS = (
     Panel("Where the time went", plots.time_by_stage),
     Panel("Load balance", plots.load_balance),
     Panel("Models per second", plots.throughput),
-    Panel("The nodes: CPU, memory, disk, network", plots.node_cpu),
-    Panel("The nodes: CPU, memory, disk, network", plots.node_memory),
-    Panel("The nodes: CPU, memory, disk, network", plots.node_disk),
-    Panel("The nodes: CPU, memory, disk, network", plots.node_network),
+    Panel("The nodes: CPU, memory, disk, network", node_plots.node_cpu),
+    Panel("The nodes: CPU, memory, disk, network", node_plots.node_memory),
+    Panel("The nodes: CPU, memory, disk, network", node_plots.node_disk),
+    Panel("The nodes: CPU, memory, disk, network", node_plots.node_network),
     Panel("Collective writes", plots.collective_writes),
     Panel("Scores", scores.score_distributions),
     Panel("Scores", scores.best_of_targets),

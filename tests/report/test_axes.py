@@ -7,14 +7,14 @@ import pytest
 
 from stagea_mpi.errors import ConfigError
 from stagea_mpi.pipeline.simulation import StageCosts
-from stagea_mpi.report import plots, scaling
+from stagea_mpi.report import node_plots, plots, scaling
 from stagea_mpi.report.figures import Missing
 from stagea_mpi.report.measures import PHASE_ORDER
 from stagea_mpi.report.tables import Telemetry, load
 
 ON_ONE = (
-    plots.rank_timeline, plots.load_balance, plots.node_cpu, plots.node_memory, plots.node_disk, plots.node_network,
-    plots.slowest_models, plots.failures_by_reason,
+    plots.rank_timeline, plots.load_balance, plots.slowest_models, plots.failures_by_reason,
+    node_plots.node_cpu, node_plots.node_memory, node_plots.node_disk, node_plots.node_network,
 )  # fmt: skip
 ON_SEVERAL = ((plots.time_by_stage, (1, 2)), (plots.throughput, (2, 1)), (plots.collective_writes, (1, 2)))
 
