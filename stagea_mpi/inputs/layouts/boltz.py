@@ -1,12 +1,11 @@
 """Boltz-1 and Boltz-2: below ``predictions`` a folder for each target, its models by rank."""
 
 import re
-from collections.abc import Callable, Iterable
 
 from . import pae
 from .beside import Beside
 from .layout import Layout, Place, Scores
-from .placing import Forms, parted
+from .placing import once_in_mmcif, parted
 from .reading import ScoreFiles
 
 _MODEL = re.compile(r"(.+)_model_(\d{1,18})")
@@ -21,13 +20,6 @@ def _place(path: str, root: str) -> Place | None:
     if found is None or _INPUTS.intersection(folders):
         return None
     return Place(LAYOUT.name, found[1], stem, None, int(found[2]), "/".join(folders))
-
-
-def _kept(paths: Iterable[str]) -> Callable[[str], bool]:
-    forms = Forms()
-    for path in paths:
-        forms.add(path)
-    return forms.is_first
 
 
 def _scores(beside: Beside, path: str) -> Scores:
@@ -56,6 +48,6 @@ LAYOUT = Layout(
     ),
     place=_place,
     scores=_scores,
-    kept=_kept,
+    kept=once_in_mmcif,
     has_plddt=True,
 )

@@ -1,11 +1,10 @@
 """Chai-1: a folder for each target, or several for as many runs of its trunk, which begin from seeds of their own."""
 
 import re
-from collections.abc import Callable, Iterable
 
 from .beside import Beside
 from .layout import Layout, Place, Scores
-from .placing import Forms, parted
+from .placing import once_in_mmcif, parted
 from .reading import ScoreFiles
 
 #: By number of the sample; the server's, in the order of their scores.
@@ -29,13 +28,6 @@ def _place(path: str, root: str) -> Place | None:
     return Place(LAYOUT.name, target, name, int(trunk[1]) if trunk else None, int(found[2]), "/".join(folders[1:]))
 
 
-def _kept(paths: Iterable[str]) -> Callable[[str], bool]:
-    forms = Forms()
-    for path in paths:
-        forms.add(path)
-    return forms.is_first
-
-
 def _scores(beside: Beside, path: str) -> Scores:
     files = ScoreFiles(beside, path)
     name = parted(path)[1].replace("pred.", "scores.", 1)
@@ -56,6 +48,6 @@ LAYOUT = Layout(
     ),
     place=_place,
     scores=_scores,
-    kept=_kept,
+    kept=once_in_mmcif,
     has_plddt=True,
 )

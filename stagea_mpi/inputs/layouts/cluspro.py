@@ -7,9 +7,9 @@ import re
 from ..header_scores import finite
 from .beside import Beside
 from .layout import Layout, Place, Scores
-from .placing import parted
+from .placing import once_in_pdb, parted
 from .reading import ScoreFiles
-from .tables import Row, numbers_of, once_in_pdb, row_of, target_of
+from .tables import Row, numbers_of, row_of, target_of
 
 _MODEL = re.compile(r"model\.(?P<coefficients>\d{3})\.(?P<cluster>\d{2,3})")
 _TABLE = re.compile(r"cluspro_scores\.(?P<job>[^.]+)\.(?P<coefficients>\d{3})(?:\..*)?\.csv")

@@ -1,7 +1,7 @@
 """Paths of models in their parts, as layouts read them, and which files are the same model in several forms."""
 
 from array import array
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
 
 import numpy as np
 
@@ -71,3 +71,19 @@ class Forms:
         ending = ending_of(path)
         lower = ending.lower()
         return path[: len(path) - len(ending)], 2 * (not lower.startswith(self._own)) + (lower.count(".") > 1)
+
+
+def once_in_mmcif(paths: Iterable[str]) -> Callable[[str], bool]:
+    """`Layout.kept` of a program that writes mmCIF: of a model in several formats, or packed and not, one counts."""
+    return _once(paths, Forms())
+
+
+def once_in_pdb(paths: Iterable[str]) -> Callable[[str], bool]:
+    """The same of a program that writes PDB."""
+    return _once(paths, Forms(is_pdb=True))
+
+
+def _once(paths: Iterable[str], forms: Forms) -> Callable[[str], bool]:
+    for path in paths:
+        forms.add(path)
+    return forms.is_first

@@ -8,8 +8,8 @@ import re
 from ..formats import ending_of
 from .beside import Beside
 from .layout import Layout, Place, Scores
-from .placing import parted
-from .tables import once_in_pdb, target_of
+from .placing import once_in_pdb, parted
+from .tables import target_of
 
 _TRAJECTORY = re.compile(r"_(?:Xt-1|pX0)_traj\.")
 _DESIGN = re.compile(r"(?P<prefix>.+?)(?P<steps>(?:_\d+)?(?:_dldesign_\d+)?(?:_best)?)")

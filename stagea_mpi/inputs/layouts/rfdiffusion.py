@@ -1,12 +1,11 @@
 """RFdiffusion: designs in PDB, each beside a .trb file, and those of RFdiffusion3 in mmCIF, each beside its metrics."""
 
 import re
-from collections.abc import Callable, Iterable
 
 from ..formats import ending_of
 from .beside import Beside
 from .layout import NOWHERE, Layout, Place, Scores
-from .placing import Forms, parted
+from .placing import once_in_mmcif, parted
 from .reading import ScoreFiles
 from .tables import numbers_of, target_of
 
@@ -31,14 +30,6 @@ def _is_mmcif(path: str) -> bool:
     return ending_of(path).lower().startswith(".cif")
 
 
-def _kept(paths: Iterable[str]) -> Callable[[str], bool]:
-    """Of a design of RFdiffusion3 that was converted to PDB, too, the one in mmCIF counts."""
-    forms = Forms()
-    for path in paths:
-        forms.add(path)
-    return forms.is_first
-
-
 def _scores(beside: Beside, path: str) -> Scores:
     files = ScoreFiles(beside, path)
     _, stem = parted(path)
@@ -61,5 +52,6 @@ LAYOUT = Layout(
     evidence=re.compile(r"\.trb$|_\d+_model_\d+\.cif\.gz$"),
     place=_place,
     scores=_scores,
-    kept=_kept,
+    # A design of RFdiffusion3 may have been converted to PDB, too.
+    kept=once_in_mmcif,
 )

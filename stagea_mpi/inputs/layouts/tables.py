@@ -1,10 +1,9 @@
 """Tables in which docking programs tell of many models, and names of what was docked."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..header_scores import finite, score_name
-from .placing import Forms
 from .reading import ScoreFile, ScoreFiles
 
 #: A model's scores, or what is wrong with its line.
@@ -18,14 +17,6 @@ def target_of(folders: Iterable[str], root: str) -> str:
     ('7CFN__run1', 'input')
     """
     return "__".join(folders) or root
-
-
-def once_in_pdb(paths: Iterable[str]) -> Callable[[str], bool]:
-    """`Layout.kept` of a program that writes PDB: of a model in several formats, or packed and not, one file counts."""
-    forms = Forms(is_pdb=True)
-    for path in paths:
-        forms.add(path)
-    return forms.is_first
 
 
 def numbers_of(said: Mapping[str, Any] | Iterable[tuple[str, Any]], prefix: str = "") -> dict[str, float]:

@@ -5,9 +5,9 @@ import re
 from ..header_scores import finite
 from .beside import Beside
 from .layout import Layout, Place, Scores
-from .placing import parted
+from .placing import once_in_pdb, parted
 from .reading import ScoreFiles
-from .tables import Row, numbers_of, once_in_pdb, row_of, target_of
+from .tables import Row, numbers_of, row_of, target_of
 
 _COMPLEX = re.compile(r"complex\.(?P<number>\d{1,18})")
 #: Of a prediction: three angles, three places on the grid, the score.
