@@ -15,9 +15,9 @@ import numpy as np
 
 from ..antibody.chain_rules import AUTO, ChainRule
 from ..config.paths import given
-from ..errors import ConfigError, LaunchError, StorageError
+from ..errors import ConfigError, LaunchError
 from ..graph.interface_graph import Clusters, Edges, GraphArrays
-from ..rundir.folders import publish
+from ..rundir.saving import saving
 from . import graph_tables
 from .residues import ModelResidues, Origin
 
@@ -159,12 +159,8 @@ class InterfaceGraph(GraphArrays):
         """
         from ..storage.single_graph import write_graph
 
-        path = Path(given(path, "path"))
-        try:
-            with publish(path) as part:
-                write_graph(part, self.name, self, self.clusters)
-        except OSError as error:
-            raise StorageError.of(error, path) from error
+        with saving(path) as draft:
+            write_graph(draft, self.name, self, self.clusters)
 
     @classmethod
     def load(cls, path: str | Path, model: str | None = None) -> Self:

@@ -20,9 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from ..config.paths import given
-from ..errors import LaunchError, StorageError
-from ..rundir.folders import publish
+from ..errors import LaunchError
+from ..rundir.saving import saving
 from .colours import RAMP, Colouring, colouring
 from .residues import ModelResidues
 from .structure_text import chain_names, structure_text
@@ -80,12 +79,8 @@ class View:
         ------
         StorageError
         """
-        path = Path(given(path, "path"))
-        try:
-            with publish(path) as part:
-                part.write_text(self.page, encoding="utf-8")
-        except OSError as error:
-            raise StorageError.of(error, path) from error
+        with saving(path) as draft:
+            draft.write_text(self.page, encoding="utf-8")
 
 
 def view_of(

@@ -12,8 +12,8 @@ from typing import Self
 import numpy as np
 
 from ..config.paths import given
-from ..errors import ConfigError, RunFolderError, StorageError
-from ..rundir.folders import publish
+from ..errors import ConfigError, RunFolderError
+from ..rundir.saving import saving
 
 #: What `normalise=` may be, and a feature's method in a mapping.
 NAMED = ("none", "standard", "robust", "deeprank-ab")
@@ -76,13 +76,9 @@ class Normalisation(Mapping):
         ------
         StorageError
         """
-        path = Path(given(path, "path"))
         lines = {name: [found.method, found.centre, found.scale] for name, found in self.items()}
-        try:
-            with publish(path) as draft:
-                draft.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise StorageError.of(error, path) from error
+        with saving(path) as draft:
+            draft.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
