@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 #: What brings all that a run can need.
-SETUP = "`make env` on Debian, `conda env create -f environment.yml` elsewhere"
+SETUP = "`make env` on Debian, elsewhere conda with environment.yml, whose first line says how"
 
 
 @dataclass(frozen=True)
