@@ -12,8 +12,8 @@ try:
 except ImportError as error:
     raise NotBuiltError(
         f"the kernels in C cannot be loaded from {Path(__file__).parent}: {error}. They are built when the package is "
-        "installed: `make env`, or `pip install .` in the source tree; both need a C compiler. What pip has installed is "
-        "found from any other folder than the source tree, and by the command `stagea-mpi`"
+        "installed: `make env`, or `pip install .` in the source tree; both need a C compiler. What pip has installed "
+        "there is found from any other folder, and by the command `stagea-mpi`"
     ) from error
 
 __all__ = ["compiled"]
