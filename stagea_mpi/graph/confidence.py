@@ -11,15 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..kernels import compiled
 from ..structure.neighbours import pairs_between
 from ..structure.residues import REGIONS
 
-#: Å, exclusive: pairs of residues with a larger error do not count for ipSAE, and for LIS.
-IPSAE_CUTOFF, LIS_CUTOFF = 10.0, 12.0
 #: Å, inclusive: residues whose Cβ (glycine: Cα) are no further apart are in contact for pDockQ2.
 CB_CUTOFF = 8.0
-#: Å; d0 of pDockQ2, and the least one of ipSAE, which so many residues have.
-PDOCKQ2_D0, LEAST_D0, LEAST_RESIDUES = 10.0, 1.0, 26
+#: Å; d0 of pDockQ2.
+PDOCKQ2_D0 = 10.0
 
 _H3 = REGIONS.index("H3")
 
@@ -44,10 +43,12 @@ class AlignedErrors:
     second_chain: np.ndarray
 
     @functools.cached_property
-    def near(self) -> tuple["_Near", "_Near"]:
-        """Pairs of residues with an error below `LIS_CUTOFF`, in both directions; in most predictions they are few."""
-        forward = _near(self.forward, self.first_chain, self.second_chain)
-        return forward, _near(self.backward, self.second_chain, self.first_chain)
+    def of_chains(self) -> tuple[np.ndarray, np.ndarray]:
+        """ipSAE and LIS of pairs of a chain of the first side and one of the second, in both directions: each of
+        shape=(2, a, b), 0 to 1."""
+        forward = _of_chains(self.forward, self.first_chain, self.second_chain)
+        backward = _of_chains(self.backward, self.second_chain, self.first_chain)
+        return np.stack([forward[0], backward[0].T]), np.stack([forward[1], backward[1].T])
 
     @property
     def is_empty(self) -> bool:
@@ -55,26 +56,11 @@ class AlignedErrors:
         return not self.forward.size
 
 
-@dataclass(frozen=True)
-class _Near:
-    """Pairs of an aligned residue and another one: their errors (Å), float64, the aligned residue, its chain and the
-    other one's, each of shape=(k,), and how many numbers these chains may have.
-    """
-
-    pae: np.ndarray
-    residue: np.ndarray
-    chain: np.ndarray
-    other_chain: np.ndarray
-    n_chains: tuple[int, int]
-
-
-def _near(pae: np.ndarray, chain: np.ndarray, other_chain: np.ndarray) -> _Near:
-    is_near = pae < LIS_CUTOFF
-    residue = np.repeat(np.arange(len(pae)), np.count_nonzero(is_near, axis=1))
-    place = np.flatnonzero(is_near)
-    n_chains = int(chain.max(initial=0)) + 1, int(other_chain.max(initial=0)) + 1
-    other = other_chain[place - residue * len(other_chain)]
-    return _Near(pae.ravel()[place].astype(np.float64), residue, chain[residue], other, n_chains)
+def _of_chains(pae: np.ndarray, chain: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    n_chains = int(chain.max(initial=0)) + 1, int(other.max(initial=0)) + 1
+    ipsae, lis = np.empty(n_chains), np.empty(n_chains)
+    compiled.aligned_errors(np.ascontiguousarray(pae), chain.astype(np.int64), other.astype(np.int64), ipsae, lis)
+    return ipsae, lis
 
 
 def residue_plddt(residue: np.ndarray, is_hydrogen: np.ndarray, plddt: np.ndarray, n_residues: int) -> np.ndarray:
@@ -149,7 +135,7 @@ def ipsae(errors: AlignedErrors) -> float:
     """ipSAE (0 to 1) of the pair of chains that has the largest: its direction that has the larger one.
 
     R. L. Dunbrack, bioRxiv 2025.02.10.637595. Of a direction it is the largest of the aligned chain's residues, each of
-    which has the mean of 1 / (1 + (PAE / d0)²) over the other chain's residues with a PAE below `IPSAE_CUTOFF`, with
+    which has the mean of 1 / (1 + (PAE / d0)²) over the other chain's residues with a PAE below 10 Å, with
     the d0 of so many residues (Zhang & Skolnick, Proteins 57 (2004) 702-710); 0 without any.
 
     Parameters
@@ -158,19 +144,7 @@ def ipsae(errors: AlignedErrors) -> float:
     """
     if errors.is_empty:
         return math.nan
-    return max(_ipsae(near) for near in errors.near)
-
-
-def _ipsae(near: _Near) -> float:
-    """The largest of all aligned residues with any of the other side's chains."""
-    is_sure = near.pae < IPSAE_CUTOFF
-    part = near.residue[is_sure] * near.n_chains[1] + near.other_chain[is_sure]  # of a residue's errors
-    if not len(part):
-        return 0.0
-    n_sure = np.bincount(part)
-    d0 = np.maximum(LEAST_D0, 1.24 * np.cbrt(np.maximum(n_sure, LEAST_RESIDUES) - 15.0) - 1.8)
-    sums = np.bincount(part, weights=_tm(near.pae[is_sure], d0[part]))
-    return float((sums / np.maximum(n_sure, 1)).max())
+    return float(errors.of_chains[0].max())
 
 
 def _tm(pae: np.ndarray, d0: np.ndarray | float) -> np.ndarray:
@@ -185,7 +159,7 @@ def lis(errors: AlignedErrors) -> float:
     """Local interaction score (0 to 1) of the pair of chains that has the largest: the mean of its two directions.
 
     A.-R. Kim et al., bioRxiv 2024.02.19.580970. Of a direction it is the mean of (12 - PAE) / 12 over all pairs of
-    residues with a PAE below `LIS_CUTOFF`; 0 without any.
+    residues with a PAE below 12 Å; 0 without any.
 
     Parameters
     ----------
@@ -193,16 +167,7 @@ def lis(errors: AlignedErrors) -> float:
     """
     if errors.is_empty:
         return math.nan
-    forward, backward = (_lis(near) for near in errors.near)
-    return float((forward + backward.T).max() / 2)
-
-
-def _lis(near: _Near) -> np.ndarray:
-    """By the aligned residues' chain and the others'."""
-    pair, n_pairs = near.chain * near.n_chains[1] + near.other_chain, near.n_chains[0] * near.n_chains[1]
-    counts = np.bincount(pair, minlength=n_pairs)
-    sums = np.bincount(pair, weights=LIS_CUTOFF - near.pae, minlength=n_pairs)
-    return (sums / (LIS_CUTOFF * np.maximum(counts, 1))).reshape(near.n_chains)
+    return float(errors.of_chains[1].mean(axis=0).max())
 
 
 def pdockq2(

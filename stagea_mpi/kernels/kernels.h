@@ -143,6 +143,13 @@ Status lee_richards(const double *xyz, const double *radii, ptrdiff_t n, const i
 /* The number of each node's cluster. Edges, shape (n_edges, 2), are undirected, each there once. */
 Status markov_clusters(ptrdiff_t n, const int64_t *edges, ptrdiff_t n_edges, int32_t *label, Checkpoint *checkpoint);
 
+/* aligned_errors.c: scores of pairs of chains by predicted aligned errors. */
+
+/* ipSAE and LIS, shape (n_chains, n_others), of residues of some chains where those of others are aligned: errors in Å,
+   shape (n, m), NaN where there is none, and the chain of each row and of each column. 0 without an error that counts. */
+Status aligned_errors(const float *pae, ptrdiff_t n, ptrdiff_t m, const int64_t *chain, const int64_t *other,
+                      ptrdiff_t n_chains, ptrdiff_t n_others, double *ipsae, double *lis, Checkpoint *checkpoint);
+
 /* json_matrix.c: blocks of a square matrix in a JSON text. */
 
 /* What a text has instead of a matrix. */

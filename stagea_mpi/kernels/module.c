@@ -445,6 +445,35 @@ static PyObject *call_markov_clusters(PyObject *module, PyObject *const *argumen
     return result;
 }
 
+/* ---- Scores ---------------------------------------------------------------------------------------------------- */
+
+PyDoc_STRVAR(aligned_errors_doc,
+             "aligned_errors(pae, chain, other, ipsae, lis, /)\n--\n\n"
+             "Writes into `ipsae` and `lis` (float64, shape (a, b)) the scores of each pair of chains in one direction: of\n"
+             "errors (float32, Å, shape (n, m)), the chain of each row's residue, which is aligned, from 0 to below a, and\n"
+             "of each column's, from 0 to below b (int64).");
+
+static PyObject *call_aligned_errors(PyObject *module, PyObject *const *argument, Py_ssize_t n_arguments)
+{
+    Arrays arrays = {.n = 0};
+    const Py_buffer *pae, *chain, *other, *ipsae, *lis;
+    PyObject *result = NULL;
+    if (has_arguments("aligned_errors", n_arguments, 5) &&
+        (chain = take_list(&arrays, argument[1], "chain", INT64, READ, -1)) &&
+        (other = take_list(&arrays, argument[2], "other", INT64, READ, -1)) &&
+        (pae = take_rows(&arrays, argument[0], "pae", FLOAT32, READ, chain->shape[0], other->shape[0])) &&
+        (ipsae = take_rows(&arrays, argument[3], "ipsae", FLOAT64, WRITE, -1, -1)) &&
+        (lis = take_rows(&arrays, argument[4], "lis", FLOAT64, WRITE, ipsae->shape[0], ipsae->shape[1])) &&
+        are_indices(chain, "chain", ipsae->shape[0]) && are_indices(other, "other", ipsae->shape[1])) {
+        Run run = start(module);
+        if (finish(&run, aligned_errors(pae->buf, chain->shape[0], other->shape[0], chain->buf, other->buf,
+                                        ipsae->shape[0], ipsae->shape[1], ipsae->buf, lis->buf, &run.checkpoint)))
+            result = Py_NewRef(Py_None);
+    }
+    release(&arrays);
+    return result;
+}
+
 /* ---- Texts ----------------------------------------------------------------------------------------------------- */
 
 PyDoc_STRVAR(json_key_doc,
@@ -553,6 +582,7 @@ static PyObject *call_json_matrix_blocks(PyObject *module, PyObject *const *argu
 #define FUNCTION(name) {#name, (PyCFunction)(void (*)(void))call_##name, METH_FASTCALL, name##_doc}
 
 static PyMethodDef functions[] = {
+    FUNCTION(aligned_errors),
     FUNCTION(contact_areas),
     FUNCTION(count_between),
     FUNCTION(json_key),

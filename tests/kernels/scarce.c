@@ -53,6 +53,9 @@ static int32_t clusters[N];
 static bool inside[N];
 static const char *const MATRIX = "{\"pae\": [[1, 2.5, 3], [0.1, null, 4e1], [7, 8, 9.25]]}";
 static float forward[2], backward[2];
+static const float errors[12] = {1, 2, 30, 4, 30, 30, 30, 30, 5, 11, 12, 9};
+static const int64_t chain[4] = {0, 1, 1, 0};
+static double scores[8];
 
 static void set_up(void)
 {
@@ -93,6 +96,8 @@ static Status run(int kernel, Checkpoint *checkpoint)
         row = 0;
         return json_matrix_blocks(MATRIX, n_bytes, 7, true, 3, of, 2, of + 2, 1, forward, backward, &row, &place,
                                   &fault, checkpoint);
+    case 8:
+        return aligned_errors(errors, 3, 4, chain, chain, 2, 2, scores, scores + 4, checkpoint);
     default:
         return markov_clusters(N, edges, 2 * N, clusters, checkpoint);
     }
@@ -100,7 +105,7 @@ static Status run(int kernel, Checkpoint *checkpoint)
 
 static const char *const NAMES[] = {"pairs_between", "pairs_within",  "count_between", "within_reach",
                                     "lee_richards",  "contact_areas", "json_key",      "json_matrix_blocks",
-                                    "markov_clusters"};
+                                    "aligned_errors", "markov_clusters"};
 
 /* Runs a kernel with one request refused, or stopped at one question; false, having said so, where it goes wrong. */
 static bool ends_well(int kernel, long refuse, long stop, Status expected)

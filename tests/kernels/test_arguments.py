@@ -58,6 +58,7 @@ def test_an_argument_that_is_none_such_is_named_with_what_was_found_and_expected
 
 LABEL, INSIDE = np.zeros(4, dtype=np.int64), np.zeros(4, dtype=bool)
 PAIR, AREA = np.array([[0, 1]]), np.zeros(1)
+PAE, CHAIN, SCORE = np.zeros((4, 4), dtype="f4"), np.array([0, 0, 1, 2]), np.zeros((3, 3))
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,15 @@ PAIR, AREA = np.array([[0, 1]]), np.zeros(1)
         ("contact_areas", (XYZ, -np.ones(4), PAIR, AREA), ValueError, r"radii has a number below 0 at place 0"),
         ("contact_areas", (XYZ, np.ones(4), PAIR + 3, AREA), ValueError, r"pairs has 4 at place 1, expected indices"),
         ("contact_areas", (XYZ, np.ones(4), PAIR, np.ones(2)), ValueError, r"area has the shape \(2,\), expected"),
+        (
+            "aligned_errors",
+            (PAE, CHAIN[1:], CHAIN, SCORE, SCORE),
+            ValueError,
+            r"pae has the shape \(4, 4\), expected \(3,",
+        ),
+        ("aligned_errors", (PAE, CHAIN, CHAIN, SCORE[:2], SCORE[:2]), ValueError, r"chain has 2 at place 3, expected"),
+        ("aligned_errors", (PAE, CHAIN, CHAIN + 1, SCORE, SCORE), ValueError, r"other has 3 at place 3, expected"),
+        ("aligned_errors", (PAE, CHAIN, CHAIN, SCORE, SCORE[:2]), ValueError, r"lis has the shape \(2, 3\), expected"),
         ("within_reach", (XYZ, None, 5.0, INSIDE), TypeError, r"of is a <class 'NoneType'>, expected an array of"),
     ],
 )
