@@ -1,10 +1,10 @@
-"""What stagea_mpi costs: ``python -m benchmarks [parts | numbering | runs | long-runs | stretched]``, each with its
+"""What stagea_mpi costs: ``python -m benchmarks [parts | numbering | runs | scores | long-runs | stretched]``, each with its
 options; without a name all but `stretched`, which takes half an hour.
 """
 
 import argparse
 
-from . import long_runs, numbering, parts, runs, stretched
+from . import long_runs, numbering, parts, runs, scores, stretched
 from .costs import machine
 
 #: By name; `stretched` runs where it is named.
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "parts": parts,
     "numbering": numbering,
     "runs": runs,
+    "scores": scores,
     "long-runs": long_runs,
     "stretched": stretched,
 }

@@ -53,12 +53,12 @@ class Measurement:
     sizes: dict[str, int]
 
 
-def measure(poses: Path, ranks: int, folder: Path) -> Measurement:
-    """Runs all poses on so many ranks in a new folder."""
+def measure(models: Path, ranks: int, folder: Path, chains: str = "{heavy: H, light: L, antigen: A}") -> Measurement:
+    """Runs all models of a folder on so many ranks in a new folder."""
     folder.mkdir()
     config = folder / "run.yaml"
     config.write_text(
-        f"run_root: {folder / 'run'}\npdb_root: {poses}\nchains: {{heavy: H, light: L, antigen: A}}\n"
+        f"run_root: {folder / 'run'}\npdb_root: {models}\nchains: {chains}\n"
         "stage_a: {max_per_shard: 24}\ncollect_metrics: false\n"
     )
     launcher = shutil.which("mpiexec.openmpi") or "mpiexec"

@@ -29,9 +29,10 @@ def test_results_that_are_not_the_references_are_told(launch, tmp_path):
     [
         (("numbering", "--models", "2", "--repeats", "1"), "numbering, one by one"),
         (("runs", "--poses", "3", "--repeats", "1", "--ranks", "1"), "Runs of 3 poses"),
+        (("scores", "--samples", "2", "--repeats", "1"), "Boltz"),
         (("long-runs", "--files", "50", "--shards", "3", "--models", "4"), "report of 3 shards, 12 models"),
     ],
-    ids=["numbering", "runs", "long-runs"],
+    ids=["numbering", "runs", "scores", "long-runs"],
 )
 def test_numbering_and_whole_runs_are_measured(launch, arguments, says):
     done = launch(0, *arguments, module="benchmarks")

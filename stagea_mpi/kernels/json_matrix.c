@@ -50,6 +50,22 @@ Status json_key(const char *text, ptrdiff_t n_bytes, ptrdiff_t from, const char 
     return DONE;
 }
 
+Status json_matrix_end(const char *text, ptrdiff_t n_bytes, ptrdiff_t from, ptrdiff_t *behind, Checkpoint *checkpoint)
+{
+    const char *stop = text + n_bytes, *at = text + from, *bracket;
+    *behind = -1;
+    while (at < stop && (bracket = memchr(at, ']', (size_t)(stop - at)))) {
+        if (is_interrupted(checkpoint, 4 + (bracket - at) / 16))
+            return INTERRUPTED;
+        at = behind_blanks(bracket + 1, stop);
+        if (at < stop && *at == ']') {
+            *behind = at + 1 - text;
+            break;
+        }
+    }
+    return DONE;
+}
+
 /* ---- A number -------------------------------------------------------------------------------------------------- */
 
 static inline bool is_digit(char c)

@@ -163,6 +163,9 @@ typedef struct {
 Status json_key(const char *text, ptrdiff_t n_bytes, ptrdiff_t from, const char *key, ptrdiff_t n_key,
                 ptrdiff_t *behind, Checkpoint *checkpoint);
 
+/* The byte behind the end of a list of lists, two brackets, from a byte within it on, or -1. */
+Status json_matrix_end(const char *text, ptrdiff_t n_bytes, ptrdiff_t from, ptrdiff_t *behind, Checkpoint *checkpoint);
+
 /* Of a matrix of n rows and columns the numbers of the rows `first` in the columns `second`, shape (n_first, n_second),
    and of the rows `second` in the columns `first`; both ascend. A text may hold a piece of the matrix: `row` is the row
    that comes next from a byte on, with the matrix' bracket before the first one. It becomes the row behind the last one

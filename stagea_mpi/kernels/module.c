@@ -499,6 +499,29 @@ static PyObject *call_json_key(PyObject *module, PyObject *const *argument, Py_s
     return result;
 }
 
+PyDoc_STRVAR(json_matrix_end_doc,
+             "json_matrix_end(text, start, /)\n--\n\n"
+             "The byte of a JSON text (bytes) behind the two brackets that end a list of lists, from a byte within it on; -1\n"
+             "where there are none.");
+
+static PyObject *call_json_matrix_end(PyObject *module, PyObject *const *argument, Py_ssize_t n_arguments)
+{
+    Arrays arrays = {.n = 0};
+    const Py_buffer *text;
+    long from;
+    PyObject *result = NULL;
+    if (has_arguments("json_matrix_end", n_arguments, 2) &&
+        (text = take_list(&arrays, argument[0], "text", UINT8, READ, -1)) &&
+        take_count(argument[1], "start", 0, (long)text->len, &from)) {
+        ptrdiff_t behind;
+        Run run = start(module);
+        if (finish(&run, json_matrix_end(text->buf, text->len, from, &behind, &run.checkpoint)))
+            result = PyLong_FromSsize_t(behind);
+    }
+    release(&arrays);
+    return result;
+}
+
 /* Indices of rows or columns, int64, shape (any,), which ascend. */
 static const Py_buffer *take_ascending(Arrays *arrays, PyObject *from, const char *name, Py_ssize_t n)
 {
@@ -587,6 +610,7 @@ static PyMethodDef functions[] = {
     FUNCTION(count_between),
     FUNCTION(json_key),
     FUNCTION(json_matrix_blocks),
+    FUNCTION(json_matrix_end),
     FUNCTION(lee_richards),
     FUNCTION(markov_clusters),
     FUNCTION(pairs_between),

@@ -211,12 +211,11 @@ def _aligned_sides(
     pae: Pae, atoms: AtomTable, chains: Chains
 ) -> tuple[tuple[_Residues, _Residues], tuple[np.ndarray, np.ndarray]]:
     """Residues of both sides in the order of their tokens, and these. Samples of one target mostly have the same."""
-    key, asked = ("aligned sides", chains), (pae.n_tokens, pae.chain, pae.number)
+    key = "aligned sides", chains, pae.n_tokens
     known = atoms.findings.get(key)
-    if known is None or any(one is not other for one, other in zip(known[0], asked, strict=True)):
-        known = asked, _side_by_side(pae, atoms, chains)
-        atoms.findings[key] = known
-    found: tuple[tuple[_Residues, _Residues], tuple[np.ndarray, np.ndarray]] = known[1]
+    if known is None or known[0] is not pae.chain or known[1] is not pae.number:
+        known = atoms.findings[key] = pae.chain, pae.number, _side_by_side(pae, atoms, chains)
+    found: tuple[tuple[_Residues, _Residues], tuple[np.ndarray, np.ndarray]] = known[2]
     return found
 
 

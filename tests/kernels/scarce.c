@@ -98,6 +98,8 @@ static Status run(int kernel, Checkpoint *checkpoint)
                                   &fault, checkpoint);
     case 8:
         return aligned_errors(errors, 3, 4, chain, chain, 2, 2, scores, scores + 4, checkpoint);
+    case 9:
+        return json_matrix_end(MATRIX, n_bytes, 9, &place, checkpoint);
     default:
         return markov_clusters(N, edges, 2 * N, clusters, checkpoint);
     }
@@ -105,7 +107,7 @@ static Status run(int kernel, Checkpoint *checkpoint)
 
 static const char *const NAMES[] = {"pairs_between", "pairs_within",  "count_between", "within_reach",
                                     "lee_richards",  "contact_areas", "json_key",      "json_matrix_blocks",
-                                    "aligned_errors", "markov_clusters"};
+                                    "aligned_errors", "json_matrix_end", "markov_clusters"};
 
 /* Runs a kernel with one request refused, or stopped at one question; false, having said so, where it goes wrong. */
 static bool ends_well(int kernel, long refuse, long stop, Status expected)

@@ -154,6 +154,21 @@ def test_a_key_is_looked_for_from_a_byte_on():
 
 
 @pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        (b"[[1, 2], [3, 4]], 5", 16),
+        (b"[[1, 2],\n [3, 4]\n], [[5]]", 18),
+        (b"[[1, 2], [3, 4]", -1),
+        (b"[[1, 2], [3, 4] ", -1),
+        (b"[[]]", 4),
+        (b"", -1),
+    ],
+)
+def test_a_matrix_ends_with_two_brackets(text, end):
+    assert compiled.json_matrix_end(text, 0) == end
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         (b'{"pae": 3}', r"in row 1 stands b'3}', expected a list of lists"),

@@ -27,8 +27,8 @@ from .passing_text import PassingText, is_seekable
 _KEYS = (b"pae", b"predicted_aligned_error")
 #: Keys of the tokens' chains and residue numbers (AlphaFold 3).
 _TOKEN_KEYS = _CHAINS, _NUMBERS = b"token_chain_ids", b"token_res_ids"
-#: Bytes at a file's end in which these are: of each token, and of the rest.
-_A_TOKEN, _END = 40, 2000
+#: Bytes at a file's end in which these are, of 5,000 tokens, and in which its end shows.
+_MOST_TOKENS, _END = 2**17, 2000
 _ANY_KEY = re.compile(rb'"(\w{1,40})"\s*:')
 
 #: An array of up to so many bytes is held, of a larger one some rows.
@@ -59,15 +59,20 @@ def from_json(beside: Beside, path: str, *, has_tokens: bool = False) -> Pae:
         number is none, or is not finite. (``null`` and ``NaN`` are NaN.)
     """
     with beside.open(path) as file, readable(path):
-        text = PassingText(file, path)
+        _check_end(file)
+        tokens = _tokens_at_end(file, path) if has_tokens else None
+        # In files of AlphaFold 3 another matrix stands before, of which no number is shorter than a digit and a comma.
+        text = PassingText(file, path, 0 if tokens is None else 2 * len(tokens[0]) ** 2)
         key = text.find(*_KEYS)
+        if not key and tokens is not None:
+            text = PassingText(file, path)
+            key = text.find(*_KEYS)
         if not key:
             raise ValueError(f"no key {' or '.join(k.decode() for k in _KEYS)}; its first keys: {_first_keys(file)}")
         if not text.begins_matrix():
             stands = bytes(text.text[text.place : text.place + 20]).strip().decode(errors="replace")
             raise ValueError(f"{key.decode()} begins with {stands}, expected a list of lists of numbers")
         start, n = text.offset, text.to_bracket().count(b",") + 1
-        tokens = _tokens_at_end(file, path, n if has_tokens else 0)
     if has_tokens and tokens is None:
         with beside.open(path) as file, readable(path):
             tokens = _tokens_of(PassingText(file, path))
@@ -85,17 +90,22 @@ def _first_keys(file: Readable) -> str:
     return listed(dict.fromkeys(name.decode() for name in _ANY_KEY.findall(file.read(100_000))))
 
 
-def _tokens_at_end(file: Readable, path: str, n: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Chains and residue numbers of so many tokens, where they are the last in a file and its end is at hand."""
-    if not is_seekable(file):
-        return None
+def _check_end(file: Readable) -> None:
+    if is_seekable(file) and _end_of(file, _END).rstrip()[-1:] not in (b"}", b"]", b""):
+        raise ValueError("is cut short: it ends within a list or object")
+
+
+def _end_of(file: Readable, n_bytes: int) -> bytes:
     seekable = cast(BinaryIO, file)
     size = seekable.seek(0, os.SEEK_END)
-    seekable.seek(max(0, size - _END - n * _A_TOKEN))
-    content = seekable.read()
-    if content.rstrip()[-1:] not in (b"}", b"]"):
-        raise ValueError("is cut short: it ends within a list or object")
-    begin = min((content.find(b'"%b"' % key) for key in _TOKEN_KEYS), default=-1) if n else -1
+    seekable.seek(max(0, size - n_bytes))
+    return seekable.read()
+
+
+def _tokens_at_end(file: Readable, path: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Chains and residue numbers of tokens, where they are the last in a file and its end is at hand."""
+    content = _end_of(file, _MOST_TOKENS) if is_seekable(file) else b""
+    begin = min(content.find(b'"%b"' % key) for key in _TOKEN_KEYS)
     return _tokens_in(content[begin:]) if begin >= 0 else None
 
 
