@@ -1,9 +1,8 @@
 """What reading a predictor's scores costs beside the model they are of: ``python -m benchmarks scores [--samples 20]
 [--repeats 3]``.
 
-Samples of the two shipped complexes in the files of AlphaFold 3, ColabFold and Boltz, each folder run on one rank. Times
-are of one model, medians over all; "of the graph" counts everything else that is done in the model's process, "of the
-model" also what listing it, writing and publishing take, from the first file read to the last published.
+Samples of the two shipped complexes in the files of AlphaFold 3, ColabFold and Boltz, each folder run on one rank.
+Times are a model's, medians of the runs; the graph is what else is done in the process that computes it.
 """
 
 import argparse
@@ -76,7 +75,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> None:
-    rows = [("target", "residues", "program", "scores", "rest of the graph", "of the graph", "of the model", "")]
+    rows = [("target", "residues", "program", "scores", "graph", "scores / graph", "")]
     with tempfile.TemporaryDirectory() as temporary:
         for name, source in COMPLEXES.items():
             models = write_predictions(Path(temporary) / name.lower(), source, seeds=1, samples=options.samples)
@@ -93,13 +92,11 @@ def main(options: argparse.Namespace) -> None:
     print_table(rows)
 
 
-def _costs(found: Sequence[Measurement]) -> tuple[str, str, str, str]:
-    scores = statistics.median(one.stage_s["scores"] / one.n_models for one in found)
-    graph = statistics.median(sum(one.stage_s[stage] for stage in STAGES) / one.n_models for one in found) - scores
-    model = statistics.median(one.work_s / one.n_models for one in found)
-    return (
-        f"{scores * 1e3:.1f} ms", f"{graph * 1e3:.1f} ms", f"{scores / graph:.3f}", f"{scores / (model - scores):.3f}",
-    )  # fmt: skip
+def _costs(found: Sequence[Measurement]) -> tuple[str, str, str]:
+    scores = [one.stage_s["scores"] / one.n_models for one in found]
+    graph = [sum(one.stage_s[stage] for stage in STAGES if stage != "scores") / one.n_models for one in found]
+    ratio = statistics.median(one / other for one, other in zip(scores, graph, strict=True))
+    return f"{statistics.median(scores) * 1e3:.1f} ms", f"{statistics.median(graph) * 1e3:.1f} ms", f"{ratio:.3f}"
 
 
 def _errors(model: Path) -> np.ndarray:
