@@ -1,5 +1,5 @@
-"""What stagea_mpi costs: ``python -m benchmarks [parts | numbering | runs | scores | long-runs | stretched]``, each with
-its options; without a name all but `stretched`, which takes half an hour.
+"""What stagea_mpi costs: ``python -m benchmarks [parts | numbering | runs | scores | long-runs | stretched]``, with the
+options of each; without a name all but `stretched`, which takes half an hour.
 """
 
 import argparse
