@@ -107,7 +107,7 @@ def _table_of(content: bytes, kind: Format, ref: ModelRef) -> AtomTable:
         whole = kind.name, ref.serial, hashlib.sha256(content).digest()
         known = _tables.get(whole)
         return known if known is not None else _remembered(whole, _parsed(content, kind, ref)[0])
-    key = kind.name, skeleton.key
+    key = kind.name, skeleton.key, ref.serial if skeleton.has_models else None
     known = _tables.get(key)
     if known is None:
         table, is_clear = _parsed(content, kind, ref)

@@ -105,7 +105,8 @@ FORMATS = (
     ),
     Format(
         "mmCIF", (".cif", ".mmcif"), lambda head: _DATA_BLOCK.match(head) is not None,
-        models=".ensembles:models_of_mmcif", atoms=".model_parts:parts_of_mmcif", gives_way=True,
+        models=".ensembles:models_of_mmcif", atoms=".model_parts:parts_of_mmcif",
+        skeleton=".skeletons:skeleton_of_mmcif", gives_way=True,
     ),
     Format(
         "PDB", (".pdb", ".ent", ".pdb1"), lambda head: False,  # other texts have lines of it, too

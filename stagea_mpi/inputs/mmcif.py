@@ -5,9 +5,12 @@ import numpy as np
 
 from ..errors import ModelError
 from .atom_site import complete, find_table, numbers_in
+from .skeletons import Memory, skeleton_of_mmcif
 
 _CHAIN, _NUMBER, _CODE = "_atom_site.auth_asym_id", "_atom_site.auth_seq_id", "_atom_site.pdbx_PDB_ins_code"
 _NAME = "_atom_site.label_comp_id"
+#: Numbers of models by the skeleton of their text.
+_numbers = Memory()
 
 
 def atom_block(content: bytes) -> gemmi.cif.Block:
@@ -30,7 +33,14 @@ def model_numbers(content: bytes) -> list[int]:
     ModelError
         ``no_models`` or ``unreadable``.
     """
-    return numbers_in(*_found(content))
+    skeleton = skeleton_of_mmcif(content)
+    if skeleton is None:
+        return numbers_in(*_found(content))
+    known: list[int] | None = _numbers.get(skeleton.key)
+    if known is None:
+        known = numbers_in(*_found(content))
+        _numbers.put(skeleton.key, known, len(skeleton.key) + 8 * len(known))
+    return list(known)
 
 
 def _found(content: bytes) -> tuple[gemmi.cif.Block, gemmi.cif.Loop]:

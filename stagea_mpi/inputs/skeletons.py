@@ -1,9 +1,10 @@
-"""Poses of one complex differ in their coordinates: what else their texts say is read once, and kept.
+"""Poses of one complex, and samples of one target, differ in coordinates and B factors: what else their texts say is kept.
 
 A text's skeleton is all of it that a table of atoms depends on, apart from coordinates and B factors. Where two texts
 have the same one, the second model's table is the first one's with coordinates and B factors of its own.
 """
 
+import functools
 import hashlib
 import re
 import threading
@@ -14,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from ..kernels import compiled
+from .atom_site import ATOM_SITE_LOOP
 from .columns import COORDINATES, are_numeric, are_usual_coordinates, atom_lines
 
 #: Bytes of tables that are kept, those that were asked for last.
@@ -21,6 +24,11 @@ MOST_KEPT = 16 * 2**20
 
 _B_FACTOR = slice(60, 66)
 _BLANK = ord(" ")
+#: Columns of mmCIF's table whose numbers are no part of a skeleton.
+_NUMBERS = (b"_atom_site.cartn_x", b"_atom_site.cartn_y", b"_atom_site.cartn_z", b"_atom_site.b_iso_or_equiv")
+_DATA_BLOCK = re.compile(rb"^[ \t]*data_", re.MULTILINE | re.IGNORECASE)
+#: Å; the reader refuses what is farther from the origin.
+_FARTHEST = 1e6
 #: Remarks without a number, in which programs write scores and file names. gemmi reads those with a number.
 _REMARK = re.compile(rb"^REMARK [^0-9\n]{3}[^\n]*\n?", re.MULTILINE)
 #: Behind it gemmi reads nothing.
@@ -37,14 +45,17 @@ class Skeleton:
         SHA-256 of all that stands in it else.
     xyz : ndarray of float64, shape=(n, 3)
         Coordinates of its atom lines in file order, Å.
-    b_factor : ndarray of uint8, shape=(n, 6), or None
-        The characters of their B factors; None where these are among what `key` is made of, since a line ends before
-        them or something else than a number stands there.
+    b_factor : ndarray of uint8, shape=(n, 6), or of float32, shape=(n,), or None
+        Their B factors, or the characters of these; None where these are among what `key` is made of, since a line ends
+        before them or something else than a number stands there.
+    has_models : bool
+        Whether a text may hold several models, by their numbers.
     """
 
     key: bytes
     xyz: np.ndarray
     b_factor: np.ndarray | None
+    has_models: bool = False
 
     def digest(self) -> bytes:
         """SHA-256 of the coordinates and B factors."""
@@ -81,6 +92,43 @@ def skeleton_of_pdb(content: bytes) -> Skeleton | None:
     return Skeleton(key.digest(), _numbers(characters), b_factor)
 
 
+@functools.lru_cache(maxsize=1)  # a text is asked for its models first, and then for their atoms
+def skeleton_of_mmcif(content: bytes) -> Skeleton | None:
+    """Skeleton of an mmCIF text; None where it is unusual: more than one table of atoms, a row on several lines,
+    coordinates or B factors that are no plain decimals.
+
+    Of what stands around the table, of which nothing is read, numbers do not count: scores, dates, names of samples.
+    """
+    head = ATOM_SITE_LOOP.search(content)
+    if head is None:
+        return None
+    tags = head[1].lower().split()
+    columns = [tags.index(name) if tags.count(name) == 1 else -1 for name in _NUMBERS]
+    if min(columns) < 0:
+        return None
+    begin, order = head.end(), np.argsort(columns)
+    rest = np.empty(len(content) - begin + 1, dtype=np.uint8)
+    number = np.empty((content.count(b"\n", begin) + 1, len(columns)))
+    n_rows, n_rest, end = compiled.cif_rows(content, begin, len(tags), np.sort(columns), number, rest)
+    if n_rows <= 0:
+        return None
+    number = number[:n_rows, np.argsort(order)]
+    xyz = np.round(number[:, :3], 3)
+    if not (np.abs(xyz) < _FARTHEST).all():
+        return None
+    around = _outline(memoryview(content)[: head.start()]), _outline(memoryview(content)[end:])
+    if any(b"_atom_site" in part.lower() for part in around) or len(_DATA_BLOCK.findall(content, 0, head.start())) != 1:
+        return None
+    key = hashlib.sha256(b"\n".join([*around, *tags, b""]))
+    key.update(rest[:n_rest].data)
+    return Skeleton(key.digest(), xyz, number[:, 3].astype(np.float32), has_models=True)
+
+
+def _outline(text: memoryview) -> bytes:
+    outline = np.empty(len(text), dtype=np.uint8)
+    return outline[: compiled.cif_outline(text, outline)].tobytes()
+
+
 def _numbers(characters: np.ndarray) -> np.ndarray:
     """Numbers of eight characters with three decimals, shape=(8 · k, n) to shape=(n, k)."""
     fields = characters.reshape(-1, 8, characters.shape[1])
@@ -100,9 +148,11 @@ def b_factors(characters: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    characters : ndarray of uint8, shape=(n, 6)
-        Blanks, signs, points and digits. What follows a number in its columns is no part of it.
+    characters : ndarray of uint8, shape=(n, 6), or of float32, shape=(n,)
+        Blanks, signs, points and digits, what follows a number in its columns is no part of it; or the B factors.
     """
+    if characters.dtype == np.float32:
+        return characters
     columns = np.ascontiguousarray(characters.T)
     n = len(characters)
     mantissa, n_decimals = np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int8)

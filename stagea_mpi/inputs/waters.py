@@ -8,6 +8,7 @@ import re
 import numpy as np
 
 from ..structure.residues import WATER_NAMES
+from .atom_site import ATOM_SITE_LOOP
 
 #: Lines of waters from which on it pays.
 _MANY = 1000
@@ -23,7 +24,6 @@ _PDB_NAMES = np.array(sorted({int.from_bytes(name[:3], "little") for name in _NA
 #: Records on the atom before them.
 _ATTACHED = np.array([int.from_bytes(name, "little") for name in (b"ANIS", b"SIGA", b"SIGU")], dtype=np.uint64)
 
-_ATOM_SITE = re.compile(rb"^loop_[ \t\r]*\n((?:[ \t]*_atom_site\.\S+[ \t\r]*\n)+)", re.MULTILINE | re.IGNORECASE)
 _COMP_IDS = (b"_atom_site.auth_comp_id", b"_atom_site.label_comp_id")
 _QUOTES = np.frombuffer(b"'\"", dtype=np.uint8)
 _LOOP_END = re.compile(rb"^(?:#|_|loop_|data_)", re.MULTILINE | re.IGNORECASE)
@@ -61,7 +61,7 @@ def without_waters_in_pdb(content: bytes, starts: np.ndarray, lengths: np.ndarra
 
 def without_waters_in_mmcif(content: bytes) -> bytes:
     """An mmCIF text without its waters, where they are many, each on a line of its own."""
-    head = _ATOM_SITE.search(content) if len(content) > _MANY * _LEAST_ROW else None
+    head = ATOM_SITE_LOOP.search(content) if len(content) > _MANY * _LEAST_ROW else None
     if head is None:
         return content
     tags = head[1].lower().split()

@@ -150,6 +150,20 @@ Status markov_clusters(ptrdiff_t n, const int64_t *edges, ptrdiff_t n_edges, int
 Status aligned_errors(const float *pae, ptrdiff_t n, ptrdiff_t m, const int64_t *chain, const int64_t *other,
                       ptrdiff_t n_chains, ptrdiff_t n_others, double *ipsae, double *lis, Checkpoint *checkpoint);
 
+/* cif_rows.c: a table in CIF. */
+
+/* Of the rows of a table of n_columns, from a byte on, the decimal numbers in some columns, which ascend, shape
+   (most, n_wanted), and into `rest` all other words, with a blank behind each; it has room for the text behind this byte
+   and a blank. Gives the number of rows, and where the table ends. -1 rows where a row is not on a line of its own, a
+   value may be in quotes with a blank in it, a number is none of that kind, or there are more rows. */
+Status cif_rows(const char *text, ptrdiff_t n_bytes, ptrdiff_t from, ptrdiff_t n_columns, const int64_t *wanted,
+                ptrdiff_t n_wanted, ptrdiff_t most, double *number, char *rest, ptrdiff_t *n_rows, ptrdiff_t *n_rest,
+                ptrdiff_t *behind, Checkpoint *checkpoint);
+
+/* A text with a 0 for each number in it and a blank for several: what is the same of texts that differ in numbers.
+   `outline` has room for the text. */
+Status cif_outline(const char *text, ptrdiff_t n_bytes, char *outline, ptrdiff_t *n, Checkpoint *checkpoint);
+
 /* json_matrix.c: blocks of a square matrix in a JSON text. */
 
 /* What a text has instead of a matrix. */

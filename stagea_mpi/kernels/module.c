@@ -476,6 +476,23 @@ static PyObject *call_aligned_errors(PyObject *module, PyObject *const *argument
 
 /* ---- Texts ----------------------------------------------------------------------------------------------------- */
 
+/* Indices of rows or columns, int64, shape (any,), which ascend. */
+static const Py_buffer *take_ascending(Arrays *arrays, PyObject *from, const char *name, Py_ssize_t n)
+{
+    const Py_buffer *view = take_list(arrays, from, name, INT64, READ, -1);
+    if (!view || !are_indices(view, name, n))
+        return NULL;
+    const int64_t *index = view->buf;
+    for (Py_ssize_t i = 1; i < view->shape[0]; i++)
+        if (index[i] <= index[i - 1]) {
+            PyErr_Format(PyExc_ValueError, "%s has %lld behind %lld, expected indices that ascend", name,
+                         (long long)index[i], (long long)index[i - 1]);
+            return NULL;
+        }
+    return view;
+}
+
+
 PyDoc_STRVAR(json_key_doc,
              "json_key(text, key, start, /)\n--\n\n"
              "The byte of a JSON text (bytes) behind the colon of the first key of a name (bytes) from a byte on; -1 where\n"
@@ -494,6 +511,59 @@ static PyObject *call_json_key(PyObject *module, PyObject *const *argument, Py_s
         Run run = start(module);
         if (finish(&run, json_key(text->buf, text->len, from, key->buf, key->len, &behind, &run.checkpoint)))
             result = PyLong_FromSsize_t(behind);
+    }
+    release(&arrays);
+    return result;
+}
+
+PyDoc_STRVAR(cif_rows_doc,
+             "cif_rows(text, start, n_columns, wanted, number, rest, /)\n--\n\n"
+             "Reads the rows of a table of so many columns from a byte of a CIF text (bytes) on. Writes the decimal numbers\n"
+             "of the columns `wanted` (int64, ascending) into `number` (float64, shape (most, w)), and all other words into\n"
+             "`rest` (uint8, of as many as there are bytes from there, and one), with a blank behind each. Gives how many\n"
+             "rows and bytes these are, and the byte where the table ends; -1 rows where a row is not on a line of its own,\n"
+             "a value may be in quotes with a blank in it, a number is no decimal of up to 15 digits, or rows are too many.");
+
+static PyObject *call_cif_rows(PyObject *module, PyObject *const *argument, Py_ssize_t n_arguments)
+{
+    Arrays arrays = {.n = 0};
+    const Py_buffer *text, *wanted, *number, *rest;
+    long from, n_columns;
+    PyObject *result = NULL;
+    if (has_arguments("cif_rows", n_arguments, 6) &&
+        (text = take_list(&arrays, argument[0], "text", UINT8, READ, -1)) &&
+        take_count(argument[1], "start", 0, (long)text->len, &from) &&
+        take_count(argument[2], "n_columns", 1, INT32_MAX, &n_columns) &&
+        (wanted = take_ascending(&arrays, argument[3], "wanted", n_columns)) &&
+        (number = take_rows(&arrays, argument[4], "number", FLOAT64, WRITE, -1, wanted->shape[0])) &&
+        (rest = take_list(&arrays, argument[5], "rest", UINT8, WRITE, text->len - from + 1))) {
+        ptrdiff_t n_rows, n_rest = 0, behind = from;
+        Run run = start(module);
+        if (finish(&run, cif_rows(text->buf, text->len, from, n_columns, wanted->buf, wanted->shape[0], number->shape[0],
+                                  number->buf, rest->buf, &n_rows, &n_rest, &behind, &run.checkpoint)))
+            result = Py_BuildValue("nnn", n_rows, n_rest, behind);
+    }
+    release(&arrays);
+    return result;
+}
+
+PyDoc_STRVAR(cif_outline_doc,
+             "cif_outline(text, outline, /)\n--\n\n"
+             "Writes a text (bytes) with a 0 for each number in it and a blank for several into `outline` (uint8, as long\n"
+             "as the text); gives its length.");
+
+static PyObject *call_cif_outline(PyObject *module, PyObject *const *argument, Py_ssize_t n_arguments)
+{
+    Arrays arrays = {.n = 0};
+    const Py_buffer *text, *outline;
+    PyObject *result = NULL;
+    if (has_arguments("cif_outline", n_arguments, 2) &&
+        (text = take_list(&arrays, argument[0], "text", UINT8, READ, -1)) &&
+        (outline = take_list(&arrays, argument[1], "outline", UINT8, WRITE, text->len))) {
+        ptrdiff_t n;
+        Run run = start(module);
+        if (finish(&run, cif_outline(text->buf, text->len, outline->buf, &n, &run.checkpoint)))
+            result = PyLong_FromSsize_t(n);
     }
     release(&arrays);
     return result;
@@ -520,22 +590,6 @@ static PyObject *call_json_matrix_end(PyObject *module, PyObject *const *argumen
     }
     release(&arrays);
     return result;
-}
-
-/* Indices of rows or columns, int64, shape (any,), which ascend. */
-static const Py_buffer *take_ascending(Arrays *arrays, PyObject *from, const char *name, Py_ssize_t n)
-{
-    const Py_buffer *view = take_list(arrays, from, name, INT64, READ, -1);
-    if (!view || !are_indices(view, name, n))
-        return NULL;
-    const int64_t *index = view->buf;
-    for (Py_ssize_t i = 1; i < view->shape[0]; i++)
-        if (index[i] <= index[i - 1]) {
-            PyErr_Format(PyExc_ValueError, "%s has %lld behind %lld, expected indices that ascend", name,
-                         (long long)index[i], (long long)index[i - 1]);
-            return NULL;
-        }
-    return view;
 }
 
 #define MOST_SHOWN 20
@@ -606,6 +660,8 @@ static PyObject *call_json_matrix_blocks(PyObject *module, PyObject *const *argu
 
 static PyMethodDef functions[] = {
     FUNCTION(aligned_errors),
+    FUNCTION(cif_outline),
+    FUNCTION(cif_rows),
     FUNCTION(contact_areas),
     FUNCTION(count_between),
     FUNCTION(json_key),

@@ -56,6 +56,10 @@ static float forward[2], backward[2];
 static const float errors[12] = {1, 2, 30, 4, 30, 30, 30, 30, 5, 11, 12, 9};
 static const int64_t chain[4] = {0, 1, 1, 0};
 static double scores[8];
+static const char *const TABLE = "1.5 CA -2\n 0.25 \"O5'\" 7 \n#\n_tag x\n";
+static const int64_t wanted[2] = {0, 2};
+static double coordinates[4];
+static char words[64];
 
 static void set_up(void)
 {
@@ -75,7 +79,7 @@ static void set_up(void)
 static Status run(int kernel, Checkpoint *checkpoint)
 {
     PairList found = {pairs, distance, 8, 0};
-    ptrdiff_t n_bytes = (ptrdiff_t)strlen(MATRIX), place, row;
+    ptrdiff_t n_bytes = (ptrdiff_t)strlen(MATRIX), place, row, n_rest;
     JsonFault fault;
     switch (kernel) {
     case 0:
@@ -100,6 +104,11 @@ static Status run(int kernel, Checkpoint *checkpoint)
         return aligned_errors(errors, 3, 4, chain, chain, 2, 2, scores, scores + 4, checkpoint);
     case 9:
         return json_matrix_end(MATRIX, n_bytes, 9, &place, checkpoint);
+    case 10:
+        return cif_rows(TABLE, (ptrdiff_t)strlen(TABLE), 0, 3, wanted, 2, 2, coordinates, words, &row, &n_rest, &place,
+                        checkpoint);
+    case 11:
+        return cif_outline(TABLE, (ptrdiff_t)strlen(TABLE), words, &place, checkpoint);
     default:
         return markov_clusters(N, edges, 2 * N, clusters, checkpoint);
     }
@@ -107,7 +116,8 @@ static Status run(int kernel, Checkpoint *checkpoint)
 
 static const char *const NAMES[] = {"pairs_between", "pairs_within",  "count_between", "within_reach",
                                     "lee_richards",  "contact_areas", "json_key",      "json_matrix_blocks",
-                                    "aligned_errors", "json_matrix_end", "markov_clusters"};
+                                    "aligned_errors", "json_matrix_end",
+                                    "cif_rows",       "cif_outline",     "markov_clusters"};
 
 /* Runs a kernel with one request refused, or stopped at one question; false, having said so, where it goes wrong. */
 static bool ends_well(int kernel, long refuse, long stop, Status expected)

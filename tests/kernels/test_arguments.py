@@ -58,6 +58,7 @@ def test_an_argument_that_is_none_such_is_named_with_what_was_found_and_expected
 
 LABEL, INSIDE = np.zeros(4, dtype=np.int64), np.zeros(4, dtype=bool)
 PAIR, AREA = np.array([[0, 1]]), np.zeros(1)
+BYTES = np.zeros(4, dtype=np.uint8)
 PAE, CHAIN, SCORE = np.zeros((4, 4), dtype="f4"), np.array([0, 0, 1, 2]), np.zeros((3, 3))
 
 
@@ -85,6 +86,19 @@ PAE, CHAIN, SCORE = np.zeros((4, 4), dtype="f4"), np.array([0, 0, 1, 2]), np.zer
         ("aligned_errors", (PAE, CHAIN, CHAIN, SCORE[:2], SCORE[:2]), ValueError, r"chain has 2 at place 3, expected"),
         ("aligned_errors", (PAE, CHAIN, CHAIN + 1, SCORE, SCORE), ValueError, r"other has 3 at place 3, expected"),
         ("aligned_errors", (PAE, CHAIN, CHAIN, SCORE, SCORE[:2]), ValueError, r"lis has the shape \(2, 3\), expected"),
+        (
+            "cif_rows",
+            (b"1 2", 0, 2, LABEL[:1], SCORE[:, :1].copy(), BYTES[:3]),
+            ValueError,
+            r"rest has the shape \(3,\)",
+        ),
+        (
+            "cif_rows",
+            (b"1 2", 0, 2, LABEL[:1] + 2, SCORE, BYTES),
+            ValueError,
+            r"wanted has 2 at place 0, expected indices",
+        ),
+        ("cif_outline", (b"1 2", BYTES), ValueError, r"outline has the shape \(4,\), expected \(3,\)"),
         ("within_reach", (XYZ, None, 5.0, INSIDE), TypeError, r"of is a <class 'NoneType'>, expected an array of"),
     ],
 )
