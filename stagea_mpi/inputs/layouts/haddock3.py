@@ -29,6 +29,8 @@ _OF_RUN = re.compile(rf"{_STEP.pattern}(?:_analysis)?")
 #: How a table of caprieval says that there is no such number, or no cluster.
 _NONE = ("-", "nan", "", "None", "Unclustered")
 _CAPRI = re.compile(r"(?P<number>\d+)_caprieval(?:_interactive)?")
+#: What copies the best models of each cluster, under names of its own.
+_CHOSEN = re.compile(r"(?P<number>\d+)_seletopclusts(?:_interactive)?")
 
 
 def _place(path: str, root: str) -> Place | None:
@@ -75,7 +77,10 @@ def _module_output(content: bytes) -> dict[str, Row]:
 
     It is read as JSON: whatever it names of Python's is not made.
     """
-    said = json.loads(content)
+    try:
+        said = json.loads(content)
+    except ValueError as error:
+        raise ValueError(f"is no JSON, or cut short ({error})") from error
     models = said.get("output") if isinstance(said, dict) else None
     if not isinstance(models, list):
         raise ValueError("is not what HADDOCK3 writes of a module: an object with a list 'output' was expected")
@@ -110,23 +115,44 @@ def _of_capri(columns: list[str], cells: list[str]) -> Row:
     return f"has no number as {wrong[0]} of {cells[0]}" if wrong else numbers_of(said, "capri_")
 
 
+def _chosen_models(content: bytes) -> dict[str, str]:
+    """Names that seletopclusts.txt gives to the models that are copied, by a model's folder and file."""
+    lines = [line.split("\t") for line in content.decode().splitlines()]
+    if not lines or "rel_path" not in lines[0] or "cluster_name" not in lines[0]:
+        raise ValueError("is no table of seletopclusts: the columns rel_path and cluster_name were expected")
+    path, name = lines[0].index("rel_path"), lines[0].index("cluster_name")
+    return {"/".join(cells[path].split("/")[-2:]): cells[name] for cells in lines[1:] if len(cells) > max(path, name)}
+
+
 def _scores(beside: Beside, path: str) -> Scores:
     folders, stem = parted(path)
     files = ScoreFiles(beside, path)
     values = row_of(files, files.table("io.json", _module_output).required(), f"{stem}.pdb")
     step = _step(folders)
-    of_capri: dict[str, float] = {}
-    for folder in _capri_folders(beside, folders, int(step["number"])) if step else ():
-        table = files.table(f"../{folder}/capri_ss.tsv", _capri_table).required()
+    return files.scores(values | (_capri_scores(beside, files, folders, stem, int(step["number"])) if step else {}))
+
+
+def _capri_scores(beside: Beside, files: ScoreFiles, folders: list[str], stem: str, own: int) -> dict[str, float]:
+    """From the modules behind a model's own, in their order."""
+    names = [f"{folders[-1]}/{stem}.pdb"]
+    values: dict[str, float] = {}
+    for folder in _later(beside, folders, own):
+        if _CHOSEN.fullmatch(folder):
+            table = files.table(f"../{folder}/seletopclusts.txt", _chosen_models).required("scores of its cluster")
+            names += [f"{folder}/{table.content[name]}" for name in names if name in table.content]
+            continue
+        table = files.table(f"../{folder}/capri_ss.tsv", _capri_table).required("scores of caprieval")
+        name = next((name for name in reversed(names) if name in table.content), names[-1])
         # A later one may tell of some models alone, and then knows of their clusters.
-        of_capri = row_of(files, table, f"{folders[-1]}/{stem}.pdb", is_optional=True) | of_capri
-    return files.scores(values | of_capri)
+        values = row_of(files, table, name, is_optional=True) | values
+    return values
 
 
-def _capri_folders(beside: Beside, folders: list[str], own: int) -> list[str]:
-    """Folders of caprieval behind a module, in order."""
-    found = filter(None, map(_CAPRI.fullmatch, beside.names("/".join(folders[:-1]))))
-    return [match[0] for match in sorted(found, key=lambda match: int(match["number"])) if int(match["number"]) > own]
+def _later(beside: Beside, folders: list[str], own: int) -> list[str]:
+    """Folders of caprieval and seletopclusts behind a module, in their order."""
+    names = beside.names("/".join(folders[:-1]))
+    found = filter(None, (_CAPRI.fullmatch(name) or _CHOSEN.fullmatch(name) for name in names))
+    return [match[0] for match in sorted(found, key=lambda m: int(m["number"])) if int(match["number"]) > own]
 
 
 LAYOUT = Layout(

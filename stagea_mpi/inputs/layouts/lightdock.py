@@ -114,8 +114,11 @@ def _scores(beside: Beside, path: str) -> Scores:
 LAYOUT = Layout(
     name="lightdock",
     program="LightDock",
-    words=("swarm_",),
-    evidence=re.compile(r"(?:^|/)swarm_\d+/(?:gso_\d+\.out$|lightdock_\d+\.pdb)|(?:^|/)filtered/swarm_\d+_\d+\.pdb"),
+    words=("swarm_", "rank_by_"),
+    evidence=re.compile(
+        r"(?:^|/)swarm_\d+/(?:gso_\d+\.out$|lightdock_\d+\.pdb)|(?:^|/)(?:filtered|clustered)/swarm_\d+_\d+\.pdb"
+        r"|(?:^|/)rank_by_(?:scoring|luciferin|rmsd)\.list$"
+    ),
     place=_place,
     scores=_scores,
     kept=_kept,

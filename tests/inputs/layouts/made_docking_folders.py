@@ -4,7 +4,7 @@
 |---|---|
 | RFantibody | its `util/quiver.py` (Quiver), `rf2/modules/pose_util.py` (SCORE lines) and `rfdiffusion_inference.py` |
 | RFdiffusion | file names in its README; RFdiffusion3 by `rfd3/engine.py` and the metrics that its tutorials print |
-| HADDOCK3 | its `libs/libontology.py` (io.json by jsonpickle), `libs/libcapri.py` (its table), `print_coorheader.cns` |
+| HADDOCK3 | its `libontology.py` (io.json by jsonpickle), `libcapri.py`, `seletopclusts.py`, `print_coorheader.cns` |
 | LightDock | its `util/analysis.py` and `bin/lgd_*.py` |
 | ZDOCK | https://zdock.wenglab.org/zdock_output_format.php |
 | ClusPro | names of the files that its server gives, and columns of its tables of scores |
@@ -155,7 +155,9 @@ def haddock3(root: Path, runs: tuple[str, ...] = ("7CFN/run1", "8ABC/run1")) -> 
         put(root, f"{run}/4_caprieval/capri_ss.tsv", _tsv(table))
         put(root, f"{run}/4_caprieval/capri_clt.tsv", "########\n# `caprieval` cluster-based analysis\n")
         put(root, f"{run}/5_seletopclusts/cluster_1_model_1.pdb.gz", pose(2))
-        clustered = [*table[1][:9], "1", "1", "1", *table[1][12:]]
+        chosen = "rel_path\tori_name\tcluster_name\tmd5\n../3_emref/emref_2.pdb\tNone\tcluster_1_model_1.pdb\tNone\n"
+        put(root, f"{run}/5_seletopclusts/seletopclusts.txt", chosen)
+        clustered = ["../5_seletopclusts/cluster_1_model_1.pdb", *table[1][1:9], "1", "1", "1", *table[1][12:]]
         put(root, f"{run}/6_caprieval/capri_ss.tsv", _tsv([clustered]))
         put(root, f"{run}/analysis/4_caprieval_analysis/summary/cluster_1_model_1.pdb", pose(2))
         made.files |= {f"{run}/3_emref/io.json": own, f"{run}/4_caprieval/capri_ss.tsv": own}

@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 import zipfile
 from pathlib import Path
 from random import Random
@@ -210,6 +211,21 @@ def test_models_of_haddock3_that_a_user_has_collected_are_models_in_any_folder(t
     }  # fmt: skip
 
 
+def test_a_table_of_clusters_alone_tells_of_the_models_that_they_were_chosen_from(tmp_path):
+    root = tmp_path / "input"
+    haddock3(root, ("run1",))
+    shutil.rmtree(root / "run1" / "4_caprieval")
+    beside = FolderBeside(str(root))
+    values, problems = said_of("haddock3", beside, "run1/3_emref/emref_2.pdb.gz")
+    assert (values["score_capri_irmsd"], values["score_capri_cluster_id"], problems) == (3.5, 1.0, ())
+    values, problems = said_of("haddock3", beside, "run1/3_emref/emref_1.pdb.gz")  # of no cluster
+    assert (values["score_haddock"], problems) == (-88.5, ())
+    assert not any(name.startswith("score_capri_") for name in values)
+    (root / "run1" / "5_seletopclusts" / "seletopclusts.txt").unlink()
+    problems = said_of("haddock3", beside, "run1/3_emref/emref_2.pdb.gz")[1]
+    assert problems == ("run1/5_seletopclusts/seletopclusts.txt: is not there; the model has no scores of its cluster",)
+
+
 def test_what_io_json_names_of_python_is_not_made(tmp_path):
     root = tmp_path / "input"
     haddock3(root, ("run1",))
@@ -255,6 +271,17 @@ def test_copies_of_lightdock_are_models_where_there_is_nothing_else(tmp_path):
     found = found_in(root, "lightdock")
     assert {path: place.name for path, place in found.items()} == {"4IZ7/top_1.pdb": "4IZ7_top_1"}
     assert layout("lightdock").scores(beside, "4IZ7/top_1.pdb").values["score_lightdock"] == 20.017
+
+
+def test_a_ranking_with_the_poses_that_were_written_after_it_is_lightdocks(tmp_path):
+    root = tmp_path / "input"
+    lightdock(root)
+    for path in (root / "4IZ7").iterdir():
+        if path.name not in ("top_1.pdb", "rank_by_scoring.list"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert recognised(paths_below(root)) == ("lightdock",)
+    found = found_in(root, "lightdock")
+    assert {path: place.name for path, place in found.items()} == {"4IZ7/top_1.pdb": "4IZ7_top_1"}
 
 
 def test_the_ranking_of_lightdock_tells_what_a_swarms_output_does_not(tmp_path):
