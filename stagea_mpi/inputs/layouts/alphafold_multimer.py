@@ -72,7 +72,7 @@ def _scores(beside: Beside, path: str) -> Scores:
         return files.scores({})
     key = next((key for key in _RANKED_BY if key in ranking.content), None)
     values = ranking.inner(key).only(model).numbers({model: "ranking_score"}) if key else {}
-    if ranking.content and not key:
+    if not key and not files.problems:
         files.problems.append(f"{ranking.path}: found {listed(ranking.content)}, expected {' or '.join(_RANKED_BY)}")
     relaxation = files.json("relax_metrics.json", is_shared=True)
     if model in relaxation.content:
@@ -88,7 +88,7 @@ def _model_of_rank(ranking: ScoreFile, rank: int, problems: list[str]) -> str:
     order = ranking.content.get("order")
     if isinstance(order, list) and rank < len(order):
         return str(order[rank])
-    if ranking.content:
+    if not problems:  # it could be read
         n_models = len(order) if isinstance(order, list) else 0
         problems.append(f"{ranking.path}: order: found {n_models} models, expected one of rank {rank}")
     return ""

@@ -11,6 +11,8 @@ from .reading import ScoreFiles
 _MODEL = re.compile(r"(.+)_model_(\d{1,18})")
 #: Folders of a run with what the models were made from.
 _INPUTS = frozenset({"processed", "msa", "templates", "msas"})
+#: What is there of a target's affinity, one number or those of an ensemble's two models, too.
+_AFFINITY = ("affinity_pred_value", "affinity_probability_binary")
 _NAMES = {"confidence_score": "ranking_score", "ptm": "ptm", "iptm": "iptm"}
 
 
@@ -29,10 +31,12 @@ def _scores(beside: Beside, path: str) -> Scores:
     values = summary.numbers(_NAMES, expected=_NAMES)
     pair_iptm, _ = summary.pairs("pair_chains_iptm")
     others = beside.names(folder)
-    # It is predicted for the best model, and errors are written when they are asked for.
-    affinity = f"affinity_{stem.removesuffix('_model_0')}.json"
-    if affinity in others:
-        values |= files.json(affinity).numbers({})
+    # It is predicted for the best model, whose structure is kept for that; errors are written when they are asked for.
+    target = stem.removesuffix("_model_0")
+    affinity = f"affinity_{target}.json"
+    if target != stem and (affinity in others or f"pre_affinity_{target}.npz" in others):
+        said = files.json(affinity).required("affinity")
+        values |= said.numbers({name: f"score_{name}" for name in _AFFINITY}, expected=_AFFINITY)
     has_errors = any(name.startswith("pae_") for name in others)
     errors = files.pae(f"pae_{stem}.npz", pae.from_npz, is_optional=not has_errors)
     return files.scores(values, pair_iptm=pair_iptm, pae=errors)

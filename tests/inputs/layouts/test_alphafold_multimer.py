@@ -73,6 +73,7 @@ def test_a_missing_or_damaged_ranking_costs_the_scores_and_is_said(tmp_path, few
     whole = json.loads(path.read_text())
     for content, said in (
         (b"{", "is no JSON, or cut short"),
+        (b"{}", "order: found 0 models, expected one of rank 0"),
         (json.dumps({"order": whole["order"]}).encode(), "found order, expected iptm+ptm or plddts"),
         (json.dumps(whole | {"order": []}).encode(), "order: found 0 models, expected one of rank 0"),
         (json.dumps(whole | {"iptm+ptm": {}}).encode(), "iptm+ptm: has no model_"),

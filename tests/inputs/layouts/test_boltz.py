@@ -113,6 +113,36 @@ def test_a_missing_or_damaged_summary_costs_the_scores_and_is_said(tmp_path, few
     )
 
 
+def test_affinity_that_was_asked_for_is_missed_and_is_the_best_models(tmp_path, few):
+    made = boltz(tmp_path, few)
+    (tmp_path / OWN / "pre_affinity_target.npz").write_bytes(b"")
+    path = tmp_path / OWN / "affinity_target.json"
+    assert found_in(tmp_path).scores(made[0].path).problems == (
+        f"{OWN}/{path.name}: is not there; the model has no affinity",
+    )
+    assert found_in(tmp_path).scores(made[1].path).problems == ()
+    for said, problem in (
+        ({"affinity_pred_value": "-1.5", "affinity_probability_binary": 0.5}, "affinity_pred_value: found '-1.5'"),
+        ({"affinity_probability_binary": 0.5}, "has no affinity_pred_value"),
+    ):
+        path.write_text(json.dumps(said))
+        scores = found_in(tmp_path).scores(made[0].path)
+        assert scores.values == made[0].values | {"score_affinity_probability_binary": 0.5}
+        assert [problem in found for found in scores.problems] == [True]
+
+
+def test_affinity_of_a_target_that_is_called_as_a_model_of_another_is_its_own(tmp_path, few):
+    own = "boltz_results_run/predictions"
+    made = boltz(tmp_path, few, "a", n_models=2) + boltz(tmp_path, few, "a_model_1", n_models=1)
+    said = '{"affinity_pred_value": -1.5, "affinity_probability_binary": 0.5}'
+    (tmp_path / own / "a_model_1" / "affinity_a_model_1.json").write_text(said)
+    for path in (tmp_path / own / "a_model_1").iterdir():
+        path.rename(tmp_path / own / "a" / path.name)  # a user has put all into one folder
+    found = found_in(tmp_path)
+    assert found.scores(made[1].path).values == made[1].values
+    assert found.scores(f"{own}/a/a_model_1_model_0.cif").values["score_affinity_pred_value"] == -1.5
+
+
 def test_missing_and_damaged_errors_are_said(tmp_path, few):
     made = boltz(tmp_path, few)
     path = tmp_path / OWN / "pae_target_model_1.npz"
