@@ -14,7 +14,7 @@ from ..errors import ModelError
 from .compression import DAMAGE, MAGIC_BYTES, codec_of
 from .ensembles import HashedStream, Span, find_models, stated_names
 from .formats import format_of, format_of_name, is_container_name, without_mark
-from .layouts import NOWHERE, Place, kept, place_of, recognised
+from .layouts import NOWHERE, Place, kept, layout, place_of, recognised
 from .model_names import FileNames, stem
 from .unpacking import MAX_MODEL_BYTES, check_member_size, open_unpacked, read_range, read_whole, readable, unpacked
 from .zipped import check_member, read_zip_member, zip_members
@@ -120,10 +120,18 @@ def list_models(path: str, names: str | FileNames | None = None, *, keep_text: b
         if kind.is_archive:
             listing: FileListing = kind.list_with(source, path, names)
             return listing
-        spans = find_models(source, path)
+        spans = _counting(find_models(source, path), names.place)
         listing = FileListing([_ref(path, names, span) for span in spans], source.digest())
         is_one = len(spans) == 1 and not spans[0].stop
         return replace(listing, text=source.kept) if keep_text and is_one else listing
+
+
+def _counting(spans: list[Span], place: Place) -> list[Span]:
+    """Of the models in a file of a program's output those that count."""
+    if not place.layout or len(spans) < 2:
+        return spans
+    counts = layout(place.layout).kept_inside(span.name for span in spans if span.name is not None)
+    return [span for span in spans if span.name is None or counts(span.name)]
 
 
 def _ref(path: str, names: FileNames, span: Span) -> ModelRef:
@@ -222,7 +230,8 @@ def _named(
         if isinstance(result, ModelError):
             failures.append((replace(ref, name=base), result))
         else:
-            models += [_ref_in_member(ref, span, FileNames(base, f"{base}__", f"{base}_model_")) for span in result]
+            own = FileNames(base, f"{base}__", f"{base}_model_")
+            models += [_ref_in_member(ref, span, own) for span in _counting(result, place)]
     return models, failures
 
 

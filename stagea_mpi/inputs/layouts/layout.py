@@ -142,6 +142,8 @@ class Layout:
     kept : callable
         From the paths of all models of this layout in a run, those that have a `Place`, to a function that says of such
         a path whether its model counts: of one pose that lies there refined and as it was before, or twice, one does.
+    kept_inside : callable
+        The same of the names that the models of one file have in it (Quiver's tags).
     """
 
     name: str
@@ -152,6 +154,7 @@ class Layout:
     scores: Callable[[Beside, str], Scores]
     has_plddt: bool = False
     kept: Callable[[Iterable[str]], Callable[[str], bool]] = all_count
+    kept_inside: Callable[[Iterable[str]], Callable[[str], bool]] = all_count
 
     def is_evidence(self, path: str) -> bool:
         """Whether a path shows that this program has written it."""

@@ -4,6 +4,7 @@ Scores stand in the models' own texts (`header_scores`).
 """
 
 import re
+from collections.abc import Callable, Iterable
 
 from ..formats import ending_of
 from .beside import Beside
@@ -13,7 +14,7 @@ from .tables import target_of
 
 _TRAJECTORY = re.compile(r"_(?:Xt-1|pX0)_traj\.")
 _DESIGN = re.compile(r"(?P<prefix>.+?)(?P<steps>(?:_\d+)?(?:_dldesign_\d+)?(?:_best)?)")
-_CYCLE = re.compile(r".+_cycle_\d+")
+_CYCLE = re.compile(r"(.+)_cycle_\d+")
 
 
 def _place(path: str, root: str) -> Place | None:
@@ -30,6 +31,17 @@ def _place(path: str, root: str) -> Place | None:
     return Place("rfantibody", target_of([*folders, design["prefix"]], root), stem)
 
 
+def _kept_inside(tags: Iterable[str]) -> Callable[[str], bool]:
+    """In a Quiver file, too, a cycle does not count where the best one stands beside it."""
+    tags = set(tags)
+
+    def counts(tag: str) -> bool:
+        cycle = _CYCLE.fullmatch(tag)
+        return cycle is None or f"{cycle[1]}_best" not in tags
+
+    return counts
+
+
 def _scores(beside: Beside, path: str) -> Scores:
     return Scores()
 
@@ -42,4 +54,5 @@ LAYOUT = Layout(
     place=_place,
     scores=_scores,
     kept=once_in_pdb,
+    kept_inside=_kept_inside,
 )

@@ -9,7 +9,7 @@ import pytest
 from made import fv_lines, text_of, write
 
 from stagea_mpi.demo.poses import COMPLEXES, write_poses
-from stagea_mpi.inputs import list_models
+from stagea_mpi.inputs import FileNames, list_models
 from stagea_mpi.inputs.containers import text_of as model_text
 from stagea_mpi.inputs.header_scores import header_scores
 from stagea_mpi.inputs.layouts import kept, layout, place_of, recognised
@@ -165,6 +165,24 @@ def test_a_score_that_is_no_number_is_told(name, file, number, tmp_path):
     values, problems = said_of(name, FolderBeside(str(root)), path)
     assert len(values) < len(folder.scores[path])
     assert problems[0].startswith(file)
+
+
+@pytest.mark.parametrize("is_zip", [False, True])
+def test_of_cycles_in_a_quiver_file_the_best_counts(is_zip, tmp_path):
+    tags = ["a_best", "a_cycle_0", "a_cycle_1", "b_cycle_0"]  # as RF2 writes with output.output_intermediates
+    text = b"".join(b"QV_TAG %s\n" % tag.encode() + pose(k) + b"\n" for k, tag in enumerate(tags))
+    put(tmp_path, "rf2.qv", text)
+    place = place_of("rf2.qv", "root", ["rfantibody"])
+    if is_zip:
+        with zipfile.ZipFile(tmp_path / "rf2.zip", "w") as archive:
+            archive.write(tmp_path / "rf2.qv", "rf2.qv")
+        found = list_models(str(tmp_path / "rf2.zip"), FileNames("rf2", "", "rf2_", layouts=("rfantibody",)))
+        assert [ref.name for ref in found.models] == ["rf2__a_best", "rf2__b_cycle_0"]
+    else:
+        found = list_models(str(tmp_path / "rf2.qv"), FileNames("rf2", "", "rf2_", place))
+        assert [ref.name for ref in found.models] == ["a_best", "b_cycle_0"]
+        assert len(list_models(str(tmp_path / "rf2.qv")).models) == 4  # for whoever takes files for files
+    assert [pose(3) in model_text(ref) for ref in found.models] == [False, True]
 
 
 def test_plain_docking_folders_are_of_no_program(tmp_path):
