@@ -244,7 +244,7 @@ def _places(archive: str, members: list[str], names: FileNames, paths: list[str]
     placed = [member for member, place in zip(members, found, strict=True) if place is not None]
     is_kept = kept(placed, archive, layouts)
     return [
-        place if place is not None and is_kept(member) else names.place
+        names.placed(place) if place is not None and is_kept(member) else names.place
         for member, place in zip(members, found, strict=True)
     ]
 

@@ -9,16 +9,17 @@ import stat
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import ConfigError, ModelError
+from ..errors import ConfigError, listed
 from .formats import ending_of
-from .layouts import AUTO, FILES, candidates, kept, layout, place_of, recognised
+from .layouts import AUTO, FILES, candidates, kept, layout, place_of
+from .model_names import archive_folder
 from .paths import Paths
-from .zipped import zip_members
+from .program_archives import ProgramArchive, copies, program_archive
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class InputFiles:
     sizes: np.ndarray
     layouts: tuple[str, ...] = ()
     left_out: dict[str, int] = field(default_factory=dict)
+    targets_in_archives: frozenset[tuple[str, str]] = frozenset()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -79,18 +81,29 @@ def discover(root: str | Path, patterns: Iterable[str] = (), layout: str = AUTO)
         raise ConfigError(f"pdb_root: {root} is not a folder; set it to the folder with the docking models")
     is_wanted = _matcher(patterns) if patterns else ending_of
     paths, sizes = Paths(os.path.join(root, "")), array("q")
-    others: Counter[str] = Counter()
-    signs = _Signs(candidates(layout))
-    for below, size in _walk(root, "", is_wanted, others, signs.see):
+    others, links = Counter[str](), list[str]()
+    signs = _Signs(candidates(FILES if layout == FILES else AUTO))
+    for below, size in _walk(root, "", is_wanted, others, links, signs.see):
         paths.add(below)
         sizes.append(size)
+    if links:
+        log.warning(
+            "%s: %d folders in it are links, which are not entered: %s; link their files, or move them there",
+            root, len(links), listed(sorted(links)),
+        )  # fmt: skip
     found = InputFiles(paths, np.array(sizes, dtype=np.int64), signs.layouts if layout == AUTO else candidates(layout))
-    if not patterns:
-        of_layouts = _of_layouts(root, found, layout)
+    archives = _archives(found.paths, layout, are_asked_for=bool(patterns))
+    if patterns:
+        found = replace(found, targets_in_archives=_targets(root, archives.values()))
+    else:
+        of_layouts = _of_layouts(root, found, archives, layout)
         found = _matching(root, found, USUAL_PATTERNS, others) if of_layouts is None else of_layouts
     if not found.paths:
         expected = _expected(patterns, layout)
-        raise ConfigError(f"{expected[0]}: no file below {root} {expected[1]}; {_what_else(others)}")
+        others.update(found.left_out)
+        what_else = "" if links and not others else _what_else(others)
+        there = " and ".join(filter(None, (_of_others(signs.layouts, layout), what_else, _linked(links))))
+        raise ConfigError(f"{expected[0]}: no file below {root} {expected[1]}; {there}")
     broken = next((path for path in found.paths if "\n" in path or "\r" in path), None)
     if broken is not None:
         raise ConfigError(f"pdb_root: the file name {broken!r} holds a line break; rename it")
@@ -116,37 +129,43 @@ class _Signs:
                 return
 
 
-def _of_layouts(root: str, files: InputFiles, setting: str) -> InputFiles | None:
+def _archives(paths: Iterable[str], setting: str, *, are_asked_for: bool) -> dict[str, ProgramArchive]:
+    """By their paths, the zip archives that are the output of a program."""
+    if setting == FILES:
+        return {}
+    zipped = (path for path in paths if path[-4:].lower() == ".zip")
+    found = (program_archive(path, setting, is_asked_for=are_asked_for) for path in zipped)
+    return {archive.path: archive for archive in found if archive is not None}
+
+
+def _targets(root: str, archives: Iterable[ProgramArchive]) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (target, "/".join(filter(None, (archive_folder(archive.path, root), folder))))
+        for archive in archives
+        for target, folder in archive.targets
+    )
+
+
+def _of_layouts(root: str, files: InputFiles, archives: dict[str, ProgramArchive], setting: str) -> InputFiles | None:
     """Of all files that could be read those that are models of programs; None where there are none."""
-    names = list(files.layouts)
+    inside = {name for archive in archives.values() for name in archive.layouts}
     folder, start = os.path.basename(os.path.normpath(root)), len(os.path.join(root, ""))
-    archives: dict[str, tuple[str, ...]] = {}
-    if setting != FILES:
-        for path in files.paths:
-            if path[-4:].lower() == ".zip" and (inside := _layouts_in_zip(path, setting)):
-                archives[path] = inside
-    names += [name for name in candidates(AUTO) if any(name in inside for inside in archives.values())]
-    names = [name for name in candidates(AUTO) if name in names]
+    names = [name for name in candidates(AUTO) if name in files.layouts or name in inside]
     if not names:
         return None
 
-    def counts(path: str) -> bool:
-        return path in archives or place_of(path[start:], folder, names) is not None
+    def is_model(path: str) -> bool:
+        return place_of(path[start:], folder, names) is not None
 
-    taken, left_out = _parted(files, start, counts)
+    unpacked = copies(archives.values(), is_model)
+    archives = {path: archive for path, archive in archives.items() if path not in unpacked}
+    taken, left_out = _parted(files, start, lambda path: path in archives or is_model(path))
     if not taken.paths and setting == AUTO:
         return None
     is_kept = kept((path[start:] for path in taken.paths if path not in archives), folder, names)
     taken, others = _parted(taken, start, lambda path: path in archives or is_kept(path[start:]))
-    return InputFiles(taken.paths, taken.sizes, tuple(names), dict(left_out + others))
-
-
-def _layouts_in_zip(path: str, setting: str) -> tuple[str, ...]:
-    try:
-        found = recognised(member.filename for member in zip_members(path))
-    except (ModelError, OSError):  # whoever asks for it by a pattern gets its failure
-        return ()
-    return tuple(name for name in found if name in candidates(setting))
+    targets = _targets(root, archives.values())
+    return InputFiles(taken.paths, taken.sizes, tuple(names), dict(left_out + others), targets)
 
 
 def _matching(root: str, files: InputFiles, patterns: Iterable[str], others: Counter[str]) -> InputFiles:
@@ -188,11 +207,13 @@ def _walk(
     below: str,
     is_wanted: Callable[[str], object],
     others: Counter[str],
+    links: list[str],
     see: Callable[[str], None],
 ) -> Iterator[tuple[str, int]]:
     """Wanted files, their paths below the root and their sizes, folder by folder, names in order; all paths are seen.
 
     Of a folder the names alone are kept, and of the files that are not wanted how they end: there may be a million.
+    Folders that are links are told of by their paths.
     """
     names, folders = [], set()
     try:
@@ -205,7 +226,9 @@ def _walk(
                     continue
                 see(below + name)
                 if not is_wanted(below + name):
-                    if len(others) < 1000:
+                    if entry.is_symlink() and entry.is_dir():
+                        links.append(below + name)
+                    elif len(others) < 1000:
                         others[ending_of(name) or "".join(f".{s}" for s in name.lstrip(".").split(".")[1:][-2:])] += 1
                     continue
                 names.append(name)
@@ -217,7 +240,7 @@ def _walk(
         name = names.pop()
         path = os.path.join(folder, name)
         if name in folders:
-            yield from _walk(path, f"{below}{name}/", is_wanted, others, see)
+            yield from _walk(path, f"{below}{name}/", is_wanted, others, links, see)
         elif (size := _size(path)) is not None:
             yield below + name, size
 
@@ -257,6 +280,17 @@ def _wildcards(part: str) -> Iterator[str]:
             yield f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
         else:
             yield re.escape(token)
+
+
+def _of_others(layouts: Iterable[str], setting: str) -> str:
+    """Whose output it is, where that is not what was stated."""
+    others = [name for name in layouts if name != setting] if setting not in (AUTO, FILES) else []
+    programs = " and ".join(layout(name).program for name in others)
+    return f"there is output of {programs} (layout: {' or '.join(others)}, or auto)" if others else ""
+
+
+def _linked(links: list[str]) -> str:
+    return f"there are folders that are links, which are not entered: {listed(sorted(links))}" if links else ""
 
 
 def _what_else(others: Counter[str]) -> str:

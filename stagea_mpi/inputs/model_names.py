@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError
-from .formats import without_format
+from .formats import is_archive_name, without_format
 from .layouts import NOWHERE, Place, candidates, place_of
 
 #: Between a file's name and what is inside; longer where another file's name would continue this one in the same way.
@@ -46,6 +46,10 @@ class FileNames:
         Characters of the file's path before its path below the input folder.
     layouts : tuple of str
         What an archive's members may be the output of.
+    folder : str
+        Of an archive, see `archive_folder`.
+    shared_targets : frozenset of str
+        Of an archive, the targets in it that are several ones of one name.
     """
 
     base: str
@@ -54,6 +58,8 @@ class FileNames:
     place: Place = NOWHERE
     below: int = 0
     layouts: tuple[str, ...] = ()
+    folder: str = ""
+    shared_targets: frozenset[str] = frozenset()
 
     @classmethod
     def of_stem(cls, base: str) -> "FileNames":
@@ -66,6 +72,18 @@ class FileNames:
     def serial(self, number: int) -> str:
         return f"{self.serial_prefix}{number}"
 
+    def placed(self, place: Place) -> Place:
+        """A member's place in its archive as one in the run."""
+        return _told_apart(replace(place, folder=_joined(self.folder, place.folder)), self.shared_targets)
+
+
+def _joined(*folders: str) -> str:
+    return "/".join(filter(None, folders))
+
+
+def _told_apart(place: Place, shared_targets: frozenset[str]) -> Place:
+    return replace(place, target=place.target_by_folder) if place.target in shared_targets else place
+
 
 def stem(path: str | Path) -> str:
     """The file's name without a compression's suffix (.gz) and without the format's suffix.
@@ -75,6 +93,16 @@ def stem(path: str | Path) -> str:
     """
     path = os.fspath(path)
     return without_format(path[path.rfind("/") + 1 :])
+
+
+def archive_folder(path: str, root: str | Path) -> str:
+    """Where an archive's members lie: its path below the input folder without its ending.
+
+    >>> archive_folder("in/a/jobs.zip", "in")
+    'a/jobs'
+    """
+    below = _below(path, os.fspath(root))
+    return _joined(below.rpartition("/")[0], stem(below))
 
 
 def model_name(text: str) -> str:
@@ -291,9 +319,12 @@ class RunNames:
         inner = "" if base in self._bare else base + (separator or _SEPARATOR)
         serial = f"{base}_model_" if separator is None else f"{base}{separator}model_"
         place = place_in(path, self._root, self._layouts) or self._folder_of(path)
-        if place.layout and place.target in self._shared_targets:
-            place = replace(place, target=place.target_by_folder)
-        return FileNames(base, inner, serial, place, self._below, self._of_members)
+        if place.layout:
+            place = _told_apart(place, self._shared_targets)
+        names = FileNames(base, inner, serial, place, self._below, self._of_members)
+        if not is_archive_name(path):
+            return names
+        return replace(names, folder=archive_folder(path, self._root), shared_targets=self._shared_targets)
 
     def _folder_of(self, path: str) -> Place:
         """What is known of a file that no program's layout knows: models in one folder are of one target."""

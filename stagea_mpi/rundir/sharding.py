@@ -1,6 +1,7 @@
 """Splitting a run's input files into shards, once, so that every later start finds the same ones."""
 
 import hashlib
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from ..errors import ModelError, RunFolderError
 from ..inputs import InputFiles, discover
 from ..inputs.containers import inner_names
 from ..inputs.formats import is_archive_name, is_container_name
-from ..inputs.layouts import candidates, shared_targets
+from ..inputs.layouts import Place, candidates, shared_targets
 from ..inputs.model_names import base_name, container_names, name_files, place_in
 from ..inputs.paths import Paths
 from ..mpi.worker import WorkerProcess
@@ -110,7 +111,8 @@ def plan_shards(config: RunConfig) -> ShardPlan:
     ambiguous, hashes = name_files(files.paths, config.pdb_root, files.layouts)
     bare, separators = _container_names(files, config, frozenset(ambiguous), hashes)
     places = (place_in(path, config.pdb_root, files.layouts) for path in files.paths) if files.layouts else ()
-    shared = shared_targets(place for place in places if place is not None)
+    inside = (Place(target=target, folder=folder) for target, folder in files.targets_in_archives)
+    shared = shared_targets(itertools.chain((place for place in places if place is not None), inside))
     bounds = _bounds(files.sizes, config)
     params = {
         **_settings(config),

@@ -44,6 +44,28 @@ def test_pipes_and_linked_folders_are_left_out_and_broken_links_are_told_of(tmp_
     assert refusal(list_models, str(tmp_path / "in" / "pipe.pdb")).reason == "unreadable"
 
 
+def test_linked_folders_are_warned_of(tmp_path, caplog):
+    write(tmp_path / "in" / "good.pdb", fv_lines())
+    write(tmp_path / "elsewhere" / "other.pdb", fv_lines())
+    for name in ("job_1", "job_2"):
+        (tmp_path / "in" / name).symlink_to(tmp_path / "elsewhere")
+    assert len(discover(tmp_path / "in")) == 1
+    assert "2 folders in it are links, which are not entered: job_1, job_2; link their files" in caplog.text
+    (tmp_path / "in" / "good.pdb").unlink()
+    with pytest.raises(ConfigError, match=r"; there are folders that are links, which are not entered: job_1, job_2$"):
+        discover(tmp_path / "in")
+
+
+def test_a_layout_that_was_stated_wrongly_is_told_whose_output_it_is(tmp_path):
+    write(tmp_path / "ab" / "seed-1_sample-0" / "ab_seed-1_sample-0_model.cif", b"data_x\n")
+    with pytest.raises(ConfigError) as found:
+        discover(tmp_path, layout="boltz")
+    assert str(found.value) == (
+        f"stage_a.layout: no file below {tmp_path} is a model in Boltz's output as boltz knows it; there is output of "
+        'AlphaFold 3 (layout: alphafold3, or auto) and there are others that can be read: set glob: ["**/*.cif"]'
+    )
+
+
 def test_nothing_found_says_what_there_is_instead(tmp_path):
     write(tmp_path / "a.cif.gz", b"")
     with pytest.raises(ConfigError, match=r'set glob: \["\*\*/\*\.cif\.gz"\]'):

@@ -220,3 +220,16 @@ def test_targets_of_one_name_in_two_folders_are_two(made, tmp_path):
     assert models["target"].tolist() == ["first__fab", "second__fab"]
     assert len(set(models.index)) == 2
     assert models["iptm"].notna().all()
+
+
+def test_targets_of_one_name_in_two_archives_are_two(made, tmp_path):
+    (tmp_path / "in").mkdir()
+    for archive, sample in (("fab.zip", 0), ("fab (1).zip", 1)):
+        with zipfile.ZipFile(tmp_path / "in" / archive, "w") as file:
+            for path in sorted((made / "fab" / f"seed-1_sample-{sample}").iterdir()):
+                file.write(path, path.relative_to(made))
+    config = config_of(tmp_path / "in", tmp_path / "run")
+    run_of(config)
+    models = stagea_mpi.Run(config.run_root).models
+    assert models["target"].to_dict() == {NAMES[0]: "fab__fab", NAMES[1]: "fab (1)__fab"}
+    assert models["iptm"].notna().all()
