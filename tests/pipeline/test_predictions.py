@@ -233,3 +233,21 @@ def test_targets_of_one_name_in_two_archives_are_two(made, tmp_path):
     models = stagea_mpi.Run(config.run_root).models
     assert models["target"].to_dict() == {NAMES[0]: "fab__fab", NAMES[1]: "fab (1)__fab"}
     assert models["iptm"].notna().all()
+
+
+def test_what_is_wrong_in_an_archive_is_said_with_the_archive(made, tmp_path):
+    (tmp_path / "in").mkdir()
+    own = made / "fab" / "seed-1_sample-0"
+    errors = json.loads((own / f"{NAMES[0]}_confidences.json").read_text())
+    errors["pae"][0][-1] = "x"  # of the antibody's first residue and the antigen's last one
+    with zipfile.ZipFile(tmp_path / "in" / "a.zip", "w") as file:
+        file.write(own / f"{NAMES[0]}_model.cif", f"seed-1_sample-0/{NAMES[0]}_model.cif")
+        file.writestr(f"seed-1_sample-0/{NAMES[0]}_confidences.json", json.dumps(errors))
+    config = config_of(tmp_path / "in", tmp_path / "run")
+    run_of(config)
+    (said,) = stagea_mpi.Run(config.run_root).models["score_problem"]
+    summary, errors = said.split("; a.zip: ")
+    assert (
+        summary == f"a.zip: seed-1_sample-0/{NAMES[0]}_summary_confidences.json: is not there; the model has no scores"
+    )
+    assert errors.startswith(f"seed-1_sample-0/{NAMES[0]}_confidences.json: pae: ")
