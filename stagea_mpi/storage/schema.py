@@ -55,7 +55,7 @@ def _columns_of(table: str, features: Iterable[Feature]) -> list[Column]:
 
 
 #: Bytes of what is said of scores that could not be read.
-PROBLEM_WIDTH = 200
+PROBLEM_WIDTH = 600
 #: Bytes of why a model could not be compared.
 TARGET_PROBLEM_WIDTH = 400
 

@@ -251,3 +251,15 @@ def test_what_is_wrong_in_an_archive_is_said_with_the_archive(made, tmp_path):
         summary == f"a.zip: seed-1_sample-0/{NAMES[0]}_summary_confidences.json: is not there; the model has no scores"
     )
     assert errors.startswith(f"seed-1_sample-0/{NAMES[0]}_confidences.json: pae: ")
+
+
+def test_all_that_is_wrong_has_room_also_with_long_names(made, tmp_path):
+    job = "a_heavy_and_a_light_chain_on_their_antigen_with_its_glycans_of_2026_11_27"
+    own = tmp_path / "in" / "predictions_of_a_campaign" / job / "seed-1234567890_sample-0"
+    own.mkdir(parents=True)
+    shutil.copy(made / "fab" / "seed-1_sample-0" / f"{NAMES[0]}_model.cif", own / f"{job}_{own.name}_model.cif")
+    config = config_of(tmp_path / "in", tmp_path / "run")
+    run_of(config)
+    (said,) = stagea_mpi.Run(config.run_root).models["score_problem"]
+    assert said.count(": is not there") == 2
+    assert said.endswith("_confidences.json: is not there; the model has no predicted aligned errors")
