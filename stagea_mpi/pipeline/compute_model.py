@@ -82,14 +82,20 @@ def compute_model(
             said = program_scores(entry.ref, text)
             clock.lap("scores")
             region = antibody_regions(complex_, domains)
-            graph = build_graph(complex_, region, antibody_imgt(complex_, domains), clock)
-            quality = assess(complex_, graph, domains, left_out(atoms, chains))
+            graph, quality, failure = None, UNKNOWN_QUALITY, None
+            try:
+                graph = build_graph(complex_, region, antibody_imgt(complex_, domains), clock)
+                quality = assess(complex_, graph, domains, left_out(atoms, chains))
+            except ModelError as found:
+                if found.reason != "no_interface":
+                    raise
+                failure = found  # what its program says of the pairs of chains holds all the same
             clock.lap("edges")
             scores, problems = confidences_of(said, has_plddt(entry.ref), atoms, chains, complex_, graph, region)
             clock.lap("scores")
-            if b_factors:
+            if b_factors and graph is not None:
                 graph = replace(graph, b_factor=complex_.b_factor[graph.serial - 1])
-            result = ModelResult(graph, quality, (), None, scores, "; ".join(problems))
+            result = ModelResult(graph, quality, (), failure, scores, "; ".join(problems))
     except ModelError as found:
         result = ModelResult(None, UNKNOWN_QUALITY, (), found, said.values, "; ".join(said.problems))
     except LaunchError:

@@ -5,6 +5,7 @@ import json
 import shutil
 import zipfile
 
+import gemmi
 import numpy as np
 import pytest
 
@@ -263,3 +264,20 @@ def test_all_that_is_wrong_has_room_also_with_long_names(made, tmp_path):
     (said,) = stagea_mpi.Run(config.run_root).models["score_problem"]
     assert said.count(": is not there") == 2
     assert said.endswith("_confidences.json: is not there; the model has no predicted aligned errors")
+
+
+def test_a_model_without_an_interface_has_the_scores_that_need_none(made, models, tmp_path):
+    shutil.copytree(made / "fab" / "seed-1_sample-0", tmp_path / "in" / "fab" / "seed-1_sample-0")
+    path = tmp_path / "in" / "fab" / "seed-1_sample-0" / f"{NAMES[0]}_model.cif"
+    structure = gemmi.read_structure(str(path))
+    structure[0]["C"].whole().transform_pos_and_adp(gemmi.Transform(gemmi.Mat33(), gemmi.Vec3(500, 0, 0)))
+    structure.make_mmcif_document().write_file(str(path))
+    config = config_of(tmp_path / "in", tmp_path / "run", max_failed_fraction=1.0)
+    run_of(config)
+    (row,) = stagea_mpi.Run(config.run_root).models.to_dict("records")
+    near = models.loc[NAMES[0]]
+    assert row["status"] == "no_interface"
+    same = ["iptm", "ranking_score", "ipsae", "lis", "score_chain_pair_iptm", "h3_plddt"]
+    assert [row[column] for column in same] == pytest.approx(near[same].tolist(), nan_ok=False)
+    assert np.isnan([row["interface_pae"], row["interface_plddt"]]).all()
+    assert row["score_problem"] == ""
