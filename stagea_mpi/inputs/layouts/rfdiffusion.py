@@ -2,6 +2,7 @@
 
 import re
 
+from ...errors import listed
 from ..formats import ending_of
 from .beside import Beside
 from .layout import NOWHERE, Layout, Place, Scores
@@ -37,6 +38,8 @@ def _scores(beside: Beside, path: str) -> Scores:
         return files.scores({})
     said = files.json(f"{stem}.json").required()
     metrics = said.content.get("metrics", {})
+    if "metrics" not in said.content and not files.problems:
+        files.problems.append(f"{said.path}: has no metrics; found {listed(map(str, said.content))}")
     if not isinstance(metrics, dict):
         files.problems.append(f"{said.path}: metrics: found {type(metrics).__name__}, expected an object of scores")
         metrics = {}

@@ -15,7 +15,7 @@ from stagea_mpi.inputs.header_scores import header_scores
 from stagea_mpi.inputs.layouts import kept, layout, place_of, recognised
 from stagea_mpi.inputs.layouts.beside import FolderBeside, ZipBeside, _parsed
 
-from .made_docking_folders import MAKERS, MadeFolder, haddock3, lightdock, pose, put
+from .made_docking_folders import MAKERS, MadeFolder, haddock3, lightdock, pose, put, rfdiffusion
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -227,6 +227,17 @@ def test_models_of_haddock3_that_a_user_has_collected_are_models_in_any_folder(t
     assert {path: place.name for path, place in found.items()} == {
         "1_best/emref_3.pdb": "1_best_emref_3", "8ABC/emref_3.pdb": "8ABC_emref_3",
     }  # fmt: skip
+
+
+def test_metrics_that_a_file_of_rfdiffusion3_does_not_have_are_missed(tmp_path):
+    root = tmp_path / "input"
+    rfdiffusion(root)
+    stem = "rfd3/binder_insulinr_0_model_0"
+    for said, found in ({"ckpt_path": "rfd3.ckpt", "seed": 7}, "ckpt_path, seed"), ({}, "none"):
+        put(root, f"{stem}.json", json.dumps(said))
+        problems = (f"{stem}.json: has no metrics; found {found}",)
+        assert said_of("rfdiffusion", FolderBeside(str(root)), f"{stem}.cif.gz") == ({}, problems)
+        _parsed.cache_clear()
 
 
 def test_a_table_of_clusters_alone_tells_of_the_models_that_they_were_chosen_from(tmp_path):
