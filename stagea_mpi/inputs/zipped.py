@@ -20,6 +20,8 @@ _IS_ENCRYPTED = 0x1
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 #: Bytes that packing may add to what cannot be packed, and more.
 _MOST_ADDED = 2**20
+#: What a damaged list of members makes `zipfile` raise: names that are no UTF-8, versions that there are not.
+_DAMAGE = (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, struct.error, LookupError)
 
 
 def zip_members(path: str) -> list[zipfile.ZipInfo]:
@@ -34,7 +36,7 @@ def zip_members(path: str) -> list[zipfile.ZipInfo]:
         try:
             with zipfile.ZipFile(file) as archive:
                 members = [member for member in archive.infolist() if not member.is_dir()]
-        except zipfile.BadZipFile as error:
+        except _DAMAGE as error:
             raise ModelError(
                 "unreadable", f"{path}: the zip archive is damaged or cut short ({error}); its list of members is at "
                 "its end", "read",

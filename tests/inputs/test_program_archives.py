@@ -77,3 +77,17 @@ def test_archives_that_cannot_be_looked_into_are_warned_of(tmp_path, caplog):
     caplog.clear()
     found_in(tmp_path / "in", patterns=["*.zip"])  # then they are inputs, and fail as such
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("damage", ["a name that is no UTF-8", "a version that there is not"])
+def test_a_damaged_list_of_members_costs_the_archive_alone(damage, tmp_path, caplog):
+    whole = archive_at(tmp_path / "in" / "fold_ab.zip").read_bytes()
+    if damage.startswith("a name"):
+        other = archive_at(tmp_path / "ä.zip", {"fold_ä_model_0.cif": b"data_x\n"}).read_bytes()
+        other = other.replace("ä".encode(), b"\xc3\xff")
+    else:  # what is needed to unpack it, in the list at the end: PK 1 2, made by, needed
+        at = whole.index(b"PK\x01\x02")
+        other = whole[: at + 6] + b"\xff" + whole[at + 7 :]
+    (tmp_path / "in" / "other.zip").write_bytes(other)
+    assert found_in(tmp_path / "in") == ["fold_ab.zip"]
+    assert "other.zip: the zip archive is damaged or cut short" in caplog.text
