@@ -31,12 +31,16 @@ _NONE = ("-", "nan", "", "None", "Unclustered")
 _CAPRI = re.compile(r"(?P<number>\d+)_caprieval(?:_interactive)?")
 #: What copies the best models of each cluster, under names of its own.
 _CHOSEN = re.compile(r"(?P<number>\d+)_seletopclusts(?:_interactive)?")
+_COPY = re.compile(r"cluster_\d+_model_\d+")
 
 
 def _place(path: str, root: str) -> Place | None:
     folders, stem = parted(path)
     found, step = _MODEL.fullmatch(stem), _step(folders)
     module = found and (found["module"] or found["docked"] or "lightdock")
+    if step and step["module"] == "seletopclusts" and _COPY.fullmatch(stem):
+        target = target_of(folders[:-1], root)
+        return Place("haddock3", target, f"{target}_{stem}")
     if found is None or (step["module"] != module if step else found["module"] is None):
         return NOWHERE if any(map(_OF_RUN.fullmatch, folders)) else None
     target = target_of(folders[:-1] if step else folders, root)
@@ -49,25 +53,29 @@ def _step(folders: list[str]) -> re.Match[str] | None:
     return _STEP.fullmatch(folders[-1]) if folders else None
 
 
-def _run_and_step(path: str) -> tuple[str, int | None]:
+def _run_and_step(path: str) -> tuple[str, int | None, bool]:
+    """A model's run, the number of its module, and whether it is a copy of another module's."""
     folder = path.rpartition("/")[0]
     run, _, last = folder.rpartition("/")
     step = _STEP.fullmatch(last)
-    return (run, int(step["number"])) if step else (folder, None)
+    return (run, int(step["number"]), step["module"] == "seletopclusts") if step else (folder, None, False)
 
 
 def _kept(paths: Iterable[str]) -> Callable[[str], bool]:
+    """The last module's models count, and copies where nothing else is left of a run."""
     forms = Forms(is_pdb=True)
-    last: dict[str, int] = {}
+    last: dict[tuple[str, bool], int] = {}
     for path in paths:
         forms.add(path)
-        run, number = _run_and_step(path)
+        run, number, is_copy = _run_and_step(path)
         if number is not None:
-            last[run] = max(last.get(run, 0), number)
+            last[run, is_copy] = max(last.get((run, is_copy), 0), number)
 
     def counts(path: str) -> bool:
-        run, number = _run_and_step(path)
-        return (number is None or number == last.get(run)) and forms.is_first(path)
+        run, number, is_copy = _run_and_step(path)
+        if is_copy and (run, False) in last:
+            return False
+        return (number is None or number == last[run, is_copy]) and forms.is_first(path)
 
     return counts
 
@@ -152,7 +160,9 @@ def _later(beside: Beside, folders: list[str], own: int) -> list[str]:
     """Folders of caprieval and seletopclusts behind a module, in their order."""
     names = beside.names("/".join(folders[:-1]))
     found = filter(None, (_CAPRI.fullmatch(name) or _CHOSEN.fullmatch(name) for name in names))
-    return [match[0] for match in sorted(found, key=lambda m: int(m["number"])) if int(match["number"]) > own]
+    # A module that was done again by hand, "…_interactive", comes behind the one of its number.
+    ordered = sorted(found, key=lambda match: (int(match["number"]), match[0]))
+    return [match[0] for match in ordered if int(match["number"]) > own]
 
 
 LAYOUT = Layout(

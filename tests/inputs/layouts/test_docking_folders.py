@@ -240,6 +240,44 @@ def test_metrics_that_a_file_of_rfdiffusion3_does_not_have_are_missed(tmp_path):
         _parsed.cache_clear()
 
 
+class Reversed(frozenset):
+    """Names in an order of their own, as a set may have them."""
+
+    def __iter__(self):
+        return iter(sorted(super().__iter__(), reverse=True))
+
+
+def test_of_a_module_that_was_done_again_by_hand_the_first_table_counts(tmp_path, monkeypatch):
+    root = tmp_path / "input"
+    haddock3(root, ("run1",))
+    again = root / "run1" / "4_caprieval_interactive" / "capri_ss.tsv"
+    again.parent.mkdir()
+    again.write_text((root / "run1/4_caprieval/capri_ss.tsv").read_text().replace("2.500", "9.500"))
+    beside = FolderBeside(str(root))
+    names = beside.names
+    for order in (frozenset, Reversed):
+        monkeypatch.setattr(beside, "names", lambda folder, order=order: order(names(folder)))
+        assert said_of("haddock3", beside, "run1/3_emref/emref_1.pdb.gz")[0]["score_capri_irmsd"] == 2.5
+
+
+def test_copies_of_chosen_models_count_where_nothing_else_is_left_of_a_run_of_haddock3(tmp_path):
+    root = tmp_path / "input"
+    haddock3(root, ("run1", "run2"))
+    for folder in ("1_rigidbody", "3_emref"):
+        shutil.rmtree(root / "run1" / folder)
+    copy = "run1/5_seletopclusts/cluster_1_model_1.pdb.gz"
+    put(root, "run1/5_seletopclusts/io.json", json.dumps({"output": [{"file_name": Path(copy).stem, "score": -89.5}]}))
+    found = found_in(root, "haddock3")
+    assert {path: (place.name, place.target) for path, place in found.items()} == {
+        copy: ("run1_cluster_1_model_1", "run1"),
+        "run2/3_emref/emref_1.pdb.gz": ("run2_emref_1", "run2"),
+        "run2/3_emref/emref_2.pdb.gz": ("run2_emref_2", "run2"),
+    }
+    values, problems = said_of("haddock3", FolderBeside(str(root)), copy)
+    assert (values["score_haddock"], values["score_capri_irmsd"], values["score_capri_cluster_id"]) == (-89.5, 3.5, 1.0)
+    assert problems == ()
+
+
 def test_a_table_of_clusters_alone_tells_of_the_models_that_they_were_chosen_from(tmp_path):
     root = tmp_path / "input"
     haddock3(root, ("run1",))
