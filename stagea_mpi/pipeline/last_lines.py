@@ -43,7 +43,7 @@ def last_lines(summary: RunSummary, folder: RunFolder, written: str, stop: StopR
         lines.append(
             f"warning: scores of {sum(o.n_unscored for o in unscored)} of {n_models} models could not be read, the "
             f"first of {_first_problem(folder, unscored[0].shard)}; the column `score_problem` of "
-            "stagea_mpi.Run(run_root).models has all"
+            "stagea_mpi.Run(run_root).models has all. Mended files are read by the same command with --force"
         )
     if n_models > n_ok:
         reasons = _failure_counts(folder, [o.shard for o in finished if o.n_ok < o.n_models])

@@ -151,6 +151,11 @@ def test_a_damaged_score_file_costs_the_scores_and_is_said(made, tmp_path, harm)
     assert models.loc[NAMES[1], lost[harm]].isna().all()
     said = "\n".join(last_lines(summary_, RunFolder(config.run_root), "graphs", StopRequest()))
     assert f"scores of 1 of 4 models could not be read, the first of {NAMES[1]}" in said
+    assert "Mended files are read by the same command with --force" in said
+    for path in (summary, pae):
+        shutil.copy(made / "fab" / where.name / path.name, path)
+    run_of(config, force=True)
+    assert not stagea_mpi.Run(config.run_root).models["score_problem"].any()
     assert verify(config.run_root, tell=lambda line: None) == 0
 
 
