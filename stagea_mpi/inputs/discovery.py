@@ -77,6 +77,9 @@ def discover(root: str | Path, patterns: Iterable[str] = (), layout: str = AUTO)
         The folder is missing, or nothing in it counts, or a name holds a line break.
     """
     root, patterns = str(root), list(patterns)
+    if os.path.isfile(root):
+        folder, name = os.path.split(os.path.abspath(root))
+        raise ConfigError(f"pdb_root: {root} is a file; set it to {folder}, and stage_a.glob to {name!r}")
     if not os.path.isdir(root):
         raise ConfigError(f"pdb_root: {root} is not a folder; set it to the folder with the docking models")
     is_wanted = _matcher(patterns) if patterns else ending_of

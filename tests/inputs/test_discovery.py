@@ -56,6 +56,15 @@ def test_linked_folders_are_warned_of(tmp_path, caplog):
         discover(tmp_path / "in")
 
 
+def test_a_file_in_the_place_of_the_folder_is_told_how_it_is_given(tmp_path):
+    archive = write(tmp_path / "fold_ab.zip", b"")
+    with pytest.raises(ConfigError) as found:
+        discover(archive)
+    assert str(found.value) == (
+        f"pdb_root: {archive} is a file; set it to {tmp_path}, and stage_a.glob to 'fold_ab.zip'"
+    )
+
+
 def test_a_layout_that_was_stated_wrongly_is_told_whose_output_it_is(tmp_path):
     write(tmp_path / "ab" / "seed-1_sample-0" / "ab_seed-1_sample-0_model.cif", b"data_x\n")
     with pytest.raises(ConfigError) as found:
