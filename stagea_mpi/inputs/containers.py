@@ -167,7 +167,7 @@ def list_archive(source: HashedStream, path: str, names: FileNames) -> FileListi
         raise damage or _without_models(path, n_members)
     models, failures = _named(found, names, paths)
     if damage is not None:
-        failures.append((ModelRef(path, names.base), damage))
+        failures.append((ModelRef(path, names.base, place=names.place, below=names.below), damage))
     return FileListing(models, source.digest(to_the_end=damage is None), failures)
 
 

@@ -218,7 +218,8 @@ def _list_file(
         n_bytes = os.stat(path).st_size
     listing, failure, description = reader.list_file(path, names, chains, n_bytes)
     if listing is None:
-        return [(ModelEntry(ModelRef(path, names.base), failure=failure), None)]
+        ref = ModelRef(path, names.base, place=names.place, below=names.below)
+        return [(ModelEntry(ref, failure=failure), None)]
     failed = [(ModelEntry(ref, listing.digest, failure=why), None) for ref, why in listing.failures]
     return [(ModelEntry(ref, listing.digest), description) for ref in listing.models] + failed
 

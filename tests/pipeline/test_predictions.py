@@ -286,3 +286,14 @@ def test_a_model_without_an_interface_has_the_scores_that_need_none(made, models
     assert [row[column] for column in same] == pytest.approx(near[same].tolist(), nan_ok=False)
     assert np.isnan([row["interface_pae"], row["interface_plddt"]]).all()
     assert row["score_problem"] == ""
+
+
+def test_a_model_that_cannot_be_read_is_of_its_target_all_the_same(made, tmp_path):
+    shutil.copytree(made / "fab", tmp_path / "in" / "fab")
+    path = tmp_path / "in" / "fab" / "seed-2_sample-1" / f"{NAMES[3]}_model.cif"
+    path.write_bytes(b"")
+    config = config_of(tmp_path / "in", tmp_path / "run", max_failed_fraction=1.0)
+    run_of(config)
+    row = stagea_mpi.Run(config.run_root).models.loc[NAMES[3]]
+    assert row["status"] == "no_models"
+    assert (row["target"], row["seed"], row["sample"]) == ("fab", 2, 1)
