@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 #: What counts where neither a pattern nor a program's layout says so.
 USUAL_PATTERNS = ("**/*.pdb",)
+#: What macOS leaves under the name of each file on disks of others, and in archives.
+_NOTES = "._"
 
 
 @dataclass(frozen=True)
@@ -226,6 +228,8 @@ def _walk(
                 if entry.is_dir(follow_symlinks=False):
                     folders.add(name)
                     names.append(name)
+                    continue
+                if name.startswith(_NOTES):
                     continue
                 see(below + name)
                 if not is_wanted(below + name):

@@ -44,6 +44,13 @@ def test_pipes_and_linked_folders_are_left_out_and_broken_links_are_told_of(tmp_
     assert refusal(list_models, str(tmp_path / "in" / "pipe.pdb")).reason == "unreadable"
 
 
+@pytest.mark.parametrize("patterns", [(), ("**/*.pdb",)])
+def test_notes_that_macos_leaves_beside_files_are_no_models(patterns, tmp_path):
+    write(tmp_path / "pose.pdb", fv_lines())
+    write(tmp_path / "._pose.pdb", b"\x00\x05\x16\x07")
+    assert [os.path.basename(path) for path in discover(tmp_path, patterns).paths] == ["pose.pdb"]
+
+
 def test_linked_folders_are_warned_of(tmp_path, caplog):
     write(tmp_path / "in" / "good.pdb", fv_lines())
     write(tmp_path / "elsewhere" / "other.pdb", fv_lines())

@@ -22,7 +22,7 @@ def _place(path: str, root: str) -> Place | None:
     folders, stem = parted(path)
     name = path.rpartition("/")[2]
     ending = ending_of(name)
-    if ending.lower().startswith(".qv") and not _TRAJECTORY.search(name):
+    if ending.lower().startswith(".qv") and not name.startswith(".") and not _TRAJECTORY.search(name):
         stem = name[: -len(ending)]
         return Place("rfantibody", target_of([*folders, stem], root), stem)
     design = _DESIGN.fullmatch(stem)

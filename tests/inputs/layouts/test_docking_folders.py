@@ -185,6 +185,13 @@ def test_of_cycles_in_a_quiver_file_the_best_counts(is_zip, tmp_path):
     assert [pose(3) in model_text(ref) for ref in found.models] == [False, True]
 
 
+def test_notes_of_file_systems_beside_models_are_none(made):
+    name, _, folder = made
+    for path in folder.names:
+        hidden = "/._".join(path.rsplit("/", 1))  # as macOS leaves it on disks of others
+        assert place_of(hidden, "root", [name]) is None, hidden
+
+
 def test_plain_docking_folders_are_of_no_program(tmp_path):
     write_poses(tmp_path / "poses", COMPLEXES["7DAA"], 2, seed=5)
     body = text_of(fv_lines())
