@@ -49,7 +49,7 @@ class InputFiles:
     sizes: np.ndarray
     layouts: tuple[str, ...] = ()
     left_out: dict[str, int] = field(default_factory=dict)
-    targets_in_archives: frozenset[tuple[str, str]] = frozenset()
+    archives: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -99,7 +99,7 @@ def discover(root: str | Path, patterns: Iterable[str] = (), layout: str = AUTO)
     found = InputFiles(paths, np.array(sizes, dtype=np.int64), signs.layouts if layout == AUTO else candidates(layout))
     archives = _archives(found.paths, layout, are_asked_for=bool(patterns))
     if patterns:
-        found = replace(found, targets_in_archives=_targets(root, archives.values()))
+        found = replace(found, archives=_targets(root, archives.values()))
     else:
         of_layouts = _of_layouts(root, found, archives, layout)
         found = _matching(root, found, USUAL_PATTERNS, others) if of_layouts is None else of_layouts
@@ -143,12 +143,13 @@ def _archives(paths: Iterable[str], setting: str, *, are_asked_for: bool) -> dic
     return {archive.path: archive for archive in found if archive is not None}
 
 
-def _targets(root: str, archives: Iterable[ProgramArchive]) -> frozenset[tuple[str, str]]:
-    return frozenset(
-        (target, "/".join(filter(None, (archive_folder(archive.path, root), folder))))
-        for archive in archives
-        for target, folder in archive.targets
-    )
+def _targets(root: str, archives: Iterable[ProgramArchive]) -> dict[str, frozenset[tuple[str, str]]]:
+    """See `InputFiles.archives`."""
+
+    def within(archive: ProgramArchive, folder: str) -> str:
+        return "/".join(filter(None, (archive_folder(archive.path, root), folder)))
+
+    return {a.path: frozenset((target, within(a, folder)) for target, folder in a.targets) for a in archives}
 
 
 def _of_layouts(root: str, files: InputFiles, archives: dict[str, ProgramArchive], setting: str) -> InputFiles | None:

@@ -326,6 +326,10 @@ class RunNames:
             return names
         return replace(names, folder=archive_folder(path, self._root), shared_targets=self._shared_targets)
 
+    def target(self, target: str, folder: str) -> str:
+        """What a target in a folder is called in the run."""
+        return _told_apart(Place(target=target, folder=folder), self._shared_targets).target
+
     def _folder_of(self, path: str) -> Place:
         """What is known of a file that no program's layout knows: models in one folder are of one target."""
         *folders, _ = _below(path, self._root).split("/")

@@ -115,7 +115,7 @@ def plan_run(config: RunConfig) -> Plan:
         layouts=tuple(plan.params["layouts"]),
         left_out=plan.left_out,
         said_of_left_out=plan.said_of_left_out,
-        n_targets=len({names.of(path).place.target for path in plan.shards.paths}),
+        n_targets=_n_targets(plan, names),
         shard_files=files,
         shard_bytes=plan.sizes,
         sample=sample,
@@ -144,6 +144,17 @@ def _simulated(
 ) -> Schedule:
     held = config.stage_a.graph_result_queue_maxsize
     return simulate(costs, models, teams, held=held, file_system=file_system_of(n_nodes), n_nodes=n_nodes)
+
+
+def _n_targets(plan: ShardPlan, names: RunNames) -> int:
+    found: set[str] = set()
+    for path in plan.shards.paths:
+        inside = plan.archives.get(path)
+        if inside is None:
+            found.add(names.of(path).place.target)
+        else:
+            found |= {names.target(target, folder) for target, folder in inside}
+    return len(found)
 
 
 def _teams(config: RunConfig, plan: ShardPlan, nodes: list[int], n_jobs: int) -> tuple[str, list[int]]:

@@ -82,7 +82,7 @@ class ShardPlan:
         Bytes of each shard's files.
     params : dict
         What decided the split (`shards.params`).
-    left_out : dict of str to int
+    left_out, archives : dict
         See `InputFiles`.
     """
 
@@ -90,6 +90,7 @@ class ShardPlan:
     sizes: list[int]
     params: dict[str, Any]
     left_out: dict[str, int] = field(default_factory=dict)
+    archives: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
 
     @property
     def said_of_left_out(self) -> str:
@@ -111,7 +112,7 @@ def plan_shards(config: RunConfig) -> ShardPlan:
     ambiguous, hashes = name_files(files.paths, config.pdb_root, files.layouts)
     bare, separators = _container_names(files, config, frozenset(ambiguous), hashes)
     places = (place_in(path, config.pdb_root, files.layouts) for path in files.paths) if files.layouts else ()
-    inside = (Place(target=target, folder=folder) for target, folder in files.targets_in_archives)
+    inside = (Place(target=target, folder=folder) for found in files.archives.values() for target, folder in found)
     shared = shared_targets(itertools.chain((place for place in places if place is not None), inside))
     bounds = _bounds(files.sizes, config)
     params = {
@@ -127,7 +128,7 @@ def plan_shards(config: RunConfig) -> ShardPlan:
     }
     sizes = np.concatenate([[0], np.cumsum(files.sizes)])
     of_shards = [int(sizes[b] - sizes[a]) for a, b in bounds]
-    return ShardPlan(Cut(files.paths, bounds), of_shards, params, files.left_out)
+    return ShardPlan(Cut(files.paths, bounds), of_shards, params, files.left_out, files.archives)
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:

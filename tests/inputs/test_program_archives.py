@@ -40,7 +40,7 @@ def test_an_archive_beside_what_was_unpacked_of_it_does_not_count(where, tmp_pat
     found = discover(tmp_path / "in")
     assert found_in(tmp_path / "in") == models
     assert found.left_out == {".cif": 1, ".zip": 1}
-    assert found.targets_in_archives == frozenset()
+    assert found.archives == {}
     assert found_in(tmp_path / "in", patterns=["*.zip"]) == ["fold_ab.zip"]
 
 
@@ -62,7 +62,8 @@ def test_of_one_download_made_twice_the_first_counts_and_another_job_of_its_name
     shutil.copy(tmp_path / "in" / "fold_ab.zip", tmp_path / "in" / "fold_ab (1).zip")
     archive_at(tmp_path / "in" / "fold_ab (2).zip", SERVER | {"fold_ab_model_1.cif": b"data_other\n"})
     assert found_in(tmp_path / "in") == ["fold_ab (2).zip", "fold_ab.zip"]
-    assert discover(tmp_path / "in").targets_in_archives == {("ab", "fold_ab"), ("ab", "fold_ab (2)")}
+    targets = discover(tmp_path / "in").archives
+    assert targets == {str(tmp_path / "in" / f"{name}.zip"): {("ab", name)} for name in ("fold_ab", "fold_ab (2)")}
 
 
 def test_archives_that_cannot_be_looked_into_are_warned_of(tmp_path, caplog):

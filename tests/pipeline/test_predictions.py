@@ -239,6 +239,17 @@ def test_targets_of_one_name_in_two_archives_are_two(made, tmp_path):
     models = stagea_mpi.Run(config.run_root).models
     assert models["target"].to_dict() == {NAMES[0]: "fab__fab", NAMES[1]: "fab (1)__fab"}
     assert models["iptm"].notna().all()
+    assert plan_run(config).n_targets == 2
+
+
+def test_a_plan_counts_the_targets_in_an_archive(made, tmp_path):
+    (tmp_path / "in").mkdir()
+    with zipfile.ZipFile(tmp_path / "in" / "all.zip", "w") as file:
+        for path in (*(made / "fab" / "seed-1_sample-0").iterdir(), *(made / "nanobody").glob("seed-*/*")):
+            file.write(path, path.relative_to(made))
+    for glob in ((), ("*.zip",)):
+        plan = plan_run(config_of(tmp_path / "in", tmp_path / "run", glob=glob))
+        assert (plan.n_files, plan.n_models, plan.n_targets) == (1, 2, 2)
 
 
 def test_what_is_wrong_in_an_archive_is_said_with_the_archive(made, tmp_path):
