@@ -92,10 +92,8 @@ def discover(root: str | Path, patterns: Iterable[str] = (), layout: str = AUTO)
         paths.add(below)
         sizes.append(size)
     if links:
-        log.warning(
-            "%s: %d folders in it are links, which are not entered: %s; link their files, or move them there",
-            root, len(links), listed(sorted(links)),
-        )  # fmt: skip
+        said = "%s: folders in it that are links are not entered: %s; link their files, or move them there"
+        log.warning(said, root, listed(sorted(links)))
     found = InputFiles(paths, np.array(sizes, dtype=np.int64), signs.layouts if layout == AUTO else candidates(layout))
     archives = _archives(found.paths, layout, are_asked_for=bool(patterns))
     if patterns:
