@@ -48,7 +48,7 @@ def _model(folders: list[str], stem: str) -> _Model | None:
         if stem != "model" and not stem.endswith(behind):
             return None
         return _Model(stem[: -len(behind)], int(folder[1]), int(folder[2]), n_above=1)
-    if _INPUTS.intersection(folders):
+    if last in _INPUTS:
         return None
     if stem.endswith("_model"):
         if found := _SAMPLE.fullmatch(stem):

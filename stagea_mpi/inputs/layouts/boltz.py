@@ -19,9 +19,15 @@ _NAMES = {"confidence_score": "ranking_score", "ptm": "ptm", "iptm": "iptm"}
 def _place(path: str, root: str) -> Place | None:
     folders, stem = parted(path)
     found = _MODEL.fullmatch(stem)
-    if found is None or _INPUTS.intersection(folders):
+    if found is None or _INPUTS.intersection(_behind(folders, "predictions")):
         return None
     return Place(LAYOUT.name, found[1], stem, None, int(found[2]), "/".join(folders))
+
+
+def _behind(folders: list[str], name: str) -> list[str]:
+    """What comes behind the last folder of a name; all, where there is none."""
+    # A user may well keep runs with alignments in a folder called msa.
+    return folders[len(folders) - folders[::-1].index(name) :] if name in folders else folders
 
 
 def _scores(beside: Beside, path: str) -> Scores:

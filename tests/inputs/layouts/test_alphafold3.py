@@ -116,6 +116,13 @@ def test_the_servers_models_count_and_its_templates_do_not(tmp_path, few, is_zip
         assert np.array_equal(forward, model.pae[:6, 6:12].astype(np.float32))
 
 
+def test_jobs_of_the_server_in_a_folder_that_is_called_templates_count(tmp_path, few):
+    made = alphafold_server(tmp_path / "templates" / "fold_job", few)
+    listed = [(f"templates/fold_job/{path}", *rest) for path, *rest in expected(made)]
+    assert found_in(tmp_path).listed == listed
+    assert len(found_in(tmp_path / "templates").places) == len(made)
+
+
 def test_models_of_the_server_count_where_all_score_files_have_been_deleted(tmp_path, few):
     made = alphafold_server(tmp_path, few)
     for path in tmp_path.glob("*_[0-9].json"):

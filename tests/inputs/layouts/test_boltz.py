@@ -155,7 +155,13 @@ def test_missing_and_damaged_errors_are_said(tmp_path, few):
     assert scores.problems == (f"{OWN}/{path.name}: is not there; the model has no predicted aligned errors",)
 
 
-@pytest.mark.parametrize("folder", ["processed/templates", "boltz_results_run/msa"])
+@pytest.mark.parametrize("below", ["msa", "templates/x"])
+def test_runs_in_folders_that_are_called_as_inputs_of_a_run_are_found(tmp_path, few, below):
+    made = boltz(tmp_path / below, few)
+    assert found_in(tmp_path).listed == [(f"{below}/{path}", *rest) for path, *rest in expected(made)]
+
+
+@pytest.mark.parametrize("folder", ["processed/templates", "boltz_results_run/msa", "predictions/run/processed"])
 def test_inputs_of_a_run_are_no_models(folder):
     assert place_of(f"{folder}/x_model_0.cif", "root", ["boltz"]) is None
 
