@@ -100,7 +100,7 @@ def copies(archives: Iterable[ProgramArchive], is_model: Callable[[str], bool]) 
         folder = os.path.dirname(archive.path)
         is_again = first.setdefault((folder, archive.models), archive.path) != archive.path
         if is_again or any(
-            all(_is_same(os.path.join(where, name), size, crc, is_model) for name, size, crc in archive.models)
+            all(_is_same(f"{where}/{name}", size, crc, is_model) for name, size, crc in archive.models)
             for where in (folder, os.path.join(folder, stem(archive.path)))
         ):
             found.add(archive.path)
