@@ -82,7 +82,9 @@ def _joined(*folders: str) -> str:
 
 
 def _told_apart(place: Place, shared_targets: frozenset[str]) -> Place:
-    return replace(place, target=place.target_by_folder) if place.target in shared_targets else place
+    target = place.target_by_folder if place.target in shared_targets else place.target
+    target = target if target.isprintable() else model_name(target)
+    return place if target == place.target else replace(place, target=target)
 
 
 def stem(path: str | Path) -> str:
@@ -319,8 +321,7 @@ class RunNames:
         inner = "" if base in self._bare else base + (separator or _SEPARATOR)
         serial = f"{base}_model_" if separator is None else f"{base}{separator}model_"
         place = place_in(path, self._root, self._layouts) or self._folder_of(path)
-        if place.layout:
-            place = _told_apart(place, self._shared_targets)
+        place = _told_apart(place, self._shared_targets if place.layout else frozenset())
         names = FileNames(base, inner, serial, place, self._below, self._of_members)
         if not is_archive_name(path):
             return names

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from made import fv_lines, text_of, write
 
@@ -54,6 +56,13 @@ def _params(ambiguous, bare=(), separators=None):
         "ambiguous_stems": ambiguous, "bare_containers": list(bare), "separators": separators or {},
         "shared_targets": [],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("layouts", [[], ["alphafold_multimer"]])
+def test_targets_whose_folders_are_no_utf8_are_told_apart_as_names_of_models_are(layouts):
+    names = RunNames(_params([]) | {"layouts": layouts})
+    paths = [f"/in/{os.fsdecode(folder)}/ranked_0.pdb" for folder in (b"j\xfe", b"j\xff", "jä".encode())]
+    assert [names.of(path).place.target for path in paths] == ["j%FE", "j%FF", "jä"]
 
 
 def test_names_inside_a_container_stay_as_they_are_where_nothing_else_has_them():
