@@ -18,9 +18,7 @@ from ..structure.residues import RESIDUE_TYPES
 
 PREFIX = "_atom_site."
 #: How the table begins in most files, with the names of its columns.
-ATOM_SITE_LOOP = re.compile(
-    rb"^loop_[ \t\r]*\n((?:[ \t]*_atom_site\.\S+[ \t\r]*\n)+)", re.MULTILINE | re.IGNORECASE
-)
+ATOM_SITE_LOOP = re.compile(rb"^loop_[ \t\r]*\n((?:[ \t]*_atom_site\.\S+[ \t\r]*\n)+)", re.MULTILINE | re.IGNORECASE)
 #: Each in the author's name and in the archive's; one of both is needed, and stands in where the other has no value.
 _PAIRS = ("asym_id", "comp_id", "atom_id", "seq_id")
 _COORDINATES = ("Cartn_x", "Cartn_y", "Cartn_z")

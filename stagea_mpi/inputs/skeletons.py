@@ -1,4 +1,4 @@
-"""Poses of one complex, and samples of one target, differ in coordinates and B factors: what else their texts say is kept.
+"""Poses of one complex, or samples of a target, differ in coordinates and B factors: all else is read once, and kept.
 
 A text's skeleton is all of it that a table of atoms depends on, apart from coordinates and B factors. Where two texts
 have the same one, the second model's table is the first one's with coordinates and B factors of its own.
