@@ -98,8 +98,10 @@ def confidences_of(
     try:
         if scores.pae is not None:
             values |= _from_pae(scores.pae, has_plddt, atoms, chains, graph)
-    except (ModelError, _MismatchError) as found:
-        problems.append(str(found))
+    except ModelError as failure:
+        problems.append(str(failure))
+    except _MismatchError as found:
+        problems.append(f"{scores.pae.path}: {found}" if scores.pae else str(found))
     return values, tuple(problems)
 
 

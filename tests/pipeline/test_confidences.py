@@ -156,8 +156,8 @@ def test_b_factors_that_are_no_plddt_are_told(b_factor, says, cases):
 def test_tokens_that_do_not_go_with_the_model_cost_its_scores_by_errors_and_are_told(change, says, cases):
     case = cases["modified"]
     values, problems = case.confidences(pae=change(case.pae), values={"ptm": 0.5})
-    assert len(problems) == 1
-    assert says in problems[0]
+    assert problems == (f"{case.pae.path}: {says}{problems[0].partition(says)[2]}",)
+    assert case.pae.path.endswith(".json")
     assert all(math.isnan(values[name]) for name in ("ipsae", "lis", "pdockq2", "interface_pae"))
     assert values["ptm"] == 0.5
     assert not math.isnan(values["interface_plddt"])
@@ -168,7 +168,7 @@ def test_damaged_errors_cost_the_scores_and_are_told(cases):
         raise ModelError("unreadable", "x.json: row 3 has 2 numbers, expected 308", "read")
 
     case = cases["fv"]
-    values, problems = case.confidences(pae=Pae(spoiled, case.pae.n_tokens))
+    values, problems = case.confidences(pae=Pae(spoiled, case.pae.n_tokens, "x.json"))
     assert problems == ("x.json: row 3 has 2 numbers, expected 308",)
     assert math.isnan(values["ipsae"])
 

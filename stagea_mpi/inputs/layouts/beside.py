@@ -13,6 +13,8 @@ from ..zipped import open_zip_member, read_zip_member, zip_members
 
 #: The largest file of aligned errors: 10,000 tokens in JSON. Larger ones cost a model its scores by them.
 MAX_PAE_BYTES = 2**30
+#: The largest file that tells of many models.
+MAX_TABLE_BYTES = 2**28
 
 
 class Beside(Protocol):
@@ -109,7 +111,8 @@ class ZipBeside:
         return _names_within(self._archive, os.stat(self._archive).st_mtime_ns).get(folder, frozenset())
 
     def parsed(self, path: str, parse: Callable[[bytes], Any]) -> Any:
-        return parse(self.read(path))
+        mtime_ns = os.stat(self._archive).st_mtime_ns
+        return _parsed_member(self._archive, mtime_ns, self._header(path), path, parse)
 
     def _header(self, path: str) -> int:
         header = _headers_of(self._archive, os.stat(self._archive).st_mtime_ns).get(path)
@@ -128,7 +131,13 @@ def _names_in(folder: str, mtime_ns: int) -> frozenset[str]:
 
 @functools.lru_cache(maxsize=8)
 def _parsed(path: str, mtime_ns: int, parse: Callable[[bytes], Any]) -> Any:
-    return parse(read_whole(path))
+    return parse(read_whole(path, MAX_TABLE_BYTES))
+
+
+@functools.lru_cache(maxsize=8)
+def _parsed_member(archive: str, mtime_ns: int, header: int, path: str, parse: Callable[[bytes], Any]) -> Any:
+    where = f"{archive}: {path}"
+    return parse(unpacked(read_zip_member(archive, header, where, MAX_TABLE_BYTES), where, MAX_TABLE_BYTES))
 
 
 @functools.lru_cache(maxsize=1)

@@ -73,6 +73,8 @@ class Pae:
         where the first side's are aligned, shape=(len(first), len(second)), and the other way round,
         shape=(len(second), len(first)).
     n_tokens : int
+    path : str
+        The file's, for messages.
     chain : ndarray of bytes, shape=(n_tokens,), or None
         The chain of each token, as the model's file has it; None where tokens follow the model's residues and atoms
         in the order of its file: one for each standard amino acid, one for each heavy atom of anything else.
@@ -82,6 +84,7 @@ class Pae:
 
     read: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
     n_tokens: int
+    path: str
     chain: np.ndarray | None = None
     number: np.ndarray | None = None
 

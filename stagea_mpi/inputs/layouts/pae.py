@@ -78,9 +78,9 @@ def from_json(beside: Beside, path: str, *, has_tokens: bool = False) -> Pae:
             tokens = _tokens_of(PassingText(file, path))
     read = functools.partial(_read_json, beside, path, key.decode(), start)
     if tokens is None:
-        return Pae(functools.partial(read, n), n)
+        return Pae(functools.partial(read, n), n, path)
     chain, number = tokens
-    return Pae(functools.partial(read, len(chain)), len(chain), chain, number)
+    return Pae(functools.partial(read, len(chain)), len(chain), path, chain, number)
 
 
 def _first_keys(file: Readable) -> str:
@@ -174,7 +174,7 @@ def from_npz(beside: Beside, path: str, key: str = "pae") -> Pae:
         n, dtype, is_fortran, begin = _square_of(content[:_MOST_HEADER], key)
         held = np.frombuffer(content, dtype, n * n, begin).reshape(n, n) if is_held else None
     rows = functools.partial(_passing_rows, beside, path, key, n, dtype, begin) if held is None else lambda: [(0, held)]
-    return Pae(functools.partial(_read_rows, rows, is_fortran, f"{path}: {key}"), n)
+    return Pae(functools.partial(_read_rows, rows, is_fortran, f"{path}: {key}"), n, path)
 
 
 @contextlib.contextmanager

@@ -231,8 +231,11 @@ class ScoreFile:
             if key in without:
                 continue
             if isinstance(value, int | float):
-                if (number := _finite(value)) is not None and len(found) < _MOST_NUMBERS:
+                number = _finite(value)
+                if number is not None and len(found) < _MOST_NUMBERS:
                     found[names.get(key) or score_name(key)] = number
+                elif number is None and key in names and value == value:  # not NaN
+                    self._problems.append(f"{self.path}: {key}: found {_shortly(value)}, expected a finite number")
             elif key in names and value is not None:
                 self._problems.append(f"{self.path}: {key}: found {_shortly(value)}, expected a number")
         if self._is_read:

@@ -95,14 +95,15 @@ def test_a_missing_or_damaged_file_costs_the_scores_and_is_said(tmp_path, few):
     )
 
 
-def test_what_is_not_finite_is_left_out(tmp_path, few):
+def test_nan_is_left_out_and_infinity_is_said(tmp_path, few):
     chai1(tmp_path, few, n_models=1)
     content = _npz(
         aggregate_score=np.array([0.5]), ptm=np.array([np.inf]), iptm=np.array([np.nan]), has_clash=np.array([True])
     )
     (tmp_path / "target" / "scores.model_idx_0.npz").write_bytes(content)
     scores = found_in(tmp_path).scores("target/pred.model_idx_0.cif")
-    assert (scores.values, scores.problems) == ({"ranking_score": 0.5, "score_has_clash": 1.0}, ())
+    assert scores.values == {"ranking_score": 0.5, "score_has_clash": 1.0}
+    assert scores.problems == ("target/scores.model_idx_0.npz: ptm: found inf, expected a finite number",)
 
 
 @pytest.mark.parametrize(

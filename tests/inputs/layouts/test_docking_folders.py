@@ -439,3 +439,12 @@ def test_whatever_a_damaged_file_holds_scores_are_finite(fresh):
                 values, _ = said_of(name, FolderBeside(str(root)), path)
                 assert all(math.isfinite(value) for value in values.values())
         put(root, file, whole)
+
+
+def test_a_table_in_an_archive_is_parsed_once(tmp_path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("run1/io.json", b"{}")
+    parsed = []
+    for _ in range(3):
+        ZipBeside(str(tmp_path / "all.zip")).parsed("run1/io.json", parsed.append)
+    assert parsed == [b"{}"]
