@@ -84,9 +84,9 @@ def read_up_to(file: Readable, n_bytes: int) -> bytes:
     return parts[1] if len(parts) == 2 else b"".join(parts)
 
 
-def read_range(path: str, start: int, stop: int) -> bytes:
-    """Bytes `start` to `stop` of a file's unpacked content."""
-    check_size(stop - start, path)
+def read_range(path: str, start: int, stop: int, most: int = MAX_MODEL_BYTES) -> bytes:
+    """Bytes `start` to `stop` of a file's unpacked content, at most so many."""
+    check_size(stop - start, path, most)
     with open_regular(path) as file:
         codec = codec_of(file.read(MAGIC_BYTES))
         if codec is None:

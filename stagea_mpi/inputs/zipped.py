@@ -1,13 +1,11 @@
 """Members of a zip archive: which it has, and the content of one, unpacked in memory."""
 
-import contextlib
 import functools
 import io
 import os
 import stat
 import struct
 import zipfile
-from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 
@@ -76,14 +74,12 @@ def read_zip_member(path: str, header: int, where: str, most: int = MAX_MODEL_BY
     return _open_archive(path, os.stat(path).st_mtime_ns).content(header, where, most)
 
 
-@contextlib.contextmanager
-def open_zip_member(path: str, header: int) -> Iterator[BinaryIO]:
+def open_zip_member(path: str, header: int) -> BinaryIO:
     """Content of the member whose header is at a byte of the archive, to be read in order or from its beginning again.
 
     Its checksum is checked at its end.
     """
-    with _open_archive(path, os.stat(path).st_mtime_ns).open(header) as file:
-        yield file
+    return _open_archive(path, os.stat(path).st_mtime_ns).open(header)
 
 
 def deflated_member(file: BinaryIO, member: zipfile.ZipInfo) -> bytearray | None:

@@ -11,7 +11,7 @@ from ..errors import ModelError
 from ..inputs import ModelRef
 from ..inputs.header_scores import header_scores
 from ..inputs.layouts import layout
-from ..inputs.layouts.beside import Beside, FolderBeside, ZipBeside
+from ..inputs.layouts.beside import Beside, FolderBeside, TarBeside, ZipBeside
 from ..inputs.layouts.layout import Scores
 
 
@@ -32,10 +32,7 @@ def program_scores(ref: ModelRef, text: bytes) -> Scores:
     own = header_scores(text)
     if not ref.place.layout:
         return Scores(own)
-    beside, path, problems = _beside(ref)
-    if beside is None:
-        return Scores(own, problems=problems)
-    said = layout(ref.place.layout).scores(beside, path)
+    said = layout(ref.place.layout).scores(*_beside(ref))
     said = replace(said, values={**own, **said.values})
     return _of_archive(said, ref) if ref.member else said
 
@@ -43,7 +40,9 @@ def program_scores(ref: ModelRef, text: bytes) -> Scores:
 def _of_archive(said: Scores, ref: ModelRef) -> Scores:
     """Scores whose problems name the archive, too: of many, all may have members of one name."""
     problems = tuple(_named(problem, ref) for problem in said.problems)
-    pae = said.pae and replace(said.pae, read=functools.partial(_read, said.pae.read, ref))
+    pae = said.pae and replace(
+        said.pae, read=functools.partial(_read, said.pae.read, ref), path=_named(said.pae.path, ref)
+    )
     return replace(said, problems=problems, pae=pae)
 
 
@@ -63,9 +62,8 @@ def _read(
         raise ModelError(error.reason, _named(str(error), ref), error.stage) from error
 
 
-def _beside(ref: ModelRef) -> tuple[Beside | None, str, tuple[str, ...]]:
+def _beside(ref: ModelRef) -> tuple[Beside, str]:
     if not ref.member:
-        return FolderBeside(ref.path[: ref.below]), ref.path[ref.below :], ()
-    if ref.is_zipped:
-        return ZipBeside(ref.path), str(PurePosixPath(ref.member)), ()
-    return None, "", (f"{ref.path}: scores in a tar archive are not read; unpack it, or make it a zip archive",)
+        return FolderBeside(ref.path[: ref.below]), ref.path[ref.below :]
+    beside = ZipBeside(ref.path) if ref.is_zipped else TarBeside(ref.path)
+    return beside, str(PurePosixPath(ref.member))

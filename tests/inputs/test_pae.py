@@ -4,6 +4,7 @@ import functools
 import gzip
 import io
 import json
+import shutil
 import zipfile
 
 import numpy as np
@@ -11,10 +12,11 @@ import pytest
 from made import refusal
 from predicted import prediction
 
+from stagea_mpi.inputs import tarred
 from stagea_mpi.inputs.compression import zstd
 from stagea_mpi.inputs.layouts import pae as pae_module
 from stagea_mpi.inputs.layouts import passing_text
-from stagea_mpi.inputs.layouts.beside import FolderBeside, ZipBeside
+from stagea_mpi.inputs.layouts.beside import FolderBeside, TarBeside, ZipBeside
 from stagea_mpi.inputs.layouts.pae import from_json, from_npz
 
 PAE = [[0.5, 1.25, 30.0], [2.0, 0.5, 4.5], [31.75, 5.0, 0.5]]
@@ -32,6 +34,7 @@ def pieces(request, monkeypatch):
 
 
 def beside(tmp_path, **contents):
+    tmp_path.mkdir(exist_ok=True)
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     return FolderBeside(str(tmp_path))
@@ -105,6 +108,25 @@ def test_errors_in_a_zip_archive(tmp_path):
         archive.writestr("fold/full_data_0.json", as_json({"pae": PAE}))
     found = from_json(ZipBeside(str(tmp_path / "a.zip")), "fold/full_data_0.json")
     assert found.read(FIRST, SECOND)[0].tolist() == [[1.25], [5.0]]
+
+
+@pytest.mark.parametrize("form", ["tar", "gztar"])
+@pytest.mark.parametrize("most_held", [2**25, 100])
+def test_errors_in_a_tar_archive(form, most_held, tmp_path, monkeypatch):
+    monkeypatch.setattr(tarred, "MAX_MODEL_BYTES", most_held)
+    monkeypatch.setattr(tarred, "_PIECE", 100)
+    beside(
+        tmp_path / "in", json=as_json({**TOKENS, "pae": PAE}), npz=NPZ["Boltz"], packed=gzip.compress(JSON["indented"])
+    )
+    files = TarBeside(shutil.make_archive(str(tmp_path / "a"), form, tmp_path / "in"))
+    for path, read in (("json", from_json), ("npz", from_npz), ("packed", from_json)):
+        forward, backward = read(files, path).read(FIRST, SECOND)
+        assert forward.tolist() == [[1.25], [5.0]]
+        assert backward.tolist() == [[2.0, 4.5]]
+    assert from_json(files, "json", has_tokens=True).number.tolist() == [1, 2, 3]
+    assert files.names("") == {"json", "npz", "packed"}
+    with pytest.raises(FileNotFoundError):
+        from_json(files, "other")
 
 
 TOKENS = {"token_chain_ids": ["A", "A", "B"], "token_res_ids": [1, 2, 3]}

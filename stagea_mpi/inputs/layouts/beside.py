@@ -5,9 +5,10 @@ import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
 from ..compression import Readable
+from ..tarred import Extent, open_tar_member, read_tar_member, tar_extents
 from ..unpacking import MAX_MODEL_BYTES, open_unpacked, read_whole, unpacked, unpacked_stream
 from ..zipped import open_zip_member, read_zip_member, zip_members
 
@@ -86,8 +87,11 @@ class FolderBeside:
         return _parsed(whole, os.stat(whole).st_mtime_ns, parse)
 
 
-class ZipBeside:
-    """Members of a zip archive.
+Member = TypeVar("Member")
+
+
+class _ArchiveBeside(Generic[Member]):
+    """Members of an archive, each at a place of its own.
 
     Parameters
     ----------
@@ -99,26 +103,64 @@ class ZipBeside:
         self._archive = archive
 
     def read(self, path: str, most: int = MAX_MODEL_BYTES) -> bytes:
-        header, where = self._header(path), f"{self._archive}: {path}"
-        return unpacked(read_zip_member(self._archive, header, where, most), where, most)
+        where = f"{self._archive}: {path}"
+        return unpacked(self._content(self._member(path), where, most), where, most)
 
     @contextlib.contextmanager
     def open(self, path: str) -> Iterator[Readable]:
-        with open_zip_member(self._archive, self._header(path)) as file:
+        with self._opened(self._member(path)) as file:
             yield unpacked_stream(file)
 
     def names(self, folder: str) -> frozenset[str]:
-        return _names_within(self._archive, os.stat(self._archive).st_mtime_ns).get(folder, frozenset())
+        return _names_within(*self._version()).get(folder, frozenset())
 
     def parsed(self, path: str, parse: Callable[[bytes], Any]) -> Any:
-        mtime_ns = os.stat(self._archive).st_mtime_ns
-        return _parsed_member(self._archive, mtime_ns, self._header(path), path, parse)
+        return _parsed_member(*self._version(), path, parse)
 
-    def _header(self, path: str) -> int:
-        header = _headers_of(self._archive, os.stat(self._archive).st_mtime_ns).get(path)
-        if header is None:
+    def all_members(self) -> dict[str, Member]:
+        """The places of all members by their paths, read anew."""
+        raise NotImplementedError
+
+    def _content(self, member: Member, where: str, most: int) -> bytes:
+        raise NotImplementedError
+
+    def _opened(self, member: Member) -> BinaryIO:
+        raise NotImplementedError
+
+    def _version(self) -> tuple[Callable[[str], "_ArchiveBeside[Any]"], str, int]:
+        return type(self), self._archive, os.stat(self._archive).st_mtime_ns
+
+    def _member(self, path: str) -> Member:
+        member: Member | None = _members_of(*self._version()).get(path)
+        if member is None:
             raise FileNotFoundError(2, "no such member", f"{self._archive}: {path}")
-        return header
+        return member
+
+
+class ZipBeside(_ArchiveBeside[int]):
+    """Members of a zip archive, by the byte of their header."""
+
+    def all_members(self) -> dict[str, int]:
+        return {member.filename: member.header_offset for member in zip_members(self._archive)}
+
+    def _content(self, member: int, where: str, most: int) -> bytes:
+        return read_zip_member(self._archive, member, where, most)
+
+    def _opened(self, member: int) -> BinaryIO:
+        return open_zip_member(self._archive, member)
+
+
+class TarBeside(_ArchiveBeside[Extent]):
+    """Members of a tar archive, compressed or not."""
+
+    def all_members(self) -> dict[str, Extent]:
+        return tar_extents(self._archive)
+
+    def _content(self, member: Extent, where: str, most: int) -> bytes:
+        return read_tar_member(self._archive, member, most)
+
+    def _opened(self, member: Extent) -> BinaryIO:
+        return open_tar_member(self._archive, member)
 
 
 # By `mtime_ns`, what was replaced is read anew.
@@ -135,16 +177,17 @@ def _parsed(path: str, mtime_ns: int, parse: Callable[[bytes], Any]) -> Any:
 
 
 @functools.lru_cache(maxsize=8)
-def _parsed_member(archive: str, mtime_ns: int, header: int, path: str, parse: Callable[[bytes], Any]) -> Any:
-    where = f"{archive}: {path}"
-    return parse(unpacked(read_zip_member(archive, header, where, MAX_TABLE_BYTES), where, MAX_TABLE_BYTES))
+def _parsed_member(
+    kind: Callable[[str], _ArchiveBeside[Any]], archive: str, mtime_ns: int, path: str, parse: Callable[[bytes], Any]
+) -> Any:
+    return parse(kind(archive).read(path, MAX_TABLE_BYTES))
 
 
 @functools.lru_cache(maxsize=1)
-def _names_within(archive: str, mtime_ns: int) -> dict[str, frozenset[str]]:
+def _names_within(kind: Callable[[str], _ArchiveBeside[Any]], archive: str, mtime_ns: int) -> dict[str, frozenset[str]]:
     """By folder; folders that are no members of their own count, too."""
     found: dict[str, set[str]] = {}
-    for path in _headers_of(archive, mtime_ns):
+    for path in _members_of(kind, archive, mtime_ns):
         folder, _, name = path.rpartition("/")
         while name not in found.setdefault(folder, set()):
             found[folder].add(name)
@@ -155,5 +198,5 @@ def _names_within(archive: str, mtime_ns: int) -> dict[str, frozenset[str]]:
 
 
 @functools.lru_cache(maxsize=1)
-def _headers_of(archive: str, mtime_ns: int) -> dict[str, int]:
-    return {member.filename: member.header_offset for member in zip_members(archive)}
+def _members_of(kind: Callable[[str], _ArchiveBeside[Any]], archive: str, mtime_ns: int) -> dict[str, Any]:
+    return kind(archive).all_members()

@@ -13,7 +13,7 @@ from stagea_mpi.inputs import FileNames, list_models
 from stagea_mpi.inputs.containers import text_of as model_text
 from stagea_mpi.inputs.header_scores import header_scores
 from stagea_mpi.inputs.layouts import kept, layout, place_of, recognised
-from stagea_mpi.inputs.layouts.beside import FolderBeside, ZipBeside, _parsed
+from stagea_mpi.inputs.layouts.beside import FolderBeside, TarBeside, ZipBeside, _parsed
 
 from .made_docking_folders import MAKERS, MadeFolder, haddock3, lightdock, pose, put, rfdiffusion
 
@@ -72,12 +72,10 @@ def test_scores_are_those_of_the_programs_files(made):
         assert said_of(name, beside, path) == (expected, ()), path
 
 
-def test_scores_in_an_archive_are_those_of_the_folder(made, tmp_path):
+@pytest.mark.parametrize(("form", "beside_of"), [("zip", ZipBeside), ("tar", TarBeside), ("gztar", TarBeside)])
+def test_scores_in_an_archive_are_those_of_the_folder(form, beside_of, made, tmp_path):
     name, root, folder = made
-    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
-        for path in paths_below(root):
-            archive.write(root / path, path)
-    beside = ZipBeside(str(tmp_path / "all.zip"))
+    beside = beside_of(shutil.make_archive(str(tmp_path / "all"), form, root))
     for path, expected in folder.scores.items():
         assert said_of(name, beside, path) == (expected, ()), path
 
