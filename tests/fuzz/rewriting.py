@@ -5,6 +5,7 @@ two letters, second locations of atoms under labels of all kinds.
 """
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -61,7 +62,7 @@ def _in_dialect(rng: random.Random, lines: Lines, chains: Chains) -> tuple[Lines
 
 
 def _carbons(rng: random.Random, lines: Lines, chains: Chains) -> tuple[Lines, Chains]:
-    return [line.replace(" CD1 ILE", " CD  ILE") for line in lines], chains
+    return [re.sub(r" CD1(.ILE)", r" CD \1", line) for line in lines], chains
 
 
 def _shifted(rng: random.Random, lines: Lines, chains: Chains) -> tuple[Lines, Chains]:
