@@ -43,6 +43,11 @@ class Readable(Protocol):
         ...
 
 
+def is_seekable(file: Readable) -> bool:
+    """Whether any byte of a content is read at once: that of a plain file, or in memory."""
+    return isinstance(file, io.BufferedReader | io.BytesIO)
+
+
 class Decoder(Protocol):
     """A decoder of one stream, as `bz2.BZ2Decompressor` is."""
 

@@ -1,15 +1,17 @@
 """Files that lie beside a model: in its folder and those around it, or in its archive."""
 
+import abc
 import contextlib
 import functools
+import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
-from ..compression import Readable
+from ..compression import Readable, is_seekable
 from ..tarred import Extent, open_tar_member, read_tar_member, tar_extents
-from ..unpacking import MAX_MODEL_BYTES, open_unpacked, read_whole, unpacked, unpacked_stream
+from ..unpacking import MAX_MODEL_BYTES, open_unpacked, read_up_to, read_whole, unpacked, unpacked_stream
 from ..zipped import open_zip_member, read_zip_member, zip_members
 
 #: The largest file of aligned errors: 10,000 tokens in JSON. Larger ones cost a model its scores by them.
@@ -90,7 +92,7 @@ class FolderBeside:
 Member = TypeVar("Member")
 
 
-class _ArchiveBeside(Generic[Member]):
+class _ArchiveBeside(abc.ABC, Generic[Member]):
     """Members of an archive, each at a place of its own.
 
     Parameters
@@ -117,15 +119,15 @@ class _ArchiveBeside(Generic[Member]):
     def parsed(self, path: str, parse: Callable[[bytes], Any]) -> Any:
         return _parsed_member(*self._version(), path, parse)
 
+    @abc.abstractmethod
     def all_members(self) -> dict[str, Member]:
         """The places of all members by their paths, read anew."""
-        raise NotImplementedError
 
-    def _content(self, member: Member, where: str, most: int) -> bytes:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _content(self, member: Member, where: str, most: int) -> bytes: ...
 
-    def _opened(self, member: Member) -> BinaryIO:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _opened(self, member: Member) -> BinaryIO: ...
 
     def _version(self) -> tuple[Callable[[str], "_ArchiveBeside[Any]"], str, int]:
         return type(self), self._archive, os.stat(self._archive).st_mtime_ns
@@ -161,6 +163,41 @@ class TarBeside(_ArchiveBeside[Extent]):
 
     def _opened(self, member: Extent) -> BinaryIO:
         return open_tar_member(self._archive, member)
+
+
+class LastUnpacked:
+    """Files, of which the compressed one that was opened last is kept: ColabFold's has scores and aligned errors."""
+
+    def __init__(self, beside: Beside):
+        self._beside, self.read, self.names, self.parsed = beside, beside.read, beside.names, beside.parsed
+        self._path, self._content = "", b""
+
+    @contextlib.contextmanager
+    def open(self, path: str) -> Iterator[Readable]:
+        if path == self._path:
+            yield io.BytesIO(self._content)
+            return
+        with self._beside.open(path) as file:
+            if is_seekable(file):
+                yield file
+                return
+            begin = read_up_to(file, MAX_MODEL_BYTES)
+            if len(begin) < MAX_MODEL_BYTES:
+                self._path, self._content = path, begin
+                yield io.BytesIO(begin)
+            else:
+                yield _Continued(begin, file)
+
+
+class _Continued:
+    """A content of which the beginning has been read."""
+
+    def __init__(self, begin: bytes, file: Readable):
+        self._begin, self._file = io.BytesIO(begin), file
+
+    def read(self, size: int) -> bytes:
+        found = self._begin.read(size)
+        return found if len(found) == size else found + self._file.read(size - len(found))
 
 
 # By `mtime_ns`, what was replaced is read anew.

@@ -16,12 +16,12 @@ import numpy as np
 
 from ...errors import ModelError, listed
 from ...kernels import compiled
-from ..compression import Readable
+from ..compression import Readable, is_seekable
 from ..unpacking import read_up_to, readable
 from ..zipped import deflated_member
 from .beside import MAX_PAE_BYTES, Beside
 from .layout import Pae
-from .passing_text import PassingText, is_seekable
+from .passing_text import PassingText
 
 #: Keys of the matrix in JSON: AlphaFold 3, its server and ColabFold; AlphaFold 2 and the AlphaFold database.
 _KEYS = (b"pae", b"predicted_aligned_error")

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, cast
 
 from ...errors import ModelError
 from ...kernels import compiled
-from ..compression import Readable
+from ..compression import Readable, is_seekable
 from .beside import MAX_PAE_BYTES
 
 #: Bytes that are read at a time; what is done with them finds them in a processor's cache.
@@ -177,8 +177,3 @@ def without_matrix(file: Readable, path: str, key: str) -> bytes:
         text.more()
     keep(len(text.text))
     return b"".join(rest)
-
-
-def is_seekable(file: Readable) -> bool:
-    """Whether any byte of a content is read at once: that of a plain file, or in memory."""
-    return isinstance(file, io.BufferedReader | io.BytesIO)

@@ -3,25 +3,23 @@
 Nothing is unpickled: what a program keeps in pickles alone is not read.
 """
 
-import contextlib
 import functools
 import io
 import json
 import math
 import struct
 import zipfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ...errors import ModelError, listed
-from ..compression import DAMAGE, Readable
+from ..compression import DAMAGE
 from ..header_scores import score_name
-from ..unpacking import MAX_MODEL_BYTES, read_up_to
-from .beside import MAX_PAE_BYTES, Beside
+from .beside import MAX_PAE_BYTES, Beside, LastUnpacked
 from .layout import Pae, Scores
-from .passing_text import is_seekable, without_matrix
+from .passing_text import without_matrix
 
 #: What damaged files make readers raise. (RecursionError is a RuntimeError, JSONDecodeError a ValueError.)
 _FAULTS = (
@@ -54,7 +52,7 @@ class ScoreFiles:
 
     def __init__(self, beside: Beside, path: str):
         self.problems: list[str] = []
-        self._beside, self._folder = _LastUnpacked(beside), path.rpartition("/")[0]
+        self._beside, self._folder = LastUnpacked(beside), path.rpartition("/")[0]
 
     def json(self, name: str, *, without: str = "", is_shared: bool = False) -> "ScoreFile":
         """A file that holds one JSON object.
@@ -127,41 +125,6 @@ class ScoreFiles:
         if name.startswith("../"):
             folder, name = folder.rpartition("/")[0], name[3:]
         return f"{folder}/{name}" if folder else name
-
-
-class _LastUnpacked:
-    """Files, of which the compressed one that was opened last is kept: ColabFold's has scores and aligned errors."""
-
-    def __init__(self, beside: Beside):
-        self._beside, self.read, self.names, self.parsed = beside, beside.read, beside.names, beside.parsed
-        self._path, self._content = "", b""
-
-    @contextlib.contextmanager
-    def open(self, path: str) -> Iterator[Readable]:
-        if path == self._path:
-            yield io.BytesIO(self._content)
-            return
-        with self._beside.open(path) as file:
-            if is_seekable(file):
-                yield file
-                return
-            begin = read_up_to(file, MAX_MODEL_BYTES)
-            if len(begin) < MAX_MODEL_BYTES:
-                self._path, self._content = path, begin
-                yield io.BytesIO(begin)
-            else:
-                yield _Continued(begin, file)
-
-
-class _Continued:
-    """A content of which the beginning has been read."""
-
-    def __init__(self, begin: bytes, file: Readable):
-        self._begin, self._file = io.BytesIO(begin), file
-
-    def read(self, size: int) -> bytes:
-        found = self._begin.read(size)
-        return found if len(found) == size else found + self._file.read(size - len(found))
 
 
 class ScoreFile:
