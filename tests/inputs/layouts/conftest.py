@@ -1,7 +1,7 @@
 import pytest
 from made import fv_lines
 
-from .made_folders import Structure, structure_of
+from .samples import Structure, structure_of
 
 
 @pytest.fixture(scope="session")

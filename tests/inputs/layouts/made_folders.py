@@ -7,123 +7,14 @@ Boltz' docs/prediction.md and writer.py, Chai-1's chai1.py.
 
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from stagea_mpi.inputs.compression import zstd
 
-_CIF_COLUMNS = (
-    "group_PDB id type_symbol label_atom_id label_alt_id label_comp_id label_asym_id label_entity_id label_seq_id "
-    "pdbx_PDB_ins_code Cartn_x Cartn_y Cartn_z occupancy B_iso_or_equiv auth_seq_id auth_asym_id pdbx_PDB_model_num"
-).split()
-
-
-@dataclass(frozen=True)
-class Structure:
-    """A complex of proteins as predictors number it: each chain from 1.
-
-    Attributes
-    ----------
-    lines : list of str
-        Its ATOM lines.
-    residue : ndarray of int, shape=(n_atoms,)
-        The residue (a token) of each atom.
-    chains : list of str
-        In their order.
-    chain : ndarray of str, shape=(n_residues,)
-    number : ndarray of int, shape=(n_residues,)
-    """
-
-    lines: list[str]
-    residue: np.ndarray
-    chains: list[str]
-    chain: np.ndarray
-    number: np.ndarray
-
-    def pdb(self, plddt: np.ndarray) -> bytes:
-        """The structure with the residues' pLDDT (0 to 100) as B factors."""
-        lines = [f"{line[:60]}{plddt[k]:6.2f}{line[66:]}" for line, k in zip(self.lines, self.residue, strict=True)]
-        return ("\n".join(["MODEL     1", *lines, "ENDMDL", "END"]) + "\n").encode()
-
-    def cif(self, plddt: np.ndarray) -> bytes:
-        rows = [
-            f"ATOM {n} {line[76:78].strip()} {line[12:16].strip()} . {line[17:20]} {line[21]} "
-            f"{self.chains.index(line[21]) + 1} {int(line[22:26])} ? {float(line[30:38]):.3f} {float(line[38:46]):.3f} "
-            f"{float(line[46:54]):.3f} 1.00 {plddt[k]:.2f} {int(line[22:26])} {line[21]} 1"
-            for n, (line, k) in enumerate(zip(self.lines, self.residue, strict=True), 1)
-        ]
-        head = ["data_made", "#", "loop_", *(f"_atom_site.{name}" for name in _CIF_COLUMNS)]
-        return "\n".join([*head, *rows, "#", ""]).encode()
-
-
-def structure_of(lines: Iterable[str], most: int | None = None) -> Structure:
-    """A structure of ATOM lines: of each chain all residues, or only the first so many."""
-    kept: list[str] = []
-    residue: list[int] = []
-    tokens: list[tuple[str, int]] = []
-    counts: dict[str, int] = {}
-    last = None
-    for line in lines:
-        chain = line[21]
-        if (chain, line[22:27]) != last:
-            last = (chain, line[22:27])
-            counts[chain] = counts.get(chain, 0) + 1
-            tokens.append((chain, counts[chain]))
-        if most is None or counts[chain] <= most:
-            kept.append(f"{line[:6]}{len(kept) + 1:5d}{line[11:22]}{counts[chain]:4d} {line[27:]}")
-            residue.append(len(tokens) - 1)
-    ids, at = np.unique(residue, return_inverse=True)
-    return Structure(
-        kept, at, list(counts), np.array([tokens[k][0] for k in ids]), np.array([tokens[k][1] for k in ids])
-    )
-
-
-@dataclass(frozen=True)
-class Made:
-    """A model that was made, and what is true of it.
-
-    Attributes
-    ----------
-    path : str
-        Below the folder.
-    target, name : str
-    seed, sample : int or None
-    values : dict of str to float
-        As `Scores.values` should be.
-    pair_iptm : ndarray or None
-    pae : ndarray of float, shape=(n_tokens, n_tokens), or None
-        Rows are aligned tokens.
-    plddt : ndarray of float, shape=(n_residues,)
-    """
-
-    path: str
-    target: str
-    name: str
-    seed: int | None
-    sample: int | None
-    values: dict[str, float]
-    pair_iptm: np.ndarray | None
-    pae: np.ndarray | None
-    plddt: np.ndarray = field(repr=False)
-
-
-class _Draw:
-    """Random numbers of one model."""
-
-    def __init__(self, structure: Structure, *seed: int):
-        self._rng = np.random.default_rng(seed)
-        n, k = len(structure.chain), len(structure.chains)
-        self.plddt = self._rng.uniform(40, 98, n).round(2)
-        self.pae = self._rng.uniform(0.8, 31, (n, n)).round(1)
-        self.pair_iptm = self._rng.uniform(0.05, 0.95, (k, k)).round(2)
-        self.ptm, self.iptm = self.unit(), self.unit()
-
-    def unit(self) -> float:
-        """A number from 0 to 1 with two decimals."""
-        return round(float(self._rng.uniform(0.05, 0.95)), 2)
+from .samples import Draw, Made, Structure
 
 
 def write(path: Path, content: bytes | str) -> None:
@@ -151,14 +42,14 @@ def alphafold3(
     made = []
     for seed in seeds:
         for sample in range(n_samples):
-            draw = _Draw(structure, 3, seed, sample)
+            draw = Draw(structure, 3, seed, sample)
             place = f"seed-{seed}_sample-{sample}"
             base = "" if is_old else f"{job}_{place}_"
             values = _write_alphafold3(f"{folder / job / place}/{base}", structure, draw, is_packed)
             path = f"{job}/{place}/{base}model.cif{'.zst' if is_packed else ''}"
             made.append(Made(path, job, f"{job}_{place}", seed, sample, values, draw.pair_iptm, draw.pae, draw.plddt))
     best = max(made, key=lambda model: model.values["ranking_score"])
-    draw = _Draw(structure, 3, best.seed or 0, best.sample or 0)
+    draw = Draw(structure, 3, best.seed or 0, best.sample or 0)
     _write_alphafold3(f"{folder / job / job}_", structure, draw, is_packed)
     table = ["seed,sample,ranking_score", *(f"{m.seed},{m.sample},{m.values['ranking_score']}" for m in made)]
     write(folder / job / f"{'' if is_old else f'{job}_'}ranking_scores.csv", "\r\n".join([*table, ""]))
@@ -170,7 +61,7 @@ def alphafold_server(folder: Path, structure: Structure, job: str = "job", n_mod
     """What an archive of AlphaFold's server holds, with a template and an alignment."""
     made = []
     for k in range(n_models):
-        draw = _Draw(structure, 4, k)
+        draw = Draw(structure, 4, k)
         base, stem = f"fold_{job}_", f"fold_{job}_model_{k}"
         values = _alphafold3_summary(draw)
         write(folder / f"{stem}.cif", structure.cif(draw.plddt))
@@ -184,7 +75,7 @@ def alphafold_server(folder: Path, structure: Structure, job: str = "job", n_mod
     return made
 
 
-def _write_alphafold3(base: str, structure: Structure, draw: _Draw, is_packed: bool) -> dict[str, float]:
+def _write_alphafold3(base: str, structure: Structure, draw: Draw, is_packed: bool) -> dict[str, float]:
     """Three files, whose paths begin with `base`, and the values."""
     values = _alphafold3_summary(draw)
     large = {"model.cif": structure.cif(draw.plddt), "confidences.json": _alphafold3_details(structure, draw)}
@@ -194,7 +85,7 @@ def _write_alphafold3(base: str, structure: Structure, draw: _Draw, is_packed: b
     return _named(values)
 
 
-def _alphafold3_summary(draw: _Draw) -> dict[str, float]:
+def _alphafold3_summary(draw: Draw) -> dict[str, float]:
     disorder, clash = draw.unit(), 0.0
     score = round(0.8 * draw.iptm + 0.2 * draw.ptm + 0.5 * disorder - 100 * clash, 2)
     return {
@@ -202,7 +93,7 @@ def _alphafold3_summary(draw: _Draw) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _summary_json(structure: Structure, draw: _Draw, values: dict[str, float]) -> str:
+def _summary_json(structure: Structure, draw: Draw, values: dict[str, float]) -> str:
     k = len(structure.chains)
     more = {
         "chain_ids": structure.chains, "chain_iptm": [draw.iptm] * k, "chain_ptm": [draw.ptm] * k,
@@ -211,7 +102,7 @@ def _summary_json(structure: Structure, draw: _Draw, values: dict[str, float]) -
     return json.dumps(values | more, sort_keys=True, indent=1, separators=(",", ": "))
 
 
-def _alphafold3_details(structure: Structure, draw: _Draw) -> bytes:
+def _alphafold3_details(structure: Structure, draw: Draw) -> bytes:
     lists = {
         "atom_chain_ids": [line[21] for line in structure.lines],
         "atom_plddts": draw.plddt[structure.residue].tolist(),
@@ -238,7 +129,7 @@ def alphafold_multimer(
 
     What is returned are the ranked models.
     """
-    draws = {f"model_{k}_multimer_v3_pred_0": _Draw(structure, 2, k) for k in range(1, n_models + 1)}
+    draws = {f"model_{k}_multimer_v3_pred_0": Draw(structure, 2, k) for k in range(1, n_models + 1)}
     scores = {name: 0.8 * draw.iptm + 0.2 * draw.ptm for name, draw in draws.items()}
     order = sorted(scores, key=lambda name: -scores[name])
     own, made = folder / target, []
@@ -281,7 +172,7 @@ def colabfold(
     is_old: bool = False, has_extra_ptm: bool = False,
 ) -> list[Made]:  # fmt: skip
     """A job of ColabFold's batch in `folder`, of a version before 1.5 where it `is_old`."""
-    draws = {k: _Draw(structure, 5, seed, k) for k in range(1, n_models + 1)}
+    draws = {k: Draw(structure, 5, seed, k) for k in range(1, n_models + 1)}
     scores = {k: 0.8 * draw.iptm + 0.2 * draw.ptm for k, draw in draws.items()}
     made = []
     for rank, k in enumerate(sorted(scores, key=lambda k: -scores[k]), 1):
@@ -338,7 +229,7 @@ def boltz(
     form: str = "cif", has_pae: bool = True,
 ) -> list[Made]:  # fmt: skip
     """A target of a run of Boltz in `folder` / `run`; its models as ``cif`` or ``pdb``."""
-    draws = sorted((_Draw(structure, 6, k) for k in range(n_models)), key=lambda draw: -_boltz_score(draw))
+    draws = sorted((Draw(structure, 6, k) for k in range(n_models)), key=lambda draw: -_boltz_score(draw))
     own, made = f"{run}/predictions/{target}", []
     for rank, draw in enumerate(draws):
         stem = f"{target}_model_{rank}"
@@ -365,7 +256,7 @@ def boltz(
     return made
 
 
-def _boltz_score(draw: _Draw) -> float:
+def _boltz_score(draw: Draw) -> float:
     return 0.8 * float(draw.plddt.mean()) / 100 + 0.2 * draw.iptm
 
 
@@ -377,7 +268,7 @@ def chai1(
     for trunk in range(n_trunks):
         own = target if n_trunks == 1 else f"{target}/trunk_{trunk}"
         for k in range(n_models):
-            draw = _Draw(structure, 7, trunk, k)
+            draw = Draw(structure, 7, trunk, k)
             has_clash = k == 1
             score = 0.2 * draw.ptm + 0.8 * draw.iptm - 100 * has_clash
             arrays = {

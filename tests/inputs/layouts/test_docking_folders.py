@@ -12,30 +12,13 @@ from stagea_mpi.demo.poses import COMPLEXES, write_poses
 from stagea_mpi.inputs import FileNames, list_models
 from stagea_mpi.inputs.containers import text_of as model_text
 from stagea_mpi.inputs.header_scores import header_scores
-from stagea_mpi.inputs.layouts import kept, layout, place_of, recognised
+from stagea_mpi.inputs.layouts import kept, place_of, recognised
 from stagea_mpi.inputs.layouts.beside import FolderBeside, TarBeside, ZipBeside, _parsed
 
-from .made_docking_folders import MAKERS, MadeFolder, haddock3, lightdock, pose, put, rfdiffusion
+from .docking import found_in, paths_below, said_of
+from .made_docking_folders import MAKERS, MadeFolder, pose, put, rfdiffusion
 
 DATA = Path(__file__).parents[2] / "data"
-
-
-def paths_below(root: Path) -> list[str]:
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
-
-
-def found_in(root: Path, name: str) -> dict:
-    """Places of the models that count, by their paths."""
-    placed = {path: place_of(path, root.name, (name,)) for path in paths_below(root)}
-    placed = {path: place for path, place in placed.items() if place is not None}
-    counts = layout(name).kept(placed)
-    return {path: place for path, place in placed.items() if counts(path)}
-
-
-def said_of(name: str, beside, path: str) -> tuple[dict[str, float], tuple[str, ...]]:
-    """A model's scores and problems."""
-    said = layout(name).scores(beside, path)
-    return dict(said.values), said.problems
 
 
 @pytest.fixture(scope="module", params=MAKERS)
@@ -202,38 +185,6 @@ def test_plain_docking_folders_are_of_no_program(tmp_path):
     assert recognised(paths_below(tmp_path)) == ()
 
 
-def test_a_run_of_haddock3_that_ended_before_its_refinement_counts_with_what_it_has(tmp_path):
-    root = tmp_path / "input"
-    haddock3(root, ("run1", "run2"))
-    for path in (root / "run1" / "3_emref").iterdir():
-        path.unlink()
-    found = found_in(root, "haddock3")
-    assert [place.name for place in found.values()] == [f"run1_rigidbody_{k}" for k in range(1, 5)] + [
-        "run2_emref_1", "run2_emref_2",
-    ]  # fmt: skip
-    docked = "run1/1_rigidbody/rigidbody_2.pdb.gz"
-    assert said_of("haddock3", FolderBeside(str(root)), docked) == ({"score_haddock": -22.0}, ())
-
-
-def test_a_module_of_haddock3_may_be_the_input_folder_itself(tmp_path):
-    haddock3(tmp_path, ("run1",))
-    root = tmp_path / "run1" / "3_emref"
-    assert recognised(paths_below(root)) == ("haddock3",)
-    found = found_in(root, "haddock3")
-    assert [place.name for place in found.values()] == ["3_emref_emref_1", "3_emref_emref_2"]
-    values, problems = said_of("haddock3", FolderBeside(str(root)), "emref_1.pdb.gz")
-    assert (values["score_haddock"], problems) == (-88.5, ())
-
-
-def test_models_of_haddock3_that_a_user_has_collected_are_models_in_any_folder(tmp_path):
-    for path in ("1_best/emref_3.pdb", "8ABC/emref_3.pdb", "run1/2_seletop/emref_3.pdb", "run1/3_emref/top/x.pdb"):
-        put(tmp_path, path, pose(0))
-    found = found_in(tmp_path, "haddock3")
-    assert {path: place.name for path, place in found.items()} == {
-        "1_best/emref_3.pdb": "1_best_emref_3", "8ABC/emref_3.pdb": "8ABC_emref_3",
-    }  # fmt: skip
-
-
 def test_metrics_that_a_file_of_rfdiffusion3_does_not_have_are_missed(tmp_path):
     root = tmp_path / "input"
     rfdiffusion(root)
@@ -243,147 +194,6 @@ def test_metrics_that_a_file_of_rfdiffusion3_does_not_have_are_missed(tmp_path):
         problems = (f"{stem}.json: has no metrics; found {found}",)
         assert said_of("rfdiffusion", FolderBeside(str(root)), f"{stem}.cif.gz") == ({}, problems)
         _parsed.cache_clear()
-
-
-class Reversed(frozenset):
-    """Names in an order of their own, as a set may have them."""
-
-    def __iter__(self):
-        return iter(sorted(super().__iter__(), reverse=True))
-
-
-def test_of_a_module_that_was_done_again_by_hand_the_first_table_counts(tmp_path, monkeypatch):
-    root = tmp_path / "input"
-    haddock3(root, ("run1",))
-    again = root / "run1" / "4_caprieval_interactive" / "capri_ss.tsv"
-    again.parent.mkdir()
-    again.write_text((root / "run1/4_caprieval/capri_ss.tsv").read_text().replace("2.500", "9.500"))
-    beside = FolderBeside(str(root))
-    names = beside.names
-    for order in (frozenset, Reversed):
-        monkeypatch.setattr(beside, "names", lambda folder, order=order: order(names(folder)))
-        assert said_of("haddock3", beside, "run1/3_emref/emref_1.pdb.gz")[0]["score_capri_irmsd"] == 2.5
-
-
-def test_copies_of_chosen_models_count_where_nothing_else_is_left_of_a_run_of_haddock3(tmp_path):
-    root = tmp_path / "input"
-    haddock3(root, ("run1", "run2"))
-    for folder in ("1_rigidbody", "3_emref"):
-        shutil.rmtree(root / "run1" / folder)
-    copy = "run1/5_seletopclusts/cluster_1_model_1.pdb.gz"
-    put(root, "run1/5_seletopclusts/io.json", json.dumps({"output": [{"file_name": Path(copy).stem, "score": -89.5}]}))
-    found = found_in(root, "haddock3")
-    assert {path: (place.name, place.target) for path, place in found.items()} == {
-        copy: ("run1_cluster_1_model_1", "run1"),
-        "run2/3_emref/emref_1.pdb.gz": ("run2_emref_1", "run2"),
-        "run2/3_emref/emref_2.pdb.gz": ("run2_emref_2", "run2"),
-    }
-    values, problems = said_of("haddock3", FolderBeside(str(root)), copy)
-    assert (values["score_haddock"], values["score_capri_irmsd"], values["score_capri_cluster_id"]) == (-89.5, 3.5, 1.0)
-    assert problems == ()
-
-
-def test_a_table_of_clusters_alone_tells_of_the_models_that_they_were_chosen_from(tmp_path):
-    root = tmp_path / "input"
-    haddock3(root, ("run1",))
-    shutil.rmtree(root / "run1" / "4_caprieval")
-    beside = FolderBeside(str(root))
-    values, problems = said_of("haddock3", beside, "run1/3_emref/emref_2.pdb.gz")
-    assert (values["score_capri_irmsd"], values["score_capri_cluster_id"], problems) == (3.5, 1.0, ())
-    values, problems = said_of("haddock3", beside, "run1/3_emref/emref_1.pdb.gz")  # of no cluster
-    assert (values["score_haddock"], problems) == (-88.5, ())
-    assert not any(name.startswith("score_capri_") for name in values)
-    (root / "run1" / "5_seletopclusts" / "seletopclusts.txt").unlink()
-    problems = said_of("haddock3", beside, "run1/3_emref/emref_2.pdb.gz")[1]
-    assert problems == ("run1/5_seletopclusts/seletopclusts.txt: is not there; the model has no scores of its cluster",)
-
-
-def test_what_io_json_names_of_python_is_not_made(tmp_path):
-    root = tmp_path / "input"
-    haddock3(root, ("run1",))
-    # jsonpickle would make a folder of this.
-    made = {"py/reduce": [{"py/function": "os.mkdir"}, {"py/tuple": [str(tmp_path / "made")]}]}
-    text = (root / "run1/3_emref/io.json").read_text()
-    said = json.loads(text)
-    said["output"].insert(0, made)
-    said["output"][1]["score"] = made
-    put(root, "run1/3_emref/io.json", json.dumps(said))
-    values, problems = said_of("haddock3", FolderBeside(str(root)), "run1/3_emref/emref_1.pdb.gz")
-    assert (values.get("score_haddock"), values["score_capri_vdw"]) == (None, -41.5)
-    assert problems[0].startswith("run1/3_emref/io.json: has no number as the score of emref_1.pdb")
-    assert not (tmp_path / "made").exists()
-
-
-def test_real_files_of_haddock3_give_their_scores(tmp_path):
-    put(tmp_path, "run1/5_flexref/io.json", (DATA / "haddock3_io.json").read_bytes())
-    put(tmp_path, "run1/6_caprieval/capri_ss.tsv", (DATA / "haddock3_capri_ss.tsv").read_bytes())
-    beside = FolderBeside(str(tmp_path))
-    values, problems = said_of("haddock3", beside, "run1/5_flexref/flexref_1.pdb.gz")
-    assert problems == ()
-    # HADDOCK3's default weights of flexref, and what it has made of them.
-    weights = {"vdw": 1.0, "elec": 1.0, "air": 0.1, "desolv": 1.0, "bsa": -0.01}
-    weighted = sum(weight * values[f"score_{term}"] for term, weight in weights.items())
-    assert values["score_haddock"] == -242.31202000000002 == pytest.approx(weighted, abs=1e-9)
-    docked = said_of("haddock3", beside, "run1/1_rigidbody/rigidbody_383.pdb")[0]
-    assert docked["score_capri_dockq"] == 0.431
-    assert docked["score_capri_model_cluster_ranking"] == 1
-    assert docked["score_capri_vdw"] == -15.187
-
-
-def test_copies_of_lightdock_are_models_where_there_is_nothing_else(tmp_path):
-    root = tmp_path / "input"
-    lightdock(root)
-    for path in root.rglob("lightdock_[01].pdb"):
-        path.unlink()
-    beside = FolderBeside(str(root))
-    found = found_in(root, "lightdock")
-    assert {path: place.name for path, place in found.items()} == {"4IZ7/filtered/swarm_0_0.pdb": "4IZ7_swarm_0_0"}
-    assert layout("lightdock").scores(beside, "4IZ7/filtered/swarm_0_0.pdb").values["score_lightdock"] == 20.01712344
-    (root / "4IZ7/filtered/swarm_0_0.pdb").unlink()
-    found = found_in(root, "lightdock")
-    assert {path: place.name for path, place in found.items()} == {"4IZ7/top_1.pdb": "4IZ7_top_1"}
-    assert layout("lightdock").scores(beside, "4IZ7/top_1.pdb").values["score_lightdock"] == 20.017
-
-
-def test_a_ranking_with_the_poses_that_were_written_after_it_is_lightdocks(tmp_path):
-    root = tmp_path / "input"
-    lightdock(root)
-    for path in (root / "4IZ7").iterdir():
-        if path.name not in ("top_1.pdb", "rank_by_scoring.list"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    assert recognised(paths_below(root)) == ("lightdock",)
-    found = found_in(root, "lightdock")
-    assert {path: place.name for path, place in found.items()} == {"4IZ7/top_1.pdb": "4IZ7_top_1"}
-
-
-def test_the_ranking_of_lightdock_tells_what_a_swarms_output_does_not(tmp_path):
-    root = tmp_path / "input"
-    lightdock(root)
-    (root / "4IZ7/swarm_0/gso_100.out").unlink()
-    beside = FolderBeside(str(root))
-    one, other = "4IZ7/swarm_0/lightdock_0.pdb", "4IZ7/swarm_0/lightdock_1.pdb"
-    ranked = {"score_lightdock": 20.017, "score_lightdock_luciferin": 10.00856}
-    assert said_of("lightdock", beside, one) == (ranked, ())
-    values, problems = said_of("lightdock", beside, other)
-    assert (values, len(problems)) == ({}, 1)
-    assert problems[0].startswith("4IZ7/rank_by_scoring.list: has no line for 0_1")
-    (root / "4IZ7/rank_by_scoring.list").unlink()
-    values, problems = said_of("lightdock", beside, one)
-    assert (values, len(problems)) == ({}, 1)
-    assert problems[0].startswith("4IZ7/swarm_0/gso_*.out: is not there")
-
-
-@pytest.mark.parametrize("damage", [b"", b"#Coordinates\n(1, 2", b"\xff" * 50])
-def test_a_damaged_output_of_a_swarm_is_named_and_the_ranking_read(tmp_path, damage):
-    root = tmp_path / "input"
-    lightdock(root)
-    put(root, "4IZ7/swarm_0/gso_100.out", damage)
-    beside = FolderBeside(str(root))
-    values, problems = said_of("lightdock", beside, "4IZ7/swarm_0/lightdock_0.pdb")
-    assert (values["score_lightdock"], len(problems)) == (20.017, 1)
-    assert problems[0].startswith("4IZ7/swarm_0/gso_100.out: ")
-    values, problems = said_of("lightdock", beside, "4IZ7/swarm_0/lightdock_1.pdb")
-    assert (values, len(problems)) == ({}, 2)
 
 
 def test_two_jobs_of_cluspro_in_one_folder_are_not_mixed_up(tmp_path):
