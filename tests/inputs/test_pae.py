@@ -224,6 +224,14 @@ def test_errors_may_be_larger_than_a_model_but_not_without_end(pack, tmp_path, m
     assert "errors: is over 36 MB" in str(failure)
 
 
+def test_a_row_may_not_be_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(passing_text, "_MOST_LEFT", 1000)
+    whole = as_json({"pae": [[0.25] * 80] * 80})
+    assert from_json(beside(tmp_path, errors=whole), "errors").read(FIRST, SECOND)[0].tolist() == [[0.25], [0.25]]
+    failure = refusal(from_json, beside(tmp_path, errors=b'{"pae": [[' + b"0.25, " * 90_000 + b"1]]}"), "errors")
+    assert (failure.reason, str(failure)) == ("unreadable", "errors: has a list without an end within 0 MB")
+
+
 def test_an_array_may_not_be_without_end(tmp_path, monkeypatch):
     monkeypatch.setattr(pae_module, "MAX_PAE_BYTES", 100)
     failure = refusal(from_npz, beside(tmp_path, errors=npz(pae=np.zeros((9, 9)))), "errors")

@@ -60,7 +60,7 @@ def from_json(beside: Beside, path: str, *, has_tokens: bool = False) -> Pae:
     """
     with beside.open(path) as file, readable(path):
         _check_end(file)
-        tokens = _tokens_at_end(file, path) if has_tokens else None
+        tokens = _tokens_at_end(file) if has_tokens else None
         # In files of AlphaFold 3 another matrix stands before, of which no number is shorter than a digit and a comma.
         text = PassingText(file, path, 0 if tokens is None else 2 * len(tokens[0]) ** 2)
         key = text.find(*_KEYS)
@@ -102,7 +102,7 @@ def _end_of(file: Readable, n_bytes: int) -> bytes:
     return seekable.read()
 
 
-def _tokens_at_end(file: Readable, path: str) -> tuple[np.ndarray, np.ndarray] | None:
+def _tokens_at_end(file: Readable) -> tuple[np.ndarray, np.ndarray] | None:
     """Chains and residue numbers of tokens, where they are the last in a file and its end is at hand."""
     content = _end_of(file, _MOST_TOKENS) if is_seekable(file) else b""
     begin = min(content.find(b'"%b"' % key) for key in _TOKEN_KEYS)

@@ -13,6 +13,8 @@ from .beside import MAX_PAE_BYTES
 
 #: Bytes that are read at a time; what is done with them finds them in a processor's cache.
 _PIECE = 2**17
+#: Bytes of a list without an end that are held: a row of 16,000 tokens has less than a tenth.
+_MOST_LEFT = 2**23
 #: Bytes that a key has with its quotes, and what stands between it and its colon.
 _LONGEST_KEY = 256
 _MATRIX = re.compile(rb"\s*\[\s*\[")
@@ -63,10 +65,14 @@ class PassingText:
         ------
         ModelError
             ``too_large``: it is over `MAX_PAE_BYTES`.
+        ValueError
+            A list has no end.
         """
         if self.offset > MAX_PAE_BYTES:
             raise ModelError("too_large", f"{self._path}: is over {MAX_PAE_BYTES // 2**20} MB", "read")
         left = bytes(self.text[self.place :])
+        if len(left) > _MOST_LEFT:
+            raise ValueError(f"has a list without an end within {_MOST_LEFT // 2**20} MB")
         if len(left) + _PIECE > len(self._room):  # a row that is longer than a piece
             self._room = bytearray(2 * len(left) + _PIECE)
         stop, self.is_whole = self._filled(left)
