@@ -16,7 +16,7 @@ from stagea_mpi.inputs import tarred
 from stagea_mpi.inputs.compression import zstd
 from stagea_mpi.inputs.layouts import pae as pae_module
 from stagea_mpi.inputs.layouts import passing_text
-from stagea_mpi.inputs.layouts.beside import FolderBeside, TarBeside, ZipBeside
+from stagea_mpi.inputs.layouts.beside import FolderBeside, LastUnpacked, TarBeside, ZipBeside
 from stagea_mpi.inputs.layouts.pae import from_json, from_npz
 
 PAE = [[0.5, 1.25, 30.0], [2.0, 0.5, 4.5], [31.75, 5.0, 0.5]]
@@ -108,6 +108,16 @@ def test_errors_in_a_zip_archive(tmp_path):
         archive.writestr("fold/full_data_0.json", as_json({"pae": PAE}))
     found = from_json(ZipBeside(str(tmp_path / "a.zip")), "fold/full_data_0.json")
     assert found.read(FIRST, SECOND)[0].tolist() == [[1.25], [5.0]]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress], ids=["gz", "zst"])
+def test_a_compressed_file_is_unpacked_once(pack, tmp_path, monkeypatch):
+    files, opened = beside(tmp_path, errors=pack(as_json({**TOKENS, "pae": PAE}))), []
+    open_file = files.open
+    monkeypatch.setattr(files, "open", lambda path: (opened.append(path), open_file(path))[1])
+    found = from_json(LastUnpacked(files), "errors", has_tokens=True)
+    assert found.read(FIRST, SECOND)[0].tolist() == [[1.25], [5.0]]
+    assert opened == ["errors"]
 
 
 @pytest.mark.parametrize("form", ["tar", "gztar"])

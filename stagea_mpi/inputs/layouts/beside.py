@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
-from ..compression import Readable, is_seekable
+from ..compression import Readable
 from ..tarred import Extent, open_tar_member, read_tar_member, tar_extents
 from ..unpacking import MAX_MODEL_BYTES, open_unpacked, read_up_to, read_whole, unpacked, unpacked_stream
 from ..zipped import open_zip_member, read_zip_member, zip_members
@@ -166,7 +166,7 @@ class TarBeside(_ArchiveBeside[Extent]):
 
 
 class LastUnpacked:
-    """Files, of which the compressed one that was opened last is kept: ColabFold's has scores and aligned errors."""
+    """Files, of which the one that was unpacked last is kept: each is opened to see what it holds, and to read it."""
 
     def __init__(self, beside: Beside):
         self._beside, self.read, self.names, self.parsed = beside, beside.read, beside.names, beside.parsed
@@ -178,11 +178,11 @@ class LastUnpacked:
             yield io.BytesIO(self._content)
             return
         with self._beside.open(path) as file:
-            if is_seekable(file):
+            if isinstance(file, io.BufferedReader):  # of a plain file
                 yield file
                 return
-            begin = read_up_to(file, MAX_MODEL_BYTES)
-            if len(begin) < MAX_MODEL_BYTES:
+            begin = file.getvalue() if isinstance(file, io.BytesIO) else read_up_to(file, MAX_MODEL_BYTES)
+            if len(begin) < MAX_MODEL_BYTES or isinstance(file, io.BytesIO):
                 self._path, self._content = path, begin
                 yield io.BytesIO(begin)
             else:
