@@ -9,6 +9,8 @@ from .skeletons import Memory, skeleton_of_mmcif
 
 _CHAIN, _NUMBER, _CODE = "_atom_site.auth_asym_id", "_atom_site.auth_seq_id", "_atom_site.pdbx_PDB_ins_code"
 _NAME = "_atom_site.label_comp_id"
+#: Bytes that count for each of these at least, so that a few thousand are kept.
+_AN_ENTRY = 4096
 #: Numbers of models by the skeleton of their text.
 _numbers = Memory()
 
@@ -39,7 +41,7 @@ def model_numbers(content: bytes) -> list[int]:
     known: list[int] | None = _numbers.get(skeleton.key)
     if known is None:
         known = numbers_in(*_found(content))
-        _numbers.put(skeleton.key, known, len(skeleton.key) + 8 * len(known))
+        _numbers.put(skeleton.key, known, _AN_ENTRY + 8 * len(known))
     return list(known)
 
 
