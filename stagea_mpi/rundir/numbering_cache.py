@@ -50,7 +50,12 @@ class NumberingCache:
                 if header.get("versions") != self._versions:
                     log.info("%s is of other versions and is not used: %s", path, header.get("versions"))
                     continue
-                bad = sum(not self._remember_line(_parse(line)) for line in lines)
+                bad = 0
+                for row in map(_parse, lines):
+                    if _is_header(row) and row["versions"] != self._versions:  # of a run at the same time
+                        log.info("%s: what follows is of other versions and is not used: %s", path, row["versions"])
+                        break
+                    bad += not self._remember_line(row)
             if bad:
                 log.warning("%s: %d damaged lines are not used", path, bad)
             self.forget_oldest()
@@ -89,7 +94,7 @@ class NumberingCache:
             os.close(handle)
 
     def _remember_line(self, row: dict) -> bool:
-        if not row:
+        if not row or _is_header(row):
             return True
         if not _fits(row):
             return False
@@ -138,7 +143,12 @@ def _checksum(row: dict) -> int:
 
 def _is_good(line: str) -> bool:
     row = _parse(line)
-    return not row or _fits(row)
+    return not row or _is_header(row) or _fits(row)
+
+
+def _is_header(row: dict) -> bool:
+    """Whether it is a first line; there are several where two runs have made the file at the same time."""
+    return row.keys() == {"versions"}
 
 
 def _fits(row: dict) -> bool:

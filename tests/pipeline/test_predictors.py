@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from inputs.layouts import made_folders
+from inputs.layouts import made_folders, samples
 from made import fv_lines
 
 import stagea_mpi
@@ -18,7 +18,7 @@ from stagea_mpi.pipeline.run import run
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Two models of each program, all below one folder, Chai-1's in an archive; and the run of them."""
-    folder, structure = tmp_path_factory.mktemp("predictors"), made_folders.structure_of(fv_lines())
+    folder, structure = tmp_path_factory.mktemp("predictors"), samples.structure_of(fv_lines())
     below = folder / "in"
     found = [
         *made_folders.alphafold3(below / "af3", structure, "one", seeds=(3,), is_packed=True),

@@ -2,7 +2,7 @@ import logging
 
 from stagea_mpi.antibody.numbering import Domain
 from stagea_mpi.rundir import numbering_cache
-from stagea_mpi.rundir.numbering_cache import NumberingCache
+from stagea_mpi.rundir.numbering_cache import NumberingCache, damaged_lines
 
 NUMBERED = (Domain("H", 1, 4, (1, 2, 3)),)
 
@@ -50,6 +50,23 @@ def test_damaged_lines_cost_only_themselves_and_are_told(tmp_path, caplog):
     assert "ACDF" in cache
     assert "AAAA" not in cache
     assert "2 damaged lines" in caplog.text
+
+
+def test_two_runs_may_make_the_file_at_the_same_time(tmp_path):
+    """Each finds none, and appends a first line of its own."""
+    texts = []
+    for k, versions in enumerate(("v1", "v1", "v2")):
+        saved(tmp_path / str(k), versions=versions, **{f"ACD{k}": NUMBERED})
+        texts.append((tmp_path / str(k) / "team_0000.jsonl").read_text())
+    path = tmp_path / "both" / "team_0000.jsonl"
+    path.parent.mkdir()
+    path.write_text("".join(texts[:2]))
+    assert damaged_lines(path) == 0
+    assert "ACD0" in loaded(path.parent)
+    assert "ACD1" in loaded(path.parent)
+    path.write_text("".join(texts))
+    assert "ACD1" in loaded(path.parent)
+    assert "ACD2" not in loaded(path.parent)
 
 
 def test_memory_is_bounded_between_shards(tmp_path, monkeypatch):
