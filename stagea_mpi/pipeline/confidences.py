@@ -95,13 +95,13 @@ def confidences_of(
             values["score_chain_pair_iptm"] = _pair_iptm(scores.pair_iptm, scores.pair_chains, atoms, chains)
     except _MismatchError as found:
         problems.append(str(found))
-    try:
-        if scores.pae is not None:
+    if scores.pae is not None:
+        try:
             values |= _from_pae(scores.pae, has_plddt, atoms, chains, graph)
-    except ModelError as failure:
-        problems.append(str(failure))
-    except _MismatchError as found:
-        problems.append(f"{scores.pae.path}: {found}" if scores.pae else str(found))
+        except ModelError as failure:
+            problems.append(str(failure))
+        except _MismatchError as found:
+            problems.append(f"{scores.pae.path}: {found}")
     return values, tuple(problems)
 
 

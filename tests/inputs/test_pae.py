@@ -213,6 +213,15 @@ def test_errors_that_are_not_finite_are_told(tmp_path):
     assert "has inf, expected finite numbers" in str(refusal(found.read, np.array([0]), np.array([1])))
 
 
+@pytest.mark.parametrize(("content", "read"), [(JSON["ColabFold"], from_json), (NPZ["Boltz"], from_npz)])
+def test_a_file_that_goes_before_its_errors_are_read_is_told(content, read, tmp_path, monkeypatch):
+    monkeypatch.setattr(pae_module, "_MOST_HELD", 0)
+    found = read(beside(tmp_path, errors=content), "errors")
+    (tmp_path / "errors").unlink()
+    failure = refusal(found.read, FIRST, SECOND)
+    assert (failure.reason, str(failure)) == ("unreadable", "errors: pae: No such file or directory")
+
+
 def test_a_file_that_is_not_there_is_missing(tmp_path):
     for read in (from_json, from_npz):
         with pytest.raises(FileNotFoundError):

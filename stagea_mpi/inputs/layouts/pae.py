@@ -133,7 +133,7 @@ def _read_json(
 ) -> tuple[np.ndarray, np.ndarray]:
     forward, backward = _room(first, second), _room(second, first)
     rows, columns = (np.ascontiguousarray(tokens, dtype=np.int64) for tokens in (first, second))
-    with beside.open(path) as file, readable(f"{path}: {key}"):
+    with readable(f"{path}: {key}"), beside.open(path) as file:  # which may be gone meanwhile
         text, row = PassingText(file, path, start), 0
         while row < n:
             text.more()
